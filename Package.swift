@@ -1,0 +1,30 @@
+// swift-tools-version:6.0
+import PackageDescription
+
+// Hot code lives in DiffNNP alone, so that its generics are specialised there: see ARCHITECTURE.md.
+let package = Package(
+  name: "diffnnp",
+  products: [
+    .executable(name: "diffnnp", targets: ["diffnnp"]),
+    .executable(name: "diffnnp-bench", targets: ["diffnnp-bench"]),
+    .library(name: "diffnnp-c", type: .dynamic, targets: ["DiffNNPC"]),
+  ],
+  targets: [
+    .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "DiffNNP"),
+    .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
+    .target(name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"]),
+    .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
+    .target(name: "DiffNNPC", dependencies: ["DiffNNP"]),
+    .executableTarget(
+      name: "diffnnp",
+      dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
+    .executableTarget(name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPTraining"]),
+    .testTarget(name: "DiffNNPTests", dependencies: ["DiffNNP"]),
+    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"]),
+    .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
+    .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
+  ],
+  swiftLanguageModes: [.v5]
+)

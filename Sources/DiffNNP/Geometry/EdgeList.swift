@@ -1,0 +1,94 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Directed edges from each centre atom to every neighbour closer than a cutoff: what every term of a potential sees
+/// of a configuration. Both directions of a pair are present. Edges of one centre are consecutive.
+///
+/// Buffers only grow, so that a list refilled at every step stops allocating.
+public final class EdgeList {
+  /// Atoms that are centres: 0..<centreCount.
+  public private(set) var centreCount = 0
+  /// Atoms that edges may point at, centres included: 0..<atomCount.
+  public private(set) var atomCount = 0
+  public private(set) var count = 0
+  /// Edges of centre i are offsets[i]..<offsets[i + 1].
+  public private(set) var offsets: UnsafeMutablePointer<Int32>
+  /// The atom at the far end of each edge.
+  public private(set) var neighbours: UnsafeMutablePointer<Int32>
+  /// x[neighbour] - x[centre] (Å), through the nearest images where an image is meant.
+  public private(set) var vectors: UnsafeMutablePointer<SIMD3<Double>>
+  /// |vector| (Å).
+  public private(set) var lengths: UnsafeMutablePointer<Double>
+  /// Type of each atom.
+  public private(set) var types: UnsafeMutablePointer<Int32>
+
+  private var edgeCapacity = 1024
+  private var atomCapacity = 128
+
+  public init() {
+    offsets = .allocate(capacity: atomCapacity + 1)
+    types = .allocate(capacity: atomCapacity)
+    neighbours = .allocate(capacity: edgeCapacity)
+    vectors = .allocate(capacity: edgeCapacity)
+    lengths = .allocate(capacity: edgeCapacity)
+    offsets[0] = 0
+  }
+
+  deinit {
+    offsets.deallocate()
+    types.deallocate()
+    neighbours.deallocate()
+    vectors.deallocate()
+    lengths.deallocate()
+  }
+
+  /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
+  public func begin(centreCount: Int, atomCount: Int) {
+    if atomCount > atomCapacity {
+      atomCapacity = max(atomCount, atomCapacity + atomCapacity / 2)
+      offsets.deallocate()
+      types.deallocate()
+      offsets = .allocate(capacity: atomCapacity + 1)
+      types = .allocate(capacity: atomCapacity)
+    }
+    self.centreCount = centreCount
+    self.atomCount = atomCount
+    count = 0
+    offsets[0] = 0
+  }
+
+  /// Makes room for `more` edges beyond those present.
+  @inline(__always)
+  public func reserve(_ more: Int) {
+    if count + more > edgeCapacity { grow(to: count + more) }
+  }
+
+  /// Adds an edge to the centre that is being filled. Room must have been reserved.
+  @inline(__always)
+  public func appendUnchecked(neighbour: Int32, vector: SIMD3<Double>, length: Double) {
+    neighbours[count] = neighbour
+    vectors[count] = vector
+    lengths[count] = length
+    count += 1
+  }
+
+  /// Ends the edges of centre `i`; centres are filled in order.
+  @inline(__always)
+  public func close(centre i: Int) { offsets[i + 1] = Int32(truncatingIfNeeded: count) }
+
+  private func grow(to needed: Int) {
+    let capacity = max(needed, edgeCapacity * 2)
+    neighbours = moved(neighbours, to: capacity)
+    vectors = moved(vectors, to: capacity)
+    lengths = moved(lengths, to: capacity)
+    edgeCapacity = capacity
+  }
+
+  private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) -> UnsafeMutablePointer<T> {
+    let new = UnsafeMutablePointer<T>.allocate(capacity: capacity)
+    new.update(from: old, count: count)
+    old.deallocate()
+    return new
+  }
+}

@@ -1,0 +1,178 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Finds all pairs closer than a cutoff in a (partly) periodic cell, in time linear in the number of atoms.
+///
+/// Atoms are wrapped, images within the cutoff of the cell are added as points of their own, and all points are sorted
+/// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the cutoff
+/// exceeds half the cell or the cell itself.
+public final class NeighbourSearch {
+  private var points: [SIMD3<Double>] = []
+  private var owners: [Int32] = []
+  private var bins: [Int32] = []
+  private var binStarts: [Int32] = []
+  private var sortedPoints: [SIMD3<Double>] = []
+  private var sortedOwners: [Int32] = []
+
+  public init() {}
+
+  /// Fills `edges` with all pairs closer than `cutoff` (Å). Edges point at atoms themselves, not at images.
+  /// - Throws: where a position is not finite.
+  public func fill(
+    _ edges: EdgeList, cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>,
+    cutoff: Double
+  ) throws {
+    let n = positions.count
+    edges.begin(centreCount: n, atomCount: n)
+    for i in 0..<n { edges.types[i] = types[i] }
+    guard n > 0 else { return }
+
+    let grid = try addPoints(cell: cell, positions: positions, cutoff: cutoff)
+    sortPoints(grid)
+    let squaredCutoff = cutoff * cutoff
+    sortedPoints.withUnsafeBufferPointer { sorted in
+      for i in 0..<n {
+        let x = points[i]
+        let bin = grid.coordinates(ofBin: Int(bins[i]))
+        for z in max(bin.z - 1, 0)...min(bin.z + 1, grid.counts.z - 1) {
+          for y in max(bin.y - 1, 0)...min(bin.y + 1, grid.counts.y - 1) {
+            // Bins along x are neighbours in memory: one run covers up to three of them.
+            let row = (z * grid.counts.y + y) * grid.counts.x
+            let first = Int(binStarts[row + max(bin.x - 1, 0)])
+            let last = Int(binStarts[row + min(bin.x + 1, grid.counts.x - 1) + 1])
+            edges.reserve(last - first)
+            for k in first..<last {
+              let vector = sorted[k] - x
+              let squared = (vector * vector).sum()
+              if squared < squaredCutoff && squared > 0 {
+                edges.appendUnchecked(neighbour: sortedOwners[k], vector: vector, length: squared.squareRoot())
+              } else if squared == 0, sortedOwners[k] != Int32(i) {
+                coincident = (i, Int(sortedOwners[k]))
+              }
+            }
+          }
+        }
+        edges.close(centre: i)
+      }
+    }
+    if let (i, j) = coincident {
+      coincident = nil
+      throw DiffNNPError("atoms \(i + 1) and \(j + 1) are in one place; remove one of them")
+    }
+  }
+
+  private var coincident: (Int, Int)?
+
+  /// Convenience for a whole configuration.
+  public func fill(_ edges: EdgeList, _ configuration: Configuration, cutoff: Double) throws {
+    let types = configuration.types.map { Int32($0) }
+    try configuration.positions.withUnsafeBufferPointer { x in
+      try types.withUnsafeBufferPointer {
+        try fill(edges, cell: configuration.cell, positions: x, types: $0, cutoff: cutoff)
+      }
+    }
+  }
+
+  private struct Grid {
+    var origin: SIMD3<Double>
+    var inverseWidth: SIMD3<Double>
+    var counts: SIMD3<Int>
+
+    func bin(_ s: SIMD3<Double>) -> Int32 {
+      let c = ((s - origin) * inverseWidth).clamped(
+        lowerBound: .zero, upperBound: [Double(counts.x - 1), Double(counts.y - 1), Double(counts.z - 1)])
+      return Int32((Int(c.z) * counts.y + Int(c.y)) * counts.x + Int(c.x))
+    }
+
+    func coordinates(ofBin b: Int) -> SIMD3<Int> {
+      [b % counts.x, (b / counts.x) % counts.y, b / (counts.x * counts.y)]
+    }
+  }
+
+  /// Fills `points`, `owners` and `bins`: first the atoms themselves, then the images near the cell.
+  private func addPoints(cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, cutoff: Double) throws -> Grid {
+    let n = positions.count
+    let margin = cutoff / cell.heights
+    points.removeAll(keepingCapacity: true)
+    owners.removeAll(keepingCapacity: true)
+    bins.removeAll(keepingCapacity: true)
+
+    var low = SIMD3<Double>(repeating: .infinity)
+    var high = -low
+    var fractions: [SIMD3<Double>] = []
+    fractions.reserveCapacity(n)
+    for i in 0..<n {
+      let x = positions[i]
+      guard x.x.isFinite, x.y.isFinite, x.z.isFinite else {
+        throw DiffNNPError("position of atom \(i + 1) is not finite: \(x.x) \(x.y) \(x.z)")
+      }
+      var s = cell.fractional(x)
+      for k in 0..<3 where cell.periodic[k] {
+        s[k] -= s[k].rounded(.down)
+        if s[k] >= 1 { s[k] = 0 }  // a tiny negative number rounds up to 1
+      }
+      low = pointwiseMin(low, s)
+      high = pointwiseMax(high, s)
+      fractions.append(s)
+    }
+    // Points lie in [low - margin, high + margin]: bins as many as fit, but not many more than there are atoms.
+    var grid = Grid(origin: low - margin, inverseWidth: .zero, counts: .one)
+    let mostBins = max(3, Int(cbrt(Double(n))) * 2 + 3)
+    for k in 0..<3 {
+      let span = high[k] - low[k] + 2 * margin[k]
+      let bins = min((span / margin[k]).rounded(.down), Double(mostBins))
+      grid.counts[k] = max(1, Int(bins))
+      grid.inverseWidth[k] = Double(grid.counts[k]) / span
+    }
+    for i in 0..<n { append(cell, fractions[i], owner: i, grid) }
+    for i in 0..<n { appendImages(cell, fractions[i], owner: i, low - margin, high + margin, grid) }
+    return grid
+  }
+
+  private func append(_ cell: Cell, _ s: SIMD3<Double>, owner: Int, _ grid: Grid) {
+    points.append(cell.cartesian(s))
+    owners.append(Int32(owner))
+    bins.append(grid.bin(s))
+  }
+
+  private func appendImages(
+    _ cell: Cell, _ s: SIMD3<Double>, owner: Int, _ low: SIMD3<Double>, _ high: SIMD3<Double>, _ grid: Grid
+  ) {
+    func range(_ k: Int) -> ClosedRange<Int> {
+      guard cell.periodic[k] else { return 0...0 }
+      return Int((low[k] - s[k]).rounded(.up))...max(Int((high[k] - s[k]).rounded(.down)), 0)
+    }
+    for nz in range(2) {
+      for ny in range(1) {
+        for nx in range(0) where nx != 0 || ny != 0 || nz != 0 {
+          append(cell, s + [Double(nx), Double(ny), Double(nz)], owner: owner, grid)
+        }
+      }
+    }
+  }
+
+  /// Counting sort of the points by bin.
+  private func sortPoints(_ grid: Grid) {
+    let binCount = grid.counts.x * grid.counts.y * grid.counts.z
+    binStarts.removeAll(keepingCapacity: true)
+    binStarts.append(contentsOf: repeatElement(0, count: binCount + 1))
+    for b in bins { binStarts[Int(b) + 1] += 1 }
+    for b in 0..<binCount { binStarts[b + 1] += binStarts[b] }
+    let total = points.count
+    if sortedPoints.count < total {
+      sortedPoints = Array(repeating: .zero, count: total)
+      sortedOwners = Array(repeating: 0, count: total)
+    }
+    for p in stride(from: total - 1, through: 0, by: -1) {
+      // Filling from the end, binStarts[b + 1] counts down to the start of bin b.
+      let b = Int(bins[p]) + 1
+      binStarts[b] -= 1
+      sortedPoints[Int(binStarts[b])] = points[p]
+      sortedOwners[Int(binStarts[b])] = owners[p]
+    }
+    // Now binStarts[b + 1] is the start of bin b: shift down by one.
+    for b in 0..<binCount { binStarts[b] = binStarts[b + 1] }
+    binStarts[binCount] = Int32(total)
+  }
+}

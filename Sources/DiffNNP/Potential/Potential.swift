@@ -1,0 +1,51 @@
+/// A learned potential: U(x) = energyScale · (pair term + network). Immutable, and safe to share between threads;
+/// each thread computes with an `Evaluator` of its own.
+public final class Potential: @unchecked Sendable {
+  /// Names of the types, in the order of their indices.
+  public let typeNames: [String]
+  /// eV for one unit of the terms' energy: kT of the training data, or 1 for terms in eV.
+  public let energyScale: Double
+  public let pair: PairTerm?
+  public let network: Network?
+  /// What the weight file says besides: temperature, provenance, ….
+  public let metadata: PotentialMetadata
+
+  public init(
+    typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
+    metadata: PotentialMetadata = PotentialMetadata()
+  ) throws {
+    guard !typeNames.isEmpty, Set(typeNames).count == typeNames.count else {
+      throw DiffNNPError("type names must be given once each; found: \(typeNames.joined(separator: " "))")
+    }
+    guard energyScale.isFinite, energyScale > 0 else {
+      throw DiffNNPError("energy scale is \(energyScale) eV; expected a positive number")
+    }
+    for (term, count) in [("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count)] {
+      if let count, count != typeNames.count {
+        throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
+      }
+    }
+    self.typeNames = typeNames
+    self.energyScale = energyScale
+    self.pair = pair
+    self.network = network
+    self.metadata = metadata
+  }
+
+  /// The largest cutoff of the terms (Å).
+  public var rMax: Double { max(pair?.rMax ?? 0, network?.architecture.rMax ?? 0) }
+}
+
+/// What a weight file records besides the tensors. All optional: imported models know little of their making.
+public struct PotentialMetadata: Equatable, Sendable {
+  /// Temperature of the training data (K).
+  public var temperature: Double?
+  /// Noise level at which the potential is run (Å).
+  public var sigma: Double?
+  /// Smallest distance in the training data (Å) for each pair of types, in the order of `PairTerm.pairIndex`.
+  public var smallestDistances: [Double]?
+  /// Free text about origin: program version, data, settings; keys in alphabetical order.
+  public var provenance: [String: String] = [:]
+
+  public init() {}
+}
