@@ -1,0 +1,49 @@
+import DiffNNP
+
+/// One frame of a trajectory.
+public struct Frame: Sendable {
+  public var cell: Cell
+  /// Positions (Å).
+  public var positions: [SIMD3<Double>]
+  /// Type of each atom: an index into the trajectory's `typeNames`.
+  public var types: [Int]
+  /// Forces (eV/Å), where the file has them.
+  public var forces: [SIMD3<Double>]?
+
+  public init(cell: Cell, positions: [SIMD3<Double>], types: [Int], forces: [SIMD3<Double>]? = nil) {
+    self.cell = cell
+    self.positions = positions
+    self.types = types
+    self.forces = forces
+  }
+
+  public var configuration: Configuration { Configuration(cell: cell, positions: positions, types: types) }
+}
+
+/// Frames in order of time, with the names their types stand for.
+public struct Trajectory: Sendable {
+  public var typeNames: [String]
+  public var frames: [Frame]
+
+  public init(typeNames: [String], frames: [Frame]) {
+    self.typeNames = typeNames
+    self.frames = frames
+  }
+}
+
+/// Which atoms and frames of a file are wanted.
+public struct TrajectorySelection: Sendable {
+  /// Species to keep, in this order of types; nil keeps all, in order of first appearance.
+  public var species: [String]?
+  /// Frames START:STOP:STEP, as in Python slices.
+  public var start = 0
+  public var stop: Int?
+  public var step = 1
+
+  public init(species: [String]? = nil, start: Int = 0, stop: Int? = nil, step: Int = 1) {
+    self.species = species
+    self.start = start
+    self.stop = stop
+    self.step = step
+  }
+}
