@@ -1,21 +1,8 @@
-/// Placeholder shape of the network, until the architecture is complete.
-public final class Network: @unchecked Sendable {
-  public let architecture: NetworkArchitecture
-  /// Tensors by NequIP's names: name, shape, values in row-major order.
-  public let tensors: [NamedTensor]
-
-  public init(architecture: NetworkArchitecture, tensors: [NamedTensor]) throws {
-    self.architecture = architecture
-    self.tensors = tensors
-  }
-
-  func makeEvaluator(_ precision: Precision) -> NetworkEvaluating { fatalError("no network yet") }
-}
-
 /// A tensor of a weight file.
 public struct NamedTensor: Equatable, Sendable {
   public var name: String
   public var shape: [Int]
+  /// Row-major.
   public var values: [Double]
 
   public init(name: String, shape: [Int], values: [Double]) {
@@ -25,17 +12,103 @@ public struct NamedTensor: Equatable, Sendable {
   }
 }
 
-/// Hyperparameters of a network of the NequIP family.
-public struct NetworkArchitecture: Equatable, Sendable {
-  public var typeNames: [String]
-  /// Cutoff (Å).
-  public var rMax: Double
-  /// The remaining hyperparameters under NequIP's configuration keys, as JSON text.
-  public var json: String
+/// A network of the NequIP family with its parameters. Immutable.
+public final class Network: @unchecked Sendable {
+  public let architecture: NetworkArchitecture
+  /// All parameters, in the order of `tensorShapes`.
+  public let parameters: [Double]
+  let plan: NetworkPlan
 
-  public init(typeNames: [String], rMax: Double, json: String) {
-    self.typeNames = typeNames
-    self.rMax = rMax
-    self.json = json
+  /// Knot spacing (Å) of the radial tables for dynamics.
+  static let tableSpacing = 0.01
+
+  /// - Throws: where the architecture is outside the family, or the number of parameters is not what it has.
+  public init(_ architecture: NetworkArchitecture, parameters: [Double]) throws {
+    let plan = try NetworkPlan(architecture)
+    guard parameters.count == plan.parameterCount else {
+      throw DiffNNPError("network: \(parameters.count) parameters; this architecture has \(plan.parameterCount)")
+    }
+    guard parameters.allSatisfy(\.isFinite) else { throw DiffNNPError("network: a parameter is not finite") }
+    self.architecture = architecture
+    self.parameters = parameters
+    self.plan = plan
+  }
+
+  /// From tensors under nequip's state-dict names. Missing scales, shifts and `scale_by` mean 1, 0 and 1.
+  /// - Throws: where a tensor is missing, is of another shape, or has no place in the architecture.
+  public convenience init(_ architecture: NetworkArchitecture, tensors: [NamedTensor]) throws {
+    let plan = try NetworkPlan(architecture)
+    var parameters = [Double](repeating: 0, count: plan.parameterCount)
+    var given = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for expected in plan.tensors {
+      let range = expected.offset..<expected.offset + expected.count
+      if let tensor = given.removeValue(forKey: expected.name) {
+        guard tensor.values.count == expected.count else {
+          throw DiffNNPError("tensor \(expected.name) has shape \(tensor.shape); expected \(expected.shape)")
+        }
+        parameters.replaceSubrange(range, with: tensor.values)
+      } else if let value = Self.defaults[expected.name] {
+        parameters.replaceSubrange(range, with: repeatElement(value, count: expected.count))
+      } else if expected.count > 0 {
+        throw DiffNNPError("tensor \(expected.name) of shape \(expected.shape) is missing")
+      }
+    }
+    if let stranger = given.keys.sorted().first {
+      throw DiffNNPError("tensor \(stranger) has no place in the architecture that the file declares")
+    }
+    try self.init(architecture, parameters: parameters)
+  }
+
+  private static let defaults = [
+    "model.func.per_species_rescale.scales": 1.0, "model.func.per_species_rescale.shifts": 0, "scale_by": 1,
+  ]
+
+  /// The parameters as tensors under nequip's state-dict names.
+  public var tensors: [NamedTensor] {
+    plan.tensors.filter { $0.count > 0 }.map {
+      NamedTensor(name: $0.name, shape: $0.shape, values: Array(parameters[$0.offset..<$0.offset + $0.count]))
+    }
+  }
+
+  /// Number of all parameters, those that do not reach the energy included.
+  public static func parameterCount(_ architecture: NetworkArchitecture) throws -> Int {
+    try NetworkPlan(architecture).parameterCount
+  }
+
+  func makeEvaluator(_ precision: Precision) -> NetworkEvaluating {
+    switch precision {
+    case .single:
+      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: tableIntervals)))
+    case .double:
+      let radial = plan.layers.indices.map { layer in
+        parameters.withUnsafeBufferPointer {
+          RadialNetwork<Dual<Double>>(plan, layer: layer, parameters: $0.baseAddress!)
+        }
+      }
+      return NetworkTerm(NetworkEvaluator<SIMD4<Double>>(packed(intervals: 1), exactRadial: radial))
+    }
+  }
+
+  private var tableIntervals: Int { max(16, Int((architecture.rMax / Self.tableSpacing).rounded(.up))) }
+
+  private func packed<W: PlainLanes>(intervals: Int) -> PackedWeights<W> where W.Scalar: BinaryFloatingPoint {
+    let weights = PackedWeights<W>(NetworkLayout(plan, width: W.scalarCount), intervals: intervals)
+    var knots: [PackedWeights<W>.RadialKnots] = []
+    weights.pack(parameters, radial: &knots)
+    return weights
+  }
+}
+
+/// A network as a term of a potential.
+private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar: BinaryFloatingPoint {
+  private let evaluator: NetworkEvaluator<W>
+
+  init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
+
+  func add(
+    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
+    gradients: UnsafeMutablePointer<SIMD3<Double>>
+  ) {
+    evaluator.evaluate(edges, into: .init(energies: energies, gradients: gradients, scale: scale))
   }
 }

@@ -1,0 +1,598 @@
+/// Energy and derivatives of a network, layer by layer forward and back, over plain or dual lanes: one implementation
+/// for dynamics (Float), checks (Double) and training (dual numbers).
+///
+/// Forward over reverse: with dual edge vectors, whose tangents are a direction w of all positions, the gradient with
+/// respect to weights that comes out is d/dε of ∂E/∂θ at x + ε w, which is the gradient of -w·F(θ). No second
+/// derivative is ever written down.
+final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
+  typealias S = L.Scalar
+
+  /// An edge's unit vector and length.
+  struct EdgeGeometry {
+    var x: S
+    var y: S
+    var z: S
+    var inverseLength: S
+    var length: S
+  }
+
+  /// Results, each added to; nil where unwanted.
+  struct Outputs {
+    /// Energies of the centres, times `scale`.
+    var energies: UnsafeMutablePointer<Double>?
+    /// dE/d(edge vector), times `scale`.
+    var gradients: UnsafeMutablePointer<SIMD3<Double>>?
+    /// The tangents of `gradients`: with dual numbers, the Hessian times the direction.
+    var gradientTangents: UnsafeMutablePointer<SIMD3<Double>>?
+    var weights: WeightGradient<L.Weight>?
+    var scale = 1.0
+  }
+
+  private let layout: NetworkLayout
+  private let weights: PackedWeights<L.Weight>
+  /// Radial networks evaluated at each edge instead of the tables, where exact numbers are wanted.
+  private let exactRadial: [RadialNetwork<Dual<Double>>]?
+  private let lMax: Int
+
+  private var geometry = Buffer<EdgeGeometry>()
+  private var features: [Buffer<L>]
+  private var messages: [Buffer<L>]
+  private var convolutions: [Buffer<L>]
+  private var sources = Buffer<L>()
+  private var sourceGradients = Buffer<L>()
+  private var featureGradients = Buffer<L>()
+  private var nextFeatureGradients = Buffer<L>()
+  private var messageGradients = Buffer<L>()
+  private var convolutionGradients = Buffer<L>()
+  private var radialWeights = Buffer<L>()
+  private var radialSlopes = Buffer<L>()
+  private var radialGradients = Buffer<L>()
+  private var harmonics = Buffer<S>()
+  private var harmonicGradients = Buffer<L>()
+  private var harmonicSums = Buffer<S>()
+
+  init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
+    layout = weights.layout
+    self.weights = weights
+    self.exactRadial = exactRadial
+    lMax = layout.plan.architecture.lMax
+    let layers = layout.layers.count
+    features = Array(repeating: Buffer(), count: layers + 1)
+    messages = Array(repeating: Buffer(), count: layers)
+    convolutions = Array(repeating: Buffer(), count: layers)
+  }
+
+  // MARK: The whole network
+
+  /// - Parameter directions: tangents of the edge vectors (Å), for dual lanes.
+  func evaluate(_ edges: EdgeList, directions: UnsafePointer<SIMD3<Double>>? = nil, into outputs: Outputs) {
+    reserve(edges)
+    prepareGeometry(edges, directions)
+    embed(edges)
+    for layer in layout.layers.indices {
+      mixInputs(layer, edges)
+      sendMessages(layer, edges)
+      convolve(layer, edges)
+      activate(layer, edges)
+    }
+    readOut(edges, outputs)
+    guard outputs.gradients != nil || outputs.gradientTangents != nil || outputs.weights != nil else { return }
+    for layer in layout.layers.indices.reversed() {
+      activateBackward(layer, edges)
+      convolveBackward(layer, edges, outputs)
+      sendMessagesBackward(layer, edges, outputs)
+      if layer > 0 || outputs.weights != nil { mixInputsBackward(layer, edges, outputs) }
+    }
+    if let gradient = outputs.weights { embedBackward(edges, gradient) }
+  }
+
+  private func reserve(_ edges: EdgeList) {
+    let atoms = edges.atomCount
+    let layers = layout.layers
+    for (k, layer) in layers.enumerated() {
+      _ = features[k].reserve(atoms * layer.featureVectors)
+      _ = messages[k].reserve(atoms * layer.messageVectors)
+      _ = convolutions[k].reserve(atoms * layer.convolutionVectors)
+    }
+    _ = features[layers.count].reserve(atoms * layout.readoutVectors)
+    let widest = max(layers.map(\.featureVectors).max()!, layout.readoutVectors)
+    _ = sources.reserve(atoms * widest)
+    _ = sourceGradients.reserve(atoms * widest)
+    _ = featureGradients.reserve(atoms * widest)
+    _ = nextFeatureGradients.reserve(atoms * widest)
+    _ = messageGradients.reserve(layers.map(\.messageVectors).max()!)
+    _ = convolutionGradients.reserve(atoms * layers.map(\.convolutionVectors).max()!)
+    let radial = layers.map(\.radialVectors).max()!
+    for buffer in [radialWeights.reserve(radial), radialSlopes.reserve(radial), radialGradients.reserve(radial)] {
+      buffer.update(repeating: .zero, count: radial)
+    }
+    _ = harmonics.reserve(SphericalHarmonics.count(lMax))
+    _ = harmonicGradients.reserve(SphericalHarmonics.count(lMax))
+    _ = harmonicSums.reserve(SphericalHarmonics.count(lMax))
+    _ = geometry.reserve(edges.count)
+  }
+
+  private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
+    let geometry = geometry.reserve(edges.count)
+    let (vectors, lengths) = (edges.vectors, edges.lengths)
+    for e in 0..<edges.count {
+      let v = vectors[e]
+      if let directions {
+        let t = directions[e]
+        let (x, y, z) = (S(v.x, tangent: t.x), S(v.y, tangent: t.y), S(v.z, tangent: t.z))
+        let length = (x * x + y * y + z * z).squareRoot()
+        let inverse = S(1) / length
+        geometry[e] = EdgeGeometry(
+          x: x * inverse, y: y * inverse, z: z * inverse, inverseLength: inverse, length: length)
+      } else {
+        let inverse = 1 / lengths[e]
+        let u = v * inverse
+        geometry[e] = EdgeGeometry(
+          x: S(u.x), y: S(u.y), z: S(u.z), inverseLength: S(inverse), length: S(lengths[e]))
+      }
+    }
+  }
+
+  // MARK: Atoms
+
+  private func embed(_ edges: EdgeList) {
+    let n = layout.layers[0].featureVectors
+    let x = features[0].reserve(edges.atomCount * n)
+    for i in 0..<edges.atomCount {
+      let row = weights.lanes + layout.embedding.offset + Int(edges.types[i]) * layout.embedding.columnVectors
+      for v in 0..<n {
+        var lanes = L.zero
+        lanes.add(weight: row[v], times: S(1))
+        x[i * n + v] = lanes
+      }
+    }
+  }
+
+  private func embedBackward(_ edges: EdgeList, _ gradient: WeightGradient<L.Weight>) {
+    let n = layout.layers[0].featureVectors
+    let g = featureGradients.reserve(edges.atomCount * n)
+    for i in 0..<edges.atomCount {
+      let row = gradient.lanes + layout.embedding.offset + Int(edges.types[i]) * layout.embedding.columnVectors
+      for v in 0..<n { row[v] += L.weightGradient(g[i * n + v]) }
+    }
+  }
+
+  /// linear_1: features as messages carry them.
+  private func mixInputs(_ layer: Int, _ edges: EdgeList) {
+    let shape = layout.layers[layer]
+    let n = shape.featureVectors
+    let x = features[layer].reserve(edges.atomCount * n)
+    let h = sources.reserve(edges.atomCount * n)
+    h.update(repeating: .zero, count: edges.atomCount * n)
+    for i in 0..<edges.atomCount { apply(shape.linear1, x + i * n, to: h + i * n) }
+  }
+
+  private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+    let shape = layout.layers[layer]
+    let n = shape.featureVectors
+    let x = features[layer].reserve(edges.atomCount * n)
+    let gh = sourceGradients.reserve(edges.atomCount * n)
+    let gx = featureGradients.reserve(edges.atomCount * n)
+    for i in 0..<edges.atomCount {
+      applyTransposed(shape.linear1, gh + i * n, to: gx + i * n)
+      if let gradient = outputs.weights { addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient) }
+    }
+  }
+
+  /// linear_2 of the messages, and the self-connection.
+  private func convolve(_ layer: Int, _ edges: EdgeList) {
+    let shape = layout.layers[layer]
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let x = features[layer].reserve(edges.atomCount * n)
+    let a = messages[layer].reserve(edges.atomCount * m)
+    let z = convolutions[layer].reserve(edges.atomCount * c)
+    z.update(repeating: .zero, count: edges.centreCount * c)
+    for i in 0..<edges.centreCount {
+      apply(shape.linear2, a + i * m, to: z + i * c)
+      apply(shape.selfConnections[Int(edges.types[i])], x + i * n, to: z + i * c)
+    }
+  }
+
+  /// Leaves the gradient of features due to self-connections; messages' gradients are made centre by centre, when the
+  /// edges need them.
+  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+    let shape = layout.layers[layer]
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let x = features[layer].reserve(edges.atomCount * n)
+    let a = messages[layer].reserve(edges.atomCount * m)
+    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let gx = featureGradients.reserve(edges.atomCount * n)
+    gx.update(repeating: .zero, count: edges.atomCount * n)
+    for i in 0..<edges.centreCount {
+      let connection = shape.selfConnections[Int(edges.types[i])]
+      if layer > 0 || outputs.weights != nil { applyTransposed(connection, gz + i * c, to: gx + i * n) }
+      if let gradient = outputs.weights {
+        addGradient(connection, x + i * n, gz + i * c, to: gradient)
+        addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+      }
+    }
+  }
+
+  private func activate(_ layer: Int, _ edges: EdgeList) {
+    let shape = layout.layers[layer]
+    let (c, n) = (shape.convolutionVectors, shape.outputVectors)
+    let z = convolutions[layer].reserve(edges.atomCount * c)
+    let x = features[layer + 1].reserve(edges.atomCount * n)
+    for i in 0..<edges.centreCount {
+      for gate in shape.gates {
+        let source = z + i * c + gate.input
+        let target = x + i * n + gate.output
+        for v in 0..<gate.vectors {
+          let f = Self.activated(gate.activation, gate.gate.map { z + i * c + $0 + v } ?? source + v)
+          if gate.gate == nil {
+            target[v] = f
+          } else {
+            for d in 0..<gate.dimension { target[d * gate.vectors + v] = source[d * gate.vectors + v] * f }
+          }
+        }
+      }
+    }
+  }
+
+  private func activateBackward(_ layer: Int, _ edges: EdgeList) {
+    let shape = layout.layers[layer]
+    let (c, n) = (shape.convolutionVectors, shape.outputVectors)
+    let z = convolutions[layer].reserve(edges.atomCount * c)
+    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let gx = featureGradients.reserve(edges.atomCount * n)
+    for i in 0..<edges.centreCount {
+      for gate in shape.gates {
+        let source = z + i * c + gate.input
+        let g = gx + i * n + gate.output
+        let sourceGradient = gz + i * c + gate.input
+        for v in 0..<gate.vectors {
+          guard let offset = gate.gate else {
+            sourceGradient[v] = g[v] * Self.activationSlope(gate.activation, source + v)
+            continue
+          }
+          let gateLanes = z + i * c + offset + v
+          let f = Self.activated(gate.activation, gateLanes)
+          var sum = L.zero
+          for d in 0..<gate.dimension {
+            let k = d * gate.vectors + v
+            sum.add(g[k], times: source[k])
+            sourceGradient[k] = g[k] * f
+          }
+          gz[i * c + offset + v] = sum * Self.activationSlope(gate.activation, gateLanes)
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func activated(_ f: Activation, _ x: UnsafePointer<L>) -> L {
+    var y = L.zero
+    withUnsafeMutablePointer(to: &y) { y in
+      for lane in 0..<L.width { L.store(f.value(L.load(x, lane)), y, lane) }
+    }
+    return y
+  }
+
+  @inline(__always)
+  private static func activationSlope(_ f: Activation, _ x: UnsafePointer<L>) -> L {
+    var y = L.zero
+    withUnsafeMutablePointer(to: &y) { y in
+      for lane in 0..<L.width { L.store(f.slope(L.load(x, lane)), y, lane) }
+    }
+    return y
+  }
+
+  /// Energies, and the gradient of the last features.
+  private func readOut(_ edges: EdgeList, _ outputs: Outputs) {
+    let n = layout.readoutVectors
+    let x = features[layout.layers.count].reserve(edges.atomCount * n)
+    let gx = featureGradients.reserve(edges.atomCount * n)
+    let v = weights.lanes + layout.readout
+    for i in 0..<edges.centreCount {
+      let type = Int(edges.types[i])
+      let scale = outputs.scale * weights.scales[type]
+      let laneScale = L.Weight.Scalar(scale)
+      var sum = L.zero
+      for k in 0..<n {
+        var term = L.zero
+        term.add(weight: v[k], times: S(1))
+        sum.add(term, times: x[i * n + k])
+        var g = L.zero
+        g.add(term, constant: laneScale)
+        gx[i * n + k] = g
+      }
+      let energy = sum.sum()
+      outputs.energies?[i] += scale * energy.primal + outputs.scale * weights.shifts[type]
+      if let gradient = outputs.weights {
+        gradient.scales[type] += outputs.scale * energy.derivative
+        for k in 0..<n {
+          var scaled = L.zero
+          scaled.add(x[i * n + k], constant: laneScale)
+          (gradient.lanes + layout.readout)[k] += L.weightGradient(scaled)
+        }
+      }
+    }
+  }
+
+  // MARK: Linear maps of channels
+
+  @inline(__always)
+  private func apply(_ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, to y: UnsafeMutablePointer<L>) {
+    for map in maps {
+      let (rows, rv, cv) = (map.matrix.source.rows, map.matrix.rowVectors, map.matrix.columnVectors)
+      let w = weights.lanes + map.matrix.offset
+      for d in 0..<map.dimension {
+        let (input, output) = (x + map.input + d * rv, y + map.output + d * cv)
+        for u in 0..<rows {
+          let value = L.load(input, u)
+          for v in 0..<cv { output[v].add(weight: w[u * cv + v], times: value) }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func applyTransposed(_ maps: [NetworkLayout.Linear], _ gy: UnsafePointer<L>, to gx: UnsafeMutablePointer<L>) {
+    for map in maps {
+      let (columns, rv, cv) = (map.matrix.source.columns, map.matrix.rowVectors, map.matrix.columnVectors)
+      let w = weights.lanes + map.matrix.transposed
+      for d in 0..<map.dimension {
+        let (output, input) = (gy + map.output + d * cv, gx + map.input + d * rv)
+        for u in 0..<columns {
+          let value = L.load(output, u)
+          for v in 0..<rv { input[v].add(weight: w[u * rv + v], times: value) }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func addGradient(
+    _ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, _ gy: UnsafePointer<L>, to gradient: WeightGradient<L.Weight>
+  ) {
+    for map in maps {
+      let (rows, rv, cv) = (map.matrix.source.rows, map.matrix.rowVectors, map.matrix.columnVectors)
+      let g = gradient.lanes + map.matrix.offset
+      for d in 0..<map.dimension {
+        let (input, output) = (x + map.input + d * rv, gy + map.output + d * cv)
+        for u in 0..<rows {
+          let value = L.load(input, u)
+          for v in 0..<cv { g[u * cv + v] += L.weightGradient(output[v], value) }
+        }
+      }
+    }
+  }
+
+  // MARK: Edges
+
+  /// Weights of all paths at distance r; their slopes too, where `slopes` is given.
+  @inline(__always)
+  private func radial(
+    _ layer: Int, _ r: S, _ vectors: Int, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
+  ) {
+    guard exactRadial == nil else { return exactRadialWeights(layer, r, into: w, slopes: slopes) }
+    let (row, t) = knot(layer, r, vectors)
+    let b = CubicBSpline.values(t)
+    for v in 0..<vectors {
+      var sum = L.zero
+      sum.add(weight: row[v], times: b.0)
+      sum.add(weight: row[vectors + v], times: b.1)
+      sum.add(weight: row[2 * vectors + v], times: b.2)
+      sum.add(weight: row[3 * vectors + v], times: b.3)
+      w[v] = sum
+    }
+    guard let slopes else { return }
+    let d = CubicBSpline.slopes(t, per: S(1 / weights.spacing))
+    for v in 0..<vectors {
+      var sum = L.zero
+      sum.add(weight: row[v], times: d.0)
+      sum.add(weight: row[vectors + v], times: d.1)
+      sum.add(weight: row[2 * vectors + v], times: d.2)
+      sum.add(weight: row[3 * vectors + v], times: d.3)
+      slopes[v] = sum
+    }
+  }
+
+  /// The four rows of the table around r, and the place of r between knots.
+  @inline(__always)
+  private func knot(_ layer: Int, _ r: S, _ vectors: Int) -> (row: UnsafeMutablePointer<L.Weight>, t: S) {
+    let s = r * S(1 / weights.spacing)
+    let m = min(Int(s.primal), weights.intervals - 1)
+    return (weights.tables[layer] + m * vectors, s - S(Double(m)))
+  }
+
+  private func exactRadialWeights(
+    _ layer: Int, _ r: S, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
+  ) {
+    let values = exactRadial![layer].evaluate(Dual(r.primal, 1))
+    for path in layout.layers[layer].paths {
+      for c in 0..<path.source.multiplicity {
+        let value = values[path.source.radialColumn + c]
+        L.store(S(path.factor * value.value), w + path.radial, c)
+        if let slopes { L.store(S(path.factor * value.tangent), slopes + path.radial, c) }
+      }
+    }
+  }
+
+  /// Messages: for each centre, the sum over its edges of all paths.
+  private func sendMessages(_ layer: Int, _ edges: EdgeList) {
+    let shape = layout.layers[layer]
+    let (n, m, radialVectors) = (shape.featureVectors, shape.messageVectors, shape.radialVectors)
+    let h = sources.reserve(edges.atomCount * n)
+    let messages = messages[layer].reserve(edges.atomCount * m)
+    let geometry = geometry.reserve(edges.count)
+    let w = radialWeights.reserve(radialVectors)
+    let Y = harmonics.reserve(SphericalHarmonics.count(lMax))
+    let rMax = layout.plan.architecture.rMax
+    messages.update(repeating: .zero, count: edges.centreCount * m)
+    shape.paths.withUnsafeBufferPointer { paths in
+      layout.couplings.withUnsafeBufferPointer { couplings in
+        for i in 0..<edges.centreCount {
+          let a = messages + i * m
+          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+            let edge = geometry[e]
+            radial(layer, edge.length, radialVectors, into: w, slopes: nil)
+            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
+            let x = h + Int(edges.neighbours[e]) * n
+            for path in paths {
+              Self.send(path, couplings, w + path.radial, Y + path.harmonic, x + path.input, a + path.output)
+            }
+          }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func send(
+    _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
+    _ Y: UnsafePointer<S>, _ x: UnsafePointer<L>, _ a: UnsafeMutablePointer<L>
+  ) {
+    let vectors = path.vectors
+    for v in 0..<vectors {
+      switch path.kind {
+      case .scalarInput:
+        let wx = w[v] * x[v]
+        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(wx, times: Y[m]) }
+      case .scalarEdge:
+        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(w[v], times: x[m &* vectors &+ v]) }
+      case .dot:
+        var sum = L.zero
+        for m in 0..<path.inputDimension { sum.add(x[m &* vectors &+ v], times: Y[m]) }
+        a[v].add(sum, times: w[v])
+      case .general:
+        for k in path.couplings {
+          let coupling = couplings[k]
+          let wx = w[v] * x[coupling.m1 &* vectors &+ v]
+          a[coupling.m3 &* vectors &+ v].add(wx, times: L.product(Y[coupling.m2], L.Weight.Scalar(coupling.c)))
+        }
+      }
+    }
+  }
+
+  /// Gradients of the neighbours' features, of the edges, and of the radial tables.
+  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+    let shape = layout.layers[layer]
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let radialVectors = shape.radialVectors
+    let count = SphericalHarmonics.count(lMax)
+    let h = sources.reserve(edges.atomCount * n)
+    let gh = sourceGradients.reserve(edges.atomCount * n)
+    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let g = messageGradients.reserve(m)
+    let geometry = geometry.reserve(edges.count)
+    let (w, slopes) = (radialWeights.reserve(radialVectors), radialSlopes.reserve(radialVectors))
+    let gw = radialGradients.reserve(radialVectors)
+    let (Y, gY, sums) = (harmonics.reserve(count), harmonicGradients.reserve(count), harmonicSums.reserve(count))
+    let rMax = layout.plan.architecture.rMax
+    let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
+
+    // Only the last layer's sources are still in place: later layers overwrote the others.
+    if layer < layout.layers.count - 1 { mixInputs(layer, edges) }
+    gh.update(repeating: .zero, count: edges.atomCount * n)
+    shape.paths.withUnsafeBufferPointer { paths in
+      layout.couplings.withUnsafeBufferPointer { couplings in
+        for i in 0..<edges.centreCount {
+          g.update(repeating: .zero, count: m)
+          applyTransposed(shape.linear2, gz + i * c, to: g)
+          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+            let edge = geometry[e]
+            radial(layer, edge.length, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
+            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
+            gY.update(repeating: .zero, count: count)
+            let j = Int(edges.neighbours[e])
+            for path in paths {
+              Self.sendBackward(
+                path, couplings, w + path.radial, Y + path.harmonic, h + j * n + path.input, g + path.output,
+                gw: gw + path.radial, gY: gY + path.harmonic, gx: gh + j * n + path.input)
+            }
+            if wantsEdges {
+              for k in 0..<count { sums[k] = gY[k].sum() }
+              let angular = SphericalHarmonics.pullBack(
+                lMax, edge.x, edge.y, edge.z, Y, sums, inverseLength: edge.inverseLength)
+              var slope = L.zero
+              for k in 0..<radialVectors { slope.add(gw[k], times: slopes[k]) }
+              let along = slope.sum()
+              let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
+              outputs.gradients?[e] += [x.primal, y.primal, z.primal]
+              outputs.gradientTangents?[e] += [x.derivative, y.derivative, z.derivative]
+            }
+            if let gradient = outputs.weights { addRadialGradient(layer, edge.length, radialVectors, gw, to: gradient) }
+          }
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func sendBackward(
+    _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
+    _ Y: UnsafePointer<S>, _ x: UnsafePointer<L>, _ g: UnsafePointer<L>, gw: UnsafeMutablePointer<L>,
+    gY: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>
+  ) {
+    let vectors = path.vectors
+    for v in 0..<vectors {
+      switch path.kind {
+      case .scalarInput:
+        var sum = L.zero
+        let wx = w[v] * x[v]
+        for m in 0..<path.outputDimension {
+          let gm = g[m &* vectors &+ v]
+          sum.add(gm, times: Y[m])
+          gY[m].add(gm, times: wx)
+        }
+        gw[v] = sum * x[v]
+        gx[v].add(sum, times: w[v])
+      case .scalarEdge:
+        var sum = L.zero
+        for m in 0..<path.outputDimension {
+          let k = m &* vectors &+ v
+          sum.add(g[k], times: x[k])
+          gx[k].add(g[k], times: w[v])
+        }
+        gw[v] = sum
+      case .dot:
+        var sum = L.zero
+        let wg = w[v] * g[v]
+        for m in 0..<path.inputDimension {
+          let k = m &* vectors &+ v
+          sum.add(x[k], times: Y[m])
+          gx[k].add(wg, times: Y[m])
+          gY[m].add(wg, times: x[k])
+        }
+        gw[v] = sum * g[v]
+      case .general:
+        var sum = L.zero
+        for k in path.couplings {
+          let coupling = couplings[k]
+          let c = L.Weight.Scalar(coupling.c)
+          let y = L.product(Y[coupling.m2], c)
+          let (input, output) = (coupling.m1 &* vectors &+ v, coupling.m3 &* vectors &+ v)
+          let wg = w[v] * g[output]
+          let product = g[output] * x[input]
+          sum.add(product, times: y)
+          gx[input].add(wg, times: y)
+          var wgx = L.zero
+          wgx.add(wg, times: x[input])
+          gY[coupling.m2].add(wgx, constant: c)
+        }
+        gw[v] = sum
+      }
+    }
+  }
+
+  @inline(__always)
+  private func addRadialGradient(
+    _ layer: Int, _ r: S, _ vectors: Int, _ gw: UnsafePointer<L>, to gradient: WeightGradient<L.Weight>
+  ) {
+    let (row, t) = knot(layer, r, vectors)
+    let target = gradient.tables[layer] + (row - weights.tables[layer])
+    let b = CubicBSpline.values(t)
+    for v in 0..<vectors {
+      target[v] += L.weightGradient(gw[v], b.0)
+      target[vectors + v] += L.weightGradient(gw[v], b.1)
+      target[2 * vectors + v] += L.weightGradient(gw[v], b.2)
+      target[3 * vectors + v] += L.weightGradient(gw[v], b.3)
+    }
+  }
+}

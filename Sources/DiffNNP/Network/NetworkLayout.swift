@@ -1,0 +1,163 @@
+/// Where a plan's features and weights lie in memory, for lanes of a given width. Blocks are padded to whole lanes with
+/// channels that stay zero.
+struct NetworkLayout: Sendable {
+  /// A padded matrix [rows][columnVectors] and its transpose [columns][rowVectors], in the array of packed weights.
+  struct Matrix: Sendable {
+    var source: NetworkPlan.Matrix
+    var rowVectors: Int
+    var columnVectors: Int
+    var offset: Int
+    var transposed: Int
+  }
+
+  /// y += x·W for each of `dimension` components. Offsets count vectors within an atom's features.
+  struct Linear: Sendable {
+    var input: Int
+    var output: Int
+    var dimension: Int
+    var matrix: Matrix
+  }
+
+  /// Products that need no table of couplings are kinds of their own.
+  enum PathKind: Sendable {
+    /// Scalar times harmonic.
+    case scalarInput
+    /// Vector times the constant harmonic.
+    case scalarEdge
+    /// Contraction to a scalar.
+    case dot
+    case general
+  }
+
+  struct Path: Sendable {
+    var kind: PathKind
+    var input: Int
+    /// First component of the harmonic.
+    var harmonic: Int
+    var output: Int
+    var radial: Int
+    var vectors: Int
+    /// 2l+1 of the input and of the output.
+    var inputDimension: Int
+    var outputDimension: Int
+    /// Range in `couplings`.
+    var couplings: Range<Int>
+    /// Constant factor of the three simple kinds, folded into the radial weights.
+    var factor: Double
+    var source: NetworkPlan.Path
+  }
+
+  struct Gate: Sendable {
+    var input: Int
+    var gate: Int?
+    var output: Int
+    var dimension: Int
+    var vectors: Int
+    var channels: Int
+    var activation: Activation
+  }
+
+  struct Layer: Sendable {
+    var featureVectors = 0
+    var messageVectors = 0
+    var convolutionVectors = 0
+    var outputVectors = 0
+    var radialVectors = 0
+    var linear1: [Linear] = []
+    var paths: [Path] = []
+    var linear2: [Linear] = []
+    /// [type][…]
+    var selfConnections: [[Linear]] = []
+    var gates: [Gate] = []
+  }
+
+  var plan: NetworkPlan
+  var width: Int
+  var layers: [Layer] = []
+  var embedding: Matrix
+  /// Vectors of the folded readout.
+  var readout: Int
+  var readoutVectors: Int
+  /// Vectors of all packed weights but the radial tables.
+  var weightVectors = 0
+  var couplings: [NetworkPlan.Coupling] = []
+
+  init(_ plan: NetworkPlan, width: Int) {
+    self.plan = plan
+    self.width = width
+    var used = 0
+    func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
+    func place(_ matrix: NetworkPlan.Matrix) -> Matrix {
+      let (r, c) = (vectors(matrix.rows), vectors(matrix.columns))
+      let placed = Matrix(
+        source: matrix, rowVectors: r, columnVectors: c, offset: used, transposed: used + matrix.rows * c)
+      used += matrix.rows * c + matrix.columns * r
+      return placed
+    }
+    func offsets(_ blocks: [NetworkPlan.Block]) -> [Int] {
+      blocks.reduce(into: [0]) { $0.append($0.last! + $1.irrep.dimension * vectors($1.multiplicity)) }
+    }
+
+    embedding = place(plan.embedding)
+    for layer in plan.layers {
+      var result = Layer()
+      let inputs = offsets(layer.inputs)
+      let convolution = offsets(layer.convolution)
+      result.featureVectors = inputs.last!
+      result.convolutionVectors = convolution.last!
+      result.linear1 = layer.linear1.map {
+        Linear(
+          input: inputs[$0.input], output: inputs[$0.output], dimension: layer.inputs[$0.input].irrep.dimension,
+          matrix: place($0.matrix))
+      }
+      for path in layer.paths {
+        let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
+        let kind: PathKind = l1 == 0 ? .scalarInput : l2 == 0 ? .scalarEdge : l3 == 0 ? .dot : .general
+        let first = couplings.count
+        if kind == .general { couplings += path.couplings }
+        result.paths.append(
+          Path(
+            kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: result.messageVectors,
+            radial: result.radialVectors, vectors: vectors(path.multiplicity), inputDimension: 2 * l1 + 1,
+            outputDimension: 2 * l3 + 1, couplings: first..<couplings.count,
+            factor: kind == .general ? 1 : path.couplings[0].c, source: path))
+        result.messageVectors += path.output.dimension * vectors(path.multiplicity)
+        result.radialVectors += vectors(path.multiplicity)
+      }
+      result.linear2 = layer.linear2.map {
+        Linear(
+          input: result.paths[$0.input].output, output: convolution[$0.output],
+          dimension: result.paths[$0.input].outputDimension, matrix: place($0.matrix))
+      }
+      result.selfConnections = plan.architecture.typeNames.indices.map { type in
+        layer.selfConnections.map {
+          Linear(
+            input: inputs[$0.input], output: convolution[$0.output],
+            dimension: layer.inputs[$0.input].irrep.dimension, matrix: place($0.matrices[type]))
+        }
+      }
+      for gate in layer.gates {
+        let block = layer.convolution[gate.block]
+        let size = block.irrep.dimension * vectors(block.multiplicity)
+        result.gates.append(
+          Gate(
+            input: convolution[gate.block], gate: gate.gate.map { convolution[$0] }, output: result.outputVectors,
+            dimension: block.irrep.dimension, vectors: vectors(block.multiplicity), channels: block.multiplicity,
+            activation: gate.activation))
+        result.outputVectors += size
+      }
+      layers.append(result)
+    }
+    readout = used
+    readoutVectors = vectors(plan.readoutHidden.rows)
+    weightVectors = used + readoutVectors
+  }
+
+  /// Every matrix that is packed.
+  var matrices: [Matrix] {
+    [embedding]
+      + layers.flatMap { layer in
+        (layer.linear1 + layer.linear2 + layer.selfConnections.flatMap { $0 }).map(\.matrix)
+      }
+  }
+}

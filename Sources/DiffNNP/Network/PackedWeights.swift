@@ -1,0 +1,221 @@
+/// A network's weights as the evaluator reads them: scaled, padded to lanes, with their transposes, and the radial
+/// networks tabulated.
+///
+/// A table holds, for each layer, coefficients of uniform cubic B-splines of the distance: rows of `radialVectors` lanes
+/// for knots -1…intervals + 1. They follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the second
+/// difference, so that the splines meet the values up to O(h⁶) and are local, which keeps the way back to the radial
+/// network's weights short. The last three rows are zero, so that value, slope and curvature vanish at r_max.
+final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: BinaryFloatingPoint {
+  let layout: NetworkLayout
+  let intervals: Int
+  let lanes: UnsafeMutablePointer<W>
+  let tables: [UnsafeMutablePointer<W>]
+  /// Energies of atoms are scale·readout + shift, for each type.
+  private(set) var scales: [Double] = []
+  private(set) var shifts: [Double] = []
+
+  init(_ layout: NetworkLayout, intervals: Int) {
+    self.layout = layout
+    self.intervals = intervals
+    lanes = .allocate(capacity: max(1, layout.weightVectors))
+    lanes.initialize(repeating: .zero, count: layout.weightVectors)
+    tables = layout.layers.map { layer in
+      let table = UnsafeMutablePointer<W>.allocate(capacity: max(1, (intervals + 3) * layer.radialVectors))
+      table.initialize(repeating: .zero, count: (intervals + 3) * layer.radialVectors)
+      return table
+    }
+  }
+
+  deinit {
+    lanes.deallocate()
+    tables.forEach { $0.deallocate() }
+  }
+
+  /// Knot spacing (Å).
+  var spacing: Double { layout.plan.architecture.rMax / Double(intervals) }
+
+  /// Packs parameters. `radial` receives, for the way back, what each layer's radial network computed at each knot.
+  func pack(_ parameters: [Double], radial: inout [RadialKnots]) {
+    parameters.withUnsafeBufferPointer { theta in
+      for matrix in layout.matrices { pack(matrix, theta.baseAddress!) }
+      let v = foldedReadout(theta.baseAddress!)
+      for c in v.indices { W.store(W.Scalar(v[c]), lanes + layout.readout, c) }
+      let (plan, scaleBy) = (layout.plan, theta[layout.plan.scaleBy])
+      scales = plan.architecture.typeNames.indices.map { scaleBy * theta[plan.scales + $0] }
+      shifts = plan.architecture.typeNames.indices.map { scaleBy * theta[plan.shifts + $0] }
+      radial = layout.layers.indices.map { tabulate($0, theta.baseAddress!) }
+    }
+  }
+
+  private func pack(_ matrix: NetworkLayout.Matrix, _ theta: UnsafePointer<Double>) {
+    let m = matrix.source
+    for u in 0..<m.rows {
+      for w in 0..<m.columns {
+        let value = W.Scalar(m.scale * theta[m.offset + u * m.rowStride + w])
+        W.store(value, lanes + matrix.offset + u * matrix.columnVectors, w)
+        W.store(value, lanes + matrix.transposed + w * matrix.rowVectors, u)
+      }
+    }
+  }
+
+  /// The two linear layers of the readout as one vector.
+  private func foldedReadout(_ theta: UnsafePointer<Double>) -> [Double] {
+    let (hidden, out) = (layout.plan.readoutHidden, layout.plan.readout)
+    return (0..<hidden.rows).map { c in
+      (0..<hidden.columns).reduce(0) {
+        $0 + hidden.scale * theta[hidden.offset + c * hidden.rowStride + $1] * out.scale * theta[out.offset + $1]
+      }
+    }
+  }
+
+  // MARK: Radial tables
+
+  /// The radial network at the knots k = -3…intervals - 1, as `RadialNetwork.pullBack` wants it. Beyond, it is zero.
+  struct RadialKnots {
+    var network: RadialNetwork<Double>
+    var sums: [[[Double]]]
+  }
+
+  private func tabulate(_ layer: Int, _ theta: UnsafePointer<Double>) -> RadialKnots {
+    let network = RadialNetwork<Double>(layout.plan, layer: layer, parameters: theta)
+    var knots = RadialKnots(network: network, sums: [])
+    let columns = network.columns
+    // Values at knots -3…intervals + 3.
+    var f = [Double](repeating: 0, count: (intervals + 7) * columns)
+    for k in -3..<intervals {
+      var sums: [[Double]] = []
+      let values = network.evaluate(Double(k) * spacing, keeping: &sums)
+      knots.sums.append(sums)
+      f.replaceSubrange((k + 3) * columns..<(k + 4) * columns, with: values)
+    }
+    let vectors = layout.layers[layer].radialVectors
+    f.withUnsafeBufferPointer { f in
+      for k in -1..<intervals - 1 {
+        let row = tables[layer] + (k + 1) * vectors
+        for path in layout.layers[layer].paths {
+          for c in 0..<path.source.multiplicity {
+            let at = (k + 3) * columns + path.source.radialColumn + c
+            let near = f[at - columns] + f[at + columns]
+            let far = f[at - 2 * columns] + f[at + 2 * columns]
+            let value = Self.stencil.0 * f[at] + Self.stencil.1 * near + Self.stencil.2 * far
+            W.store(W.Scalar(path.factor * value), row + path.radial, c)
+          }
+        }
+      }
+    }
+    return knots
+  }
+
+  /// 1 - δ²/6 + δ⁴/36 at offsets 0, ±1, ±2.
+  private static var stencil: (Double, Double, Double) { (1 + 2.0 / 6 + 6.0 / 36, -1.0 / 6 - 4.0 / 36, 1.0 / 36) }
+
+  // MARK: The way back
+
+  /// The gradient with respect to all parameters, from that with respect to the packed weights and tables.
+  func unpack(_ gradient: WeightGradient<W>, parameters: [Double], radial: [RadialKnots]) -> [Double] {
+    var result = [Double](repeating: 0, count: parameters.count)
+    parameters.withUnsafeBufferPointer { theta in
+      result.withUnsafeMutableBufferPointer { result in
+        for matrix in layout.matrices {
+          let m = matrix.source
+          for u in 0..<m.rows {
+            for w in 0..<m.columns {
+              result[m.offset + u * m.rowStride + w] +=
+                m.scale * Double(W.load(gradient.lanes + matrix.offset + u * matrix.columnVectors, w))
+            }
+          }
+        }
+        unpackReadout(gradient, theta.baseAddress!, into: result.baseAddress!)
+        let plan = layout.plan
+        for t in gradient.scales.indices { result[plan.scales + t] += theta[plan.scaleBy] * gradient.scales[t] }
+        for layer in layout.layers.indices {
+          unpackTable(layer, gradient, radial[layer], into: result.baseAddress!)
+        }
+      }
+    }
+    return result
+  }
+
+  private func unpackReadout(
+    _ gradient: WeightGradient<W>, _ theta: UnsafePointer<Double>, into result: UnsafeMutablePointer<Double>
+  ) {
+    let (hidden, out) = (layout.plan.readoutHidden, layout.plan.readout)
+    for c in 0..<hidden.rows {
+      let g = hidden.scale * out.scale * Double(W.load(gradient.lanes + layout.readout, c))
+      for k in 0..<hidden.columns {
+        let at = hidden.offset + c * hidden.rowStride + k
+        result[at] += g * theta[out.offset + k]
+        result[out.offset + k] += g * theta[at]
+      }
+    }
+  }
+
+  private func unpackTable(
+    _ layer: Int, _ gradient: WeightGradient<W>, _ knots: RadialKnots, into result: UnsafeMutablePointer<Double>
+  ) {
+    let columns = knots.network.columns
+    let vectors = layout.layers[layer].radialVectors
+    var f = [Double](repeating: 0, count: (intervals + 7) * columns)
+    for k in -1..<intervals - 1 {
+      let row = gradient.tables[layer] + (k + 1) * vectors
+      for path in layout.layers[layer].paths {
+        for c in 0..<path.source.multiplicity {
+          let g = path.factor * Double(W.load(row + path.radial, c))
+          guard g != 0 else { continue }
+          let at = (k + 3) * columns + path.source.radialColumn + c
+          f[at] += Self.stencil.0 * g
+          f[at - columns] += Self.stencil.1 * g
+          f[at + columns] += Self.stencil.1 * g
+          f[at - 2 * columns] += Self.stencil.2 * g
+          f[at + 2 * columns] += Self.stencil.2 * g
+        }
+      }
+    }
+    f.withUnsafeBufferPointer { f in
+      for k in -3..<intervals {
+        let g = f.baseAddress! + (k + 3) * columns
+        guard (0..<columns).contains(where: { g[$0] != 0 }) else { continue }
+        knots.network.pullBack(
+          Double(k) * spacing, knots.sums[k + 3], g, plan: layout.plan, layer: layer, into: result)
+      }
+    }
+  }
+}
+
+/// Gradient with respect to packed weights; the transposed halves of matrices stay unused.
+final class WeightGradient<W: PlainLanes>: @unchecked Sendable {
+  let lanes: UnsafeMutablePointer<W>
+  let tables: [UnsafeMutablePointer<W>]
+  var scales: [Double]
+  private let laneCount: Int
+  private let tableCounts: [Int]
+
+  init(_ layout: NetworkLayout, intervals: Int) {
+    laneCount = layout.weightVectors
+    tableCounts = layout.layers.map { (intervals + 3) * $0.radialVectors }
+    lanes = .allocate(capacity: max(1, laneCount))
+    tables = tableCounts.map { .allocate(capacity: max(1, $0)) }
+    scales = Array(repeating: 0, count: layout.plan.architecture.typeNames.count)
+    reset()
+  }
+
+  deinit {
+    lanes.deallocate()
+    tables.forEach { $0.deallocate() }
+  }
+
+  func reset() {
+    lanes.initialize(repeating: .zero, count: laneCount)
+    for (table, count) in zip(tables, tableCounts) { table.initialize(repeating: .zero, count: count) }
+    for t in scales.indices { scales[t] = 0 }
+  }
+
+  func add(_ other: WeightGradient<W>) {
+    for k in 0..<laneCount { lanes[k] += other.lanes[k] }
+    for (layer, count) in tableCounts.enumerated() {
+      let (a, b) = (tables[layer], other.tables[layer])
+      for k in 0..<count { a[k] += b[k] }
+    }
+    for t in scales.indices { scales[t] += other.scales[t] }
+  }
+}
