@@ -22,7 +22,7 @@ let package = Package(
       dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
     .executableTarget(name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPTraining"]),
     .testTarget(name: "DiffNNPTests", dependencies: ["DiffNNP"]),
-    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"]),
+    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
   ],

@@ -30,20 +30,3 @@ public struct Trajectory: Sendable {
     self.frames = frames
   }
 }
-
-/// Which atoms and frames of a file are wanted.
-public struct TrajectorySelection: Sendable {
-  /// Species to keep, in this order of types; nil keeps all, in order of first appearance.
-  public var species: [String]?
-  /// Frames START:STOP:STEP, as in Python slices.
-  public var start = 0
-  public var stop: Int?
-  public var step = 1
-
-  public init(species: [String]? = nil, start: Int = 0, stop: Int? = nil, step: Int = 1) {
-    self.species = species
-    self.start = start
-    self.stop = stop
-    self.step = step
-  }
-}

@@ -1,0 +1,105 @@
+import DiffNNP
+import Testing
+
+@testable import DiffNNPFrames
+
+/// Against archives written by numpy: see Fixtures/make_npz.py.
+@Suite struct NPZTests {
+  static let vectors: [SIMD3<Double>] = [[12, 0, 0], [3, 11, 0], [-2, 4, 13]]
+
+  static func position(_ frame: Int, _ atom: Int) -> SIMD3<Double> {
+    let k = Double(9 * frame + 3 * atom)
+    return SIMD3(k, k + 1, k + 2) * 0.5 + 0.25
+  }
+
+  @Test(arguments: ["stored.npz", "deflated.npz"])
+  func readsNumpyArchives(_ name: String) throws {
+    let trajectory = try Trajectory.read(path: fixture(name))
+    #expect(trajectory.typeNames == ["Li", "Cl"])
+    #expect(trajectory.frames.count == 3)
+    for (k, frame) in trajectory.frames.enumerated() {
+      #expect(frame.types == [0, 0, 1])
+      #expect(frame.cell == (try Cell(vectors: Self.vectors, periodic: [true, false, true])))
+      // Every number of the fixture is exact in single precision.
+      #expect(frame.positions == (0..<3).map { Self.position(k, $0) })
+      #expect(frame.forces == (0..<3).map { -Self.position(k, $0) / 8 })
+    }
+  }
+
+  @Test func readsTypesAndCellsOfEachFrame() throws {
+    let trajectory = try Trajectory.read(path: fixture("per_frame.npz"))
+    #expect(trajectory.typeNames == ["1", "2"])
+    #expect(trajectory.frames.map(\.types) == [[0, 0, 1], [0, 1, 0], [1, 0, 0]])
+    #expect(trajectory.frames.map(\.cell.vectors) == (1...3).map { k in Self.vectors.map { Double(k) * $0 } })
+    #expect(trajectory.frames.allSatisfy { $0.forces == nil })
+  }
+
+  @Test func namesTypes() throws {
+    let named = try Trajectory.read(path: fixture("per_frame.npz"), TrajectorySelection(typeNames: ["Na", "Br", "K"]))
+    #expect(named.typeNames == ["Na", "Br"])
+    let symbols = try Trajectory.read(path: fixture("symbols.npz"))
+    #expect(symbols.typeNames == ["Li", "Cl"])
+    #expect(symbols.frames[0].cell == (try Cell(orthogonal: [20, 20, 20])))
+  }
+
+  @Test func selectsSpeciesInTheOrderGiven() throws {
+    let path = fixture("stored.npz")
+    let swapped = try Trajectory.read(path: path, TrajectorySelection(species: ["Cl", "Li"]))
+    #expect(swapped.typeNames == ["Cl", "Li"])
+    #expect(swapped.frames[0].types == [1, 1, 0])
+    let chlorine = try Trajectory.read(path: path, TrajectorySelection(species: ["Cl"], slice: "-2::"))
+    #expect(chlorine.frames.map(\.positions) == [[Self.position(1, 2)], [Self.position(2, 2)]])
+    #expect(chlorine.frames.map(\.forces) == [[-Self.position(1, 2) / 8], [-Self.position(2, 2) / 8]])
+    #expect(chlorine.frames.map(\.types) == [[0], [0]])
+  }
+
+  @Test(arguments: [
+    ("no_cell.npz", "no cell"), ("big_endian.npz", "R has unreadable elements"), ("fortran.npz", "Fortran"),
+    ("wrong_shape.npz", "R has shape [3, 3, 2]"), ("unknown_element.npz", "170"), ("degenerate.npz", "degenerate cell"),
+    ("nan.npz", "frame 1: position of atom 3"), ("coincident.npz", "frame 2: atoms 1 and 2"),
+  ])
+  func refuses(_ name: String, _ reason: String) {
+    let message = readingError(fixture(name))
+    #expect(message.contains(name) && message.contains(reason) && !message.contains("\n"), "\(message)")
+  }
+
+  @Test func refusesEmptySelections() {
+    #expect(readingError(fixture("stored.npz"), TrajectorySelection(species: ["Na"])).contains("Na"))
+    #expect(readingError(fixture("stored.npz"), TrajectorySelection(start: 3)).contains("no frames chosen by 3::1"))
+    #expect(readingError(fixture("stored.npz"), TrajectorySelection(typeNames: ["A"])).contains("no array types"))
+    #expect(
+      readingError(fixture("per_frame.npz"), TrajectorySelection(typeNames: ["A"])).contains("type 2 has no name"))
+  }
+
+  /// Any damage ends in an error or in frames, never in a trap.
+  @Test func survivesDamage() throws {
+    for name in ["stored.npz", "deflated.npz"] {
+      let whole = try contents(fixture(name))
+      for length in stride(from: 0, to: whole.count, by: 7) {
+        try withFile(whole[..<length], suffix: ".npz") { #expect(readingError($0) != "no error") }
+      }
+      var random = SplitMix(seed: 7)
+      for _ in 0..<500 {
+        var bytes = whole
+        for _ in 0..<3 {
+          bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+        }
+        try withFile(bytes, suffix: ".npz") { #expect(!readingError($0).hasPrefix("other error")) }
+      }
+    }
+  }
+}
+
+/// A small reproducible generator (Steele, Lea & Flood, 2014).
+struct SplitMix: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+}
