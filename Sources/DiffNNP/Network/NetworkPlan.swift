@@ -236,7 +236,8 @@ private struct LayerShape {
     let reachable = a.features.blocks.filter { input.reaches($0.irrep, through: a.edgeHarmonics) }
     scalars = Irreps(reachable.filter { $0.irrep.l == 0 })
     gated = Irreps(reachable.filter { $0.irrep.l > 0 })
-    gateIrrep = input.reaches(.scalar, through: a.edgeHarmonics) ? .scalar : Irrep(0, -1)
+    let gateIrrep = input.reaches(.scalar, through: a.edgeHarmonics) ? Irrep.scalar : Irrep(0, -1)
+    self.gateIrrep = gateIrrep
     let gates = Irreps(gated.blocks.map { .init($0.multiplicity, gateIrrep) })
     convolution = (scalars.simplified() + gates.simplified() + gated.simplified()).sorted().simplified()
 
