@@ -1,0 +1,102 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Whole files in and out, with errors that name the file and the reason.
+public enum FileIO {
+  /// The contents of a file.
+  public static func read(_ path: String) throws -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(path) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(Int(clamping: status.st_size))
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    defer { chunk.deallocate() }
+    while true {
+      let count = Glibc.read(descriptor, chunk.baseAddress, chunk.count)
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw failure(path) }
+      if count == 0 { return bytes }
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+    }
+  }
+
+  /// Replaces a file, or makes it: see `ReplacementFile`.
+  public static func write(_ bytes: some Collection<UInt8>, to path: String) throws {
+    let file = try ReplacementFile(path)
+    try file.write(bytes)
+    try file.commit()
+  }
+
+  static func failure(_ path: String) -> DiffNNPError { DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
+}
+
+/// Writes a file beside the one it is to replace, and puts it in its place when all of it is on disk: whatever happens
+/// in between, the old file stays whole. What is not a regular file (a pipe, a terminal) is written directly.
+public final class ReplacementFile {
+  private let path: String
+  /// nil where the file is written directly.
+  private var temporary: String?
+  private var descriptor: Int32
+  private var pending: [UInt8] = []
+  private static let bufferSize = 1 << 16
+
+  public init(_ path: String) throws {
+    self.path = path
+    var status = stat()
+    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw FileIO.failure(path) }
+      return
+    }
+    var template = Array((path + ".XXXXXX").utf8CString)
+    descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { throw FileIO.failure(path) }
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // mkstemp makes files for their owner alone; this one gets the rights of any new file.
+    let mask = umask(0)
+    umask(mask)
+    fchmod(descriptor, 0o666 & ~mask)
+  }
+
+  /// Without `commit`, nothing remains.
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+    if let temporary { unlink(temporary) }
+  }
+
+  public func write(_ bytes: some Collection<UInt8>) throws {
+    pending.append(contentsOf: bytes)
+    if pending.count >= Self.bufferSize { try flush() }
+  }
+
+  public func write(_ text: String) throws { try write(text.utf8) }
+
+  /// Makes what was written the file at `path`. Nothing can be written afterwards.
+  public func commit() throws {
+    try flush()
+    if let temporary {
+      guard fsync(descriptor) == 0 else { throw FileIO.failure(path) }
+      guard rename(temporary, path) == 0 else { throw FileIO.failure(path) }
+      self.temporary = nil
+    }
+    let status = close(descriptor)
+    descriptor = -1
+    guard status == 0 else { throw FileIO.failure(path) }
+  }
+
+  private func flush() throws {
+    var done = 0
+    while done < pending.count {
+      let count = pending.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw FileIO.failure(path) }
+      done += count
+    }
+    pending.removeAll(keepingCapacity: true)
+  }
+}
