@@ -23,7 +23,7 @@ let package = Package(
     .executableTarget(name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPTraining"]),
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
-      exclude: ["Fixtures"]),
+      exclude: ["Fixtures", "WeightFile/resave.py"]),
     .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),

@@ -1,14 +1,46 @@
 import DiffNNP
 
 extension Trajectory {
-  /// Reads frames from a file: NPZ with NequIP's keys.
+  /// Reads frames from a file: extended XYZ or a LAMMPS text dump, plain or compressed by gzip, or NPZ with NequIP's keys.
   ///
   /// - Parameters:
-  ///   - path: the file; what it is, is seen from its first bytes.
+  ///   - path: the file; what it is, is seen from how it begins.
   ///   - selection: the atoms and frames wanted.
   /// - Throws: where the file cannot be read, a frame is unusable, or nothing is selected.
   public static func read(path: String, _ selection: TrajectorySelection = .init()) throws -> Trajectory {
     try selection.check()
-    return try Trajectory(path: path, selection) { try NPZReader(path: path, typeNames: selection.typeNames) }
+    let format = try TrajectoryFormat(path: path)
+    return try Trajectory(path: path, selection) { () throws -> any FrameReader in
+      switch format {
+      case .npz: return try NPZReader(path: path, typeNames: selection.typeNames)
+      case .lammpsDump: return try LAMMPSDumpReader(path: path, typeNames: selection.typeNames)
+      case .extendedXYZ:
+        guard selection.typeNames == nil else {
+          throw DiffNNPError("\(path): extended XYZ names its species itself; leave out the names of types")
+        }
+        return try ExtendedXYZReader(path: path)
+      }
+    }
+  }
+}
+
+private enum TrajectoryFormat {
+  case npz, lammpsDump, extendedXYZ
+
+  init(path: String) throws {
+    let lines = try LineReader(path: path)
+    guard try lines.advance() else { throw DiffNNPError("\(path): the file is empty") }
+    lines.split()
+    let first = lines.fields.isEmpty ? "" : lines.fieldText(0)
+    if lines.bytes.starts(with: [0x50, 0x4b, 3, 4]) {
+      self = .npz
+    } else if first == "ITEM:" {
+      self = .lammpsDump
+    } else if Int(first) != nil || first.isEmpty {
+      self = .extendedXYZ
+    } else {
+      throw DiffNNPError(
+        "\(path): not extended XYZ, a LAMMPS text dump, or NPZ: it begins with \"\(first.prefix(20))\"")
+    }
   }
 }

@@ -7,13 +7,15 @@
 final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
   typealias S = L.Scalar
 
-  /// An edge's unit vector and length.
+  /// An edge's unit vector, and its length as the radial tables want it.
   struct EdgeGeometry {
     var x: S
     var y: S
     var z: S
     var inverseLength: S
-    var length: S
+    /// Interval of the tables, and place between its knots (0…1).
+    var knot: Int32
+    var t: S
   }
 
   /// Results, each added to; nil where unwanted.
@@ -115,21 +117,23 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
     let geometry = geometry.reserve(edges.count)
     let (vectors, lengths) = (edges.vectors, edges.lengths)
+    let knotsPerLength = 1 / weights.spacing
+    let lastKnot = Double(weights.intervals - 1)
     for e in 0..<edges.count {
-      let v = vectors[e]
+      let inverse = 1 / lengths[e]
+      let u = vectors[e] * inverse
+      // The place between knots loses digits in single precision, so it is found in double.
+      let place = lengths[e] * knotsPerLength
+      let knot = min(place.rounded(.down), lastKnot)
+      var (tangent, along) = (SIMD3<Double>.zero, 0.0)
       if let directions {
-        let t = directions[e]
-        let (x, y, z) = (S(v.x, tangent: t.x), S(v.y, tangent: t.y), S(v.z, tangent: t.z))
-        let length = (x * x + y * y + z * z).squareRoot()
-        let inverse = S(1) / length
-        geometry[e] = EdgeGeometry(
-          x: x * inverse, y: y * inverse, z: z * inverse, inverseLength: inverse, length: length)
-      } else {
-        let inverse = 1 / lengths[e]
-        let u = v * inverse
-        geometry[e] = EdgeGeometry(
-          x: S(u.x), y: S(u.y), z: S(u.z), inverseLength: S(inverse), length: S(lengths[e]))
+        along = dot(u, directions[e])
+        tangent = (directions[e] - along * u) * inverse
       }
+      geometry[e] = EdgeGeometry(
+        x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
+        inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
+        t: S(place - knot, tangent: along * knotsPerLength))
     }
   }
 
@@ -365,14 +369,15 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Edges
 
-  /// Weights of all paths at distance r; their slopes too, where `slopes` is given.
+  /// Weights of all paths at the length of an edge; their slopes too, where `slopes` is given.
   @inline(__always)
   private func radial(
-    _ layer: Int, _ r: S, _ vectors: Int, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
+    _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, into w: UnsafeMutablePointer<L>,
+    slopes: UnsafeMutablePointer<L>?
   ) {
-    guard exactRadial == nil else { return exactRadialWeights(layer, r, into: w, slopes: slopes) }
-    let (row, t) = knot(layer, r, vectors)
-    let b = CubicBSpline.values(t)
+    guard exactRadial == nil else { return exactRadialWeights(layer, edge, into: w, slopes: slopes) }
+    let row = weights.tables[layer] + Int(edge.knot) &* vectors
+    let b = CubicBSpline.values(edge.t)
     for v in 0..<vectors {
       var sum = L.zero
       sum.add(weight: row[v], times: b.0)
@@ -382,7 +387,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       w[v] = sum
     }
     guard let slopes else { return }
-    let d = CubicBSpline.slopes(t, per: S(1 / weights.spacing))
+    let d = CubicBSpline.slopes(edge.t, per: S(1 / weights.spacing))
     for v in 0..<vectors {
       var sum = L.zero
       sum.add(weight: row[v], times: d.0)
@@ -393,18 +398,10 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
-  /// The four rows of the table around r, and the place of r between knots.
-  @inline(__always)
-  private func knot(_ layer: Int, _ r: S, _ vectors: Int) -> (row: UnsafeMutablePointer<L.Weight>, t: S) {
-    let s = r * S(1 / weights.spacing)
-    let m = min(Int(s.primal), weights.intervals - 1)
-    return (weights.tables[layer] + m * vectors, s - S(Double(m)))
-  }
-
   private func exactRadialWeights(
-    _ layer: Int, _ r: S, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
+    _ layer: Int, _ edge: EdgeGeometry, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
   ) {
-    let values = exactRadial![layer].evaluate(Dual(r.primal, 1))
+    let values = exactRadial![layer].evaluate(Dual((Double(edge.knot) + edge.t.primal) * weights.spacing, 1))
     for path in layout.layers[layer].paths {
       for c in 0..<path.source.multiplicity {
         let value = values[path.source.radialColumn + c]
@@ -431,7 +428,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           let a = messages + i * m
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
-            radial(layer, edge.length, radialVectors, into: w, slopes: nil)
+            radial(layer, edge, radialVectors, into: w, slopes: nil)
             SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
             let x = h + Int(edges.neighbours[e]) * n
             for path in paths {
@@ -497,7 +494,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           applyTransposed(shape.linear2, gz + i * c, to: g)
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
-            radial(layer, edge.length, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
+            radial(layer, edge, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
             SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
             gY.update(repeating: .zero, count: count)
             let j = Int(edges.neighbours[e])
@@ -517,7 +514,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
               outputs.gradients?[e] += [x.primal, y.primal, z.primal]
               outputs.gradientTangents?[e] += [x.derivative, y.derivative, z.derivative]
             }
-            if let gradient = outputs.weights { addRadialGradient(layer, edge.length, radialVectors, gw, to: gradient) }
+            if let gradient = outputs.weights { addRadialGradient(layer, edge, radialVectors, gw, to: gradient) }
           }
         }
       }
@@ -583,11 +580,11 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   @inline(__always)
   private func addRadialGradient(
-    _ layer: Int, _ r: S, _ vectors: Int, _ gw: UnsafePointer<L>, to gradient: WeightGradient<L.Weight>
+    _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, _ gw: UnsafePointer<L>,
+    to gradient: WeightGradient<L.Weight>
   ) {
-    let (row, t) = knot(layer, r, vectors)
-    let target = gradient.tables[layer] + (row - weights.tables[layer])
-    let b = CubicBSpline.values(t)
+    let target = gradient.tables[layer] + Int(edge.knot) &* vectors
+    let b = CubicBSpline.values(edge.t)
     for v in 0..<vectors {
       target[v] += L.weightGradient(gw[v], b.0)
       target[vectors + v] += L.weightGradient(gw[v], b.1)

@@ -18,6 +18,11 @@ public struct PairTerm: Equatable, Sendable {
   /// Knot spacing h (Å).
   public var spacing: Double { rMax / Double(intervals) }
 
+  /// Coefficients [pair][intervals], without the zeros.
+  public var freeCoefficients: [Double] {
+    (0..<Self.pairCount(typeCount)).flatMap { coefficients[$0 * (intervals + 3)..<($0 + 1) * (intervals + 3) - 3] }
+  }
+
   public static func pairCount(_ typeCount: Int) -> Int { typeCount * (typeCount + 1) / 2 }
 
   /// Row of the pair (a, b), the same for (b, a): (0,0), (0,1), …, (1,1), ….

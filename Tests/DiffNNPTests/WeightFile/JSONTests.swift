@@ -13,7 +13,7 @@ import Testing
 
   @Test func roundTrips() throws {
     let value: JSONValue = [
-      "numbers": .init([0.1, 1e300, -5e-324, 1 / 3, 9_007_199_254_740_993, -0.0]), "text": "\u{0}\u{7f}\t/é😀\"\\",
+      "numbers": .init([0.1, 1e300, -.leastNonzeroMagnitude, 1 / 3, 0x1p53, -0.0]), "text": "\u{0}\u{7f}\t/é😀\"\\",
       "nested": [[], [:], ["k": [nil, true]]],
     ]
     #expect(try JSONValue(parsing: value.serialised()) == value)

@@ -1,0 +1,221 @@
+/// A potential as a safetensors file: docs/FORMAT.md says what is in it.
+public enum WeightFile {
+  public static let format = "diffnnp"
+  public static let version = 1
+  static let pairTensor = "pair.coefficients"
+
+  /// The bytes of the file.
+  /// - Throws: where a number is not finite.
+  public static func encode(_ potential: Potential) throws -> [UInt8] {
+    var file = SafetensorsFile(metadata: metadata(of: potential), tensors: potential.network?.tensors ?? [])
+    if let pair = potential.pair {
+      file.metadata["pair"] =
+        (["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)] as JSONValue).serialised()
+      let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
+      file.tensors.insert(NamedTensor(name: pairTensor, shape: shape, values: pair.freeCoefficients), at: 0)
+    }
+    try checkFinite(file.tensors)
+    file.metadata["checksum"] = checksum(file)
+    return file.serialised()
+  }
+
+  /// The potential in a weight file.
+  /// - Throws: where it is not a whole, undamaged weight file of a known version.
+  public static func decode(_ bytes: [UInt8]) throws -> Potential {
+    let file = try SafetensorsFile(bytes: bytes)
+    try checkOrigin(file)
+    let metadata = Metadata(file.metadata)
+    guard try metadata.text("checksum") == checksum(file) else {
+      throw DiffNNPError("its checksum is wrong: the weight file was damaged or edited; copy or train it again")
+    }
+    try checkFinite(file.tensors)
+    for (key, unit) in [("energy_unit", "eV"), ("length_unit", "Angstrom")] where try metadata.text(key) != unit {
+      throw DiffNNPError("\(key) is \(try metadata.text(key)); expected \(unit)")
+    }
+    let typeNames = try metadata.typeNames()
+    let pair = try pairTerm(file, metadata, typeCount: typeNames.count)
+    let network = try network(file, metadata, typeNames: typeNames)
+    guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
+    let potential = try Potential(
+      typeNames: typeNames, energyScale: try metadata.number("energy_scale"), pair: pair, network: network,
+      metadata: try metadata.potentialMetadata(pairCount: PairTerm.pairCount(typeNames.count)))
+    guard try metadata.number("r_max") == potential.rMax else {
+      throw DiffNNPError("r_max is \(try metadata.number("r_max")) Å, but the terms reach to \(potential.rMax) Å")
+    }
+    return potential
+  }
+
+  // MARK: Writing
+
+  private static func metadata(of potential: Potential) -> [String: String] {
+    var values = [
+      "format": format, "format_version": String(version), "energy_unit": "eV", "length_unit": "Angstrom",
+      "type_names": JSONValue(potential.typeNames).serialised(), "energy_scale": potential.energyScale.description,
+      "r_max": potential.rMax.description,
+    ]
+    let metadata = potential.metadata
+    values["temperature"] = metadata.temperature?.description
+    values["sigma"] = metadata.sigma?.description
+    values["smallest_distances"] = metadata.smallestDistances.map { JSONValue($0).serialised() }
+    if !metadata.provenance.isEmpty {
+      let sorted = metadata.provenance.sorted { $0.key < $1.key }
+      values["provenance"] = JSONValue.object(sorted.map { .init($0.key, .string($0.value)) }).serialised()
+    }
+    values["network"] = potential.network?.architecture.json.serialised()
+    return values
+  }
+
+  // MARK: Reading
+
+  private static func checkOrigin(_ file: SafetensorsFile) throws {
+    guard file.metadata["format"] == format else {
+      if file.metadata["format"] == "nequip-state-dict" || file.tensors.contains(where: { isNequIP($0.name) }) {
+        throw DiffNNPError(
+          "these are a NequIP model's tensors; convert them with: diffnnp import-nequip FILE -o model.safetensors")
+      }
+      let found = file.metadata["format"].map { "its format is \"\($0)\"" } ?? "it does not name its format"
+      throw DiffNNPError("not a diffnnp weight file: \(found), expected \"\(format)\"")
+    }
+    let found = file.metadata["format_version"] ?? "not given"
+    guard found == String(version) else {
+      throw DiffNNPError("its format version is \(found), this program reads \(version); use the diffnnp that wrote it")
+    }
+  }
+
+  private static func isNequIP(_ name: String) -> Bool {
+    name.split(separator: ".").contains { $0 == "chemical_embedding" || $0.hasSuffix("_convnet") }
+  }
+
+  private static func pairTerm(_ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int) throws -> PairTerm? {
+    let tensor = file.tensors.first { $0.name == pairTensor }
+    guard let settings = try metadata.json("pair") else {
+      if tensor != nil { throw DiffNNPError("there is a tensor \(pairTensor), but no metadata \"pair\"") }
+      return nil
+    }
+    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int else {
+      throw DiffNNPError("metadata \"pair\" needs the numbers r_max and intervals")
+    }
+    guard let tensor else { throw DiffNNPError("there is no tensor \(pairTensor)") }
+    let expected = [PairTerm.pairCount(typeCount), intervals]
+    guard tensor.shape == expected else {
+      throw DiffNNPError("tensor \(pairTensor) has shape \(tensor.shape), expected \(expected)")
+    }
+    return try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: tensor.values)
+  }
+
+  private static func network(
+    _ file: SafetensorsFile, _ metadata: Metadata, typeNames: [String]
+  ) throws -> Network? {
+    let tensors = file.tensors.filter { $0.name != pairTensor }
+    guard let settings = try metadata.json("network") else {
+      if let first = tensors.first {
+        throw DiffNNPError("there is a tensor \(first.name), but no metadata \"network\"")
+      }
+      return nil
+    }
+    guard let rMax = settings["r_max"]?.double, rMax.isFinite, rMax > 0 else {
+      throw DiffNNPError("metadata \"network\" needs a positive number r_max")
+    }
+    let architecture = NetworkArchitecture(typeNames: typeNames, rMax: rMax, json: settings.serialised())
+    return try Network(architecture: architecture, tensors: tensors)
+  }
+
+  private static func checkFinite(_ tensors: [NamedTensor]) throws {
+    for tensor in tensors {
+      if let k = tensor.values.firstIndex(where: { !$0.isFinite }) {
+        throw DiffNNPError("tensor \(tensor.name) has an element that is not finite (number \(k))")
+      }
+    }
+  }
+
+  /// FNV-1a, 64 bits (Fowler, Noll & Vo), over all that has a meaning: metadata by key, then tensors by name.
+  static func checksum(_ file: SafetensorsFile) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    func add(_ text: String) {
+      for byte in text.utf8 { add(byte) }
+      add(0)
+    }
+    for (key, value) in file.metadata.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
+    where key != "checksum" {
+      add(key)
+      add(value)
+    }
+    for tensor in file.tensors.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
+      add(tensor.name)
+      add(tensor.shape.map(String.init).joined(separator: ","))
+      for value in tensor.values { withUnsafeBytes(of: value.bitPattern.littleEndian) { $0.forEach(add) } }
+    }
+    let digits = String(hash, radix: 16)
+    return "fnv1a64:" + String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Metadata of a file, with errors that name the key.
+  private struct Metadata {
+    private let values: [String: String]
+
+    init(_ values: [String: String]) { self.values = values }
+
+    func text(_ key: String) throws -> String {
+      guard let value = values[key] else { throw DiffNNPError("metadata \"\(key)\" is missing") }
+      return value
+    }
+
+    func number(_ key: String) throws -> Double {
+      guard let value = Double(try text(key)), value.isFinite else {
+        throw DiffNNPError("metadata \"\(key)\" is \"\(try text(key))\"; expected a finite number")
+      }
+      return value
+    }
+
+    func json(_ key: String) throws -> JSONValue? {
+      guard let text = values[key] else { return nil }
+      do { return try JSONValue(parsing: text) } catch let error as DiffNNPError {
+        throw DiffNNPError("metadata \"\(key)\" is \(error.message)")
+      }
+    }
+
+    func typeNames() throws -> [String] {
+      guard let names = try json("type_names")?.strings else {
+        throw DiffNNPError("metadata \"type_names\" is missing, or not a list of names")
+      }
+      return names
+    }
+
+    func potentialMetadata(pairCount: Int) throws -> PotentialMetadata {
+      var metadata = PotentialMetadata()
+      if values["temperature"] != nil { metadata.temperature = try number("temperature") }
+      if values["sigma"] != nil { metadata.sigma = try number("sigma") }
+      if let list = try json("smallest_distances") {
+        let distances = (list.array ?? []).compactMap { $0 == .null ? .infinity : $0.double }
+        guard distances.count == pairCount else {
+          throw DiffNNPError("metadata \"smallest_distances\" needs \(pairCount) numbers, one for each pair of types")
+        }
+        metadata.smallestDistances = distances
+      }
+      if let provenance = try json("provenance") {
+        guard let members = provenance.object else { throw DiffNNPError("metadata \"provenance\" is not an object") }
+        for member in members { metadata.provenance[member.key] = member.value.string ?? member.value.serialised() }
+      }
+      return metadata
+    }
+  }
+}
+
+extension Potential {
+  /// Reads a weight file.
+  /// - Throws: where it cannot be read, or is not a whole, undamaged weight file of a known version.
+  public static func load(path: String) throws -> Potential {
+    let bytes = try FileIO.read(path)
+    do { return try WeightFile.decode(bytes) } catch let error as DiffNNPError {
+      throw DiffNNPError("\(path): \(error.message)")
+    }
+  }
+
+  /// Writes a weight file, beside the one of this name and then in its place.
+  public func save(path: String) throws {
+    do { try FileIO.write(WeightFile.encode(self), to: path) } catch let error as DiffNNPError {
+      throw error.message.hasPrefix(path) ? error : DiffNNPError("\(path): \(error.message)")
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import Testing
+
+@testable import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite struct WeightFileTests {
+  /// Two types, three intervals, with all of the metadata.
+  static func potential() throws -> Potential {
+    let pair = try PairTerm(
+      typeCount: 2, rMax: 7.5, intervals: 3, free: [1, 0.1, -1 / 3, .leastNonzeroMagnitude, 1e300, -0.0, 2, 3, 4])
+    var metadata = PotentialMetadata()
+    metadata.temperature = 300
+    metadata.sigma = 0
+    metadata.smallestDistances = [4.25, 2.125, .infinity]
+    metadata.provenance = ["program": "diffnnp 0.1", "note": "ions – \"only\""]
+    return try Potential(
+      typeNames: ["Li", "Cl"], energyScale: 0.02585199, pair: pair, network: nil, metadata: metadata)
+  }
+
+  /// Runs `body` with the path of a file in a directory of its own.
+  static func withPath(_ body: (String) throws -> Void) throws {
+    var template = Array("/tmp/diffnnp-test-XXXXXX".utf8CString)
+    try #require(mkdtemp(&template) != nil)
+    let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer {
+      unlink(directory + "/model.safetensors")
+      #expect(rmdir(directory) == 0, "something remains beside the file")
+    }
+    try body(directory + "/model.safetensors")
+  }
+
+  static func message(_ bytes: [UInt8]) -> String {
+    do {
+      _ = try WeightFile.decode(bytes)
+      return "no error"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test func roundTrips() throws {
+    let potential = try Self.potential()
+    try Self.withPath { path in
+      try potential.save(path: path)
+      let loaded = try Potential.load(path: path)
+      #expect(loaded.typeNames == potential.typeNames)
+      #expect(loaded.energyScale == potential.energyScale)
+      #expect(loaded.pair == potential.pair)
+      #expect(loaded.metadata == potential.metadata)
+      // Writing it once more gives the same bytes.
+      #expect(try WeightFile.encode(loaded) == FileIO.read(path))
+    }
+  }
+
+  @Test func replacesWholeFilesOnly() throws {
+    try Self.withPath { path in
+      try Self.potential().save(path: path)
+      let before = try FileIO.read(path)
+      let file = try ReplacementFile(path)
+      try file.write("half of something")
+      #expect(try FileIO.read(path) == before)
+    }
+    #expect(throws: DiffNNPError.self) { try FileIO.write([1], to: "/nowhere/model.safetensors") }
+    #expect(throws: DiffNNPError.self) { try Self.potential().save(path: "/dev/full") }
+  }
+
+  /// Python's safetensors package reads the file, agrees on the checksum, and writes one this program reads.
+  @Test(.enabled(if: python != nil, "needs a Python with numpy and safetensors: set DIFFNNP_PYTHON"))
+  func roundTripsThroughPython() throws {
+    let script = #filePath.dropLast("WeightFileTests.swift".count) + "resave.py"
+    try Self.withPath { path in
+      try Self.potential().save(path: path)
+      #expect(system("'\(Self.python!)' '\(script)' '\(path)'") == 0)
+      let loaded = try Potential.load(path: path)
+      #expect(loaded.pair == (try Self.potential().pair))
+      #expect(loaded.metadata == (try Self.potential().metadata))
+    }
+  }
+
+  static let python: String? = {
+    let root = #filePath.split(separator: "/").dropLast(4).map { "/" + $0 }.joined()
+    let candidates = [getenv("DIFFNNP_PYTHON").map { String(cString: $0) }, root + "/.venv/bin/python", "python3"]
+    return candidates.compactMap { $0 }.first { system("'\($0)' -c 'import numpy, safetensors' 2>/dev/null") == 0 }
+  }()
+
+  @Test func explainsForeignFiles() throws {
+    #expect(Self.message([]).contains("not a safetensors file"))
+    #expect(Self.message(Array("PK\u{3}\u{4} this is a zip".utf8)).contains("not a safetensors file"))
+    let foreign = SafetensorsFile(metadata: ["format": "pt"], tensors: [])
+    #expect(Self.message(foreign.serialised()).contains("\"pt\""))
+    let nequip = SafetensorsFile(
+      metadata: [:],
+      tensors: [NamedTensor(name: "model.func.layer0_convnet.conv.sc.weight", shape: [1], values: [1])])
+    #expect(Self.message(nequip.serialised()).contains("diffnnp import-nequip"))
+    #expect(throws: DiffNNPError.self) { try Potential.load(path: "/tmp") }
+    #expect(throws: DiffNNPError.self) { try Potential.load(path: "/nowhere") }
+  }
+
+  /// Changes to a valid file, made whole again with a right checksum, and what the error must mention.
+  static let faults: [(String, @Sendable (inout SafetensorsFile) -> Void)] = [
+    ("format version is 2", { $0.metadata["format_version"] = "2" }),
+    ("\"type_names\" is missing", { $0.metadata["type_names"] = nil }),
+    ("\"type_names\" is missing", { $0.metadata["type_names"] = "[1, 2]" }),
+    ("given once each", { $0.metadata["type_names"] = "[\"Li\", \"Li\"]" }),
+    ("shape [3, 3], expected [6, 3]", { $0.metadata["type_names"] = "[\"Li\", \"Cl\", \"Na\"]" }),
+    ("energy_unit is kcal", { $0.metadata["energy_unit"] = "kcal" }),
+    ("length_unit", { $0.metadata["length_unit"] = nil }),
+    ("energy_scale", { $0.metadata["energy_scale"] = "nan" }),
+    ("energy scale", { $0.metadata["energy_scale"] = "-1" }),
+    ("r_max", { $0.metadata["r_max"] = "8" }),
+    ("\"pair\" is not valid JSON", { $0.metadata["pair"] = "{" }),
+    ("r_max and intervals", { $0.metadata["pair"] = "{}" }),
+    ("no metadata \"pair\"", { $0.metadata["pair"] = nil }),
+    ("expected [3, 1000000000000000]", { $0.metadata["pair"] = "{\"r_max\": 7.5, \"intervals\": 1000000000000000}" }),
+    ("cutoff", { $0.metadata["pair"] = "{\"r_max\": 0, \"intervals\": 3}" }),
+    ("neither a pair term nor a network", { ($0.metadata["pair"], $0.tensors) = (nil, []) }),
+    ("no tensor pair.coefficients", { $0.tensors = [] }),
+    ("not finite (number 4)", { $0.tensors[0].values[4] = .nan }),
+    ("temperature", { $0.metadata["temperature"] = "warm" }),
+    ("smallest_distances", { $0.metadata["smallest_distances"] = "[1]" }),
+    ("provenance", { $0.metadata["provenance"] = "1" }),
+    ("no metadata \"network\"", { $0.tensors.append(NamedTensor(name: "x", shape: [], values: [1])) }),
+    ("\"network\" needs", { $0.metadata["network"] = "{\"r_max\": -1}" }),
+  ]
+
+  @Test(arguments: faults.indices)
+  func explainsFaults(_ k: Int) throws {
+    let (reason, change) = Self.faults[k]
+    var file = try SafetensorsFile(bytes: WeightFile.encode(Self.potential()))
+    change(&file)
+    file.metadata["checksum"] = WeightFile.checksum(file)
+    let message = Self.message(file.serialised())
+    #expect(message.contains(reason) && !message.contains("\n"), "\(message)")
+  }
+
+  @Test func noticesChangedBytes() throws {
+    let whole = try WeightFile.encode(Self.potential())
+    for length in 0..<whole.count { #expect(Self.message(Array(whole[..<length])) != "no error") }
+    var unnoticed = 0
+    for k in whole.indices {
+      for bit in 0..<8 {
+        var bytes = whole
+        bytes[k] ^= 1 << bit
+        // Spaces between the tokens of the header mean nothing, and change into other spaces.
+        if Self.message(bytes) == "no error" { unnoticed += 1 }
+      }
+    }
+    #expect(unnoticed < whole.count / 10)
+    #expect(Self.message(whole + [0]).contains("behind the last tensor"))
+  }
+
+  @Test func refusesToWriteWhatItWouldNotRead() throws {
+    let pair = try PairTerm(typeCount: 1, rMax: 5, intervals: 1, free: [.nan])
+    let potential = try Potential(typeNames: ["A"], energyScale: 1, pair: pair, network: nil)
+    #expect(throws: DiffNNPError.self) { try WeightFile.encode(potential) }
+  }
+}
