@@ -113,11 +113,17 @@ public enum WeightFile {
       }
       return nil
     }
-    guard let rMax = settings["r_max"]?.double, rMax.isFinite, rMax > 0 else {
-      throw DiffNNPError("metadata \"network\" needs a positive number r_max")
+    let architecture = try NetworkArchitecture(json: settings)
+    guard architecture.typeNames == typeNames else {
+      throw DiffNNPError("metadata \"network\" names other types than \"type_names\"")
     }
-    let architecture = NetworkArchitecture(typeNames: typeNames, rMax: rMax, json: settings.serialised())
-    return try Network(architecture: architecture, tensors: tensors)
+    // Before anything of the size that the metadata claim is made.
+    let (expected, found) = (try Network.parameterCount(architecture), tensors.reduce(0) { $0 + $1.values.count })
+    guard expected == found else {
+      throw DiffNNPError(
+        "the network's tensors have \(found) elements, but its architecture has \(expected) parameters")
+    }
+    return try Network(architecture, tensors: tensors)
   }
 
   private static func checkFinite(_ tensors: [NamedTensor]) throws {

@@ -55,6 +55,42 @@ import Testing
     }
   }
 
+  static let architecture: JSONValue = [
+    "r_max": 4, "num_layers": 2, "l_max": 1, "num_features": 4, "avg_num_neighbors": 9, "invariant_neurons": 8,
+    "type_names": ["Li", "Cl"],
+  ]
+
+  static func withNetwork() throws -> Potential {
+    let architecture = try NetworkArchitecture(json: architecture)
+    let parameters = (0..<(try Network.parameterCount(architecture))).map { sin(Double($0)) }
+    return try Potential(
+      typeNames: ["Li", "Cl"], energyScale: 1, pair: potential().pair,
+      network: Network(architecture, parameters: parameters))
+  }
+
+  @Test func roundTripsNetworks() throws {
+    let potential = try Self.withNetwork()
+    let loaded = try WeightFile.decode(WeightFile.encode(potential))
+    #expect(loaded.network?.architecture == potential.network?.architecture)
+    #expect(loaded.network?.parameters == potential.network?.parameters)
+    #expect(loaded.pair == potential.pair)
+    #expect(loaded.rMax == 7.5)
+  }
+
+  /// A small file must not ask for a large network.
+  @Test(arguments: [
+    ("num_layers", 1_000_000_000), ("num_layers", 3), ("num_layers", -1), ("num_features", 1024), ("num_features", 0),
+    ("invariant_neurons", 1 << 40), ("invariant_layers", 1 << 50), ("num_basis", 1 << 52), ("r_max", 0),
+    ("PolynomialCutoff_p", -1),
+  ])
+  func refusesOtherArchitectures(_ key: String, _ value: Int) throws {
+    var file = try SafetensorsFile(bytes: WeightFile.encode(Self.withNetwork()))
+    let members = try #require(Self.architecture.object).filter { $0.key != key } + [.init(key, JSONValue(value))]
+    file.metadata["network"] = JSONValue.object(members).serialised()
+    file.metadata["checksum"] = WeightFile.checksum(file)
+    #expect(Self.message(file.serialised()) != "no error")
+  }
+
   @Test func replacesWholeFilesOnly() throws {
     try Self.withPath { path in
       try Self.potential().save(path: path)
@@ -123,7 +159,7 @@ import Testing
     ("smallest_distances", { $0.metadata["smallest_distances"] = "[1]" }),
     ("provenance", { $0.metadata["provenance"] = "1" }),
     ("no metadata \"network\"", { $0.tensors.append(NamedTensor(name: "x", shape: [], values: [1])) }),
-    ("\"network\" needs", { $0.metadata["network"] = "{\"r_max\": -1}" }),
+    ("type_names is missing", { $0.metadata["network"] = "{\"r_max\": -1}" }),
   ]
 
   @Test(arguments: faults.indices)
