@@ -19,8 +19,8 @@ public final class Network: @unchecked Sendable {
   public let parameters: [Double]
   let plan: NetworkPlan
 
-  /// Knot spacing (Å) of the radial tables for dynamics.
-  static let tableSpacing = 0.01
+  /// Intervals of the radial tables for dynamics. The fastest Bessel function turns eight times within them.
+  static let tableIntervals = 1024
 
   /// - Throws: where the architecture is outside the family, or the number of parameters is not what it has.
   public init(_ architecture: NetworkArchitecture, parameters: [Double]) throws {
@@ -78,7 +78,7 @@ public final class Network: @unchecked Sendable {
   func makeEvaluator(_ precision: Precision) -> NetworkEvaluating {
     switch precision {
     case .single:
-      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: tableIntervals)))
+      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: Self.tableIntervals)))
     case .double:
       let radial = plan.layers.indices.map { layer in
         parameters.withUnsafeBufferPointer {
@@ -88,8 +88,6 @@ public final class Network: @unchecked Sendable {
       return NetworkTerm(NetworkEvaluator<SIMD4<Double>>(packed(intervals: 1), exactRadial: radial))
     }
   }
-
-  private var tableIntervals: Int { max(16, Int((architecture.rMax / Self.tableSpacing).rounded(.up))) }
 
   private func packed<W: PlainLanes>(intervals: Int) -> PackedWeights<W> where W.Scalar: BinaryFloatingPoint {
     let weights = PackedWeights<W>(NetworkLayout(plan, width: W.scalarCount), intervals: intervals)

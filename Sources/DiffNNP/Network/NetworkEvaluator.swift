@@ -376,24 +376,25 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     slopes: UnsafeMutablePointer<L>?
   ) {
     guard exactRadial == nil else { return exactRadialWeights(layer, edge, into: w, slopes: slopes) }
-    let row = weights.tables[layer] + Int(edge.knot) &* vectors
-    let b = CubicBSpline.values(edge.t)
+    let row = weights.tables[layer] + 4 &* Int(edge.knot) &* vectors
+    let t = edge.t
+    let (t2, t3) = (t * t, t * t * t)
     for v in 0..<vectors {
       var sum = L.zero
-      sum.add(weight: row[v], times: b.0)
-      sum.add(weight: row[vectors + v], times: b.1)
-      sum.add(weight: row[2 * vectors + v], times: b.2)
-      sum.add(weight: row[3 * vectors + v], times: b.3)
+      sum.add(weight: row[v], times: S(1))
+      sum.add(weight: row[vectors &+ v], times: t)
+      sum.add(weight: row[2 &* vectors &+ v], times: t2)
+      sum.add(weight: row[3 &* vectors &+ v], times: t3)
       w[v] = sum
     }
     guard let slopes else { return }
-    let d = CubicBSpline.slopes(edge.t, per: S(1 / weights.spacing))
+    let h = S(1 / weights.spacing)
+    let (d2, d3) = (S(2) * h * t, S(3) * h * t2)
     for v in 0..<vectors {
       var sum = L.zero
-      sum.add(weight: row[v], times: d.0)
-      sum.add(weight: row[vectors + v], times: d.1)
-      sum.add(weight: row[2 * vectors + v], times: d.2)
-      sum.add(weight: row[3 * vectors + v], times: d.3)
+      sum.add(weight: row[vectors &+ v], times: h)
+      sum.add(weight: row[2 &* vectors &+ v], times: d2)
+      sum.add(weight: row[3 &* vectors &+ v], times: d3)
       slopes[v] = sum
     }
   }
@@ -583,13 +584,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, _ gw: UnsafePointer<L>,
     to gradient: WeightGradient<L.Weight>
   ) {
-    let target = gradient.tables[layer] + Int(edge.knot) &* vectors
-    let b = CubicBSpline.values(edge.t)
+    let target = gradient.tables[layer] + 4 &* Int(edge.knot) &* vectors
+    let t = edge.t
+    let (t2, t3) = (t * t, t * t * t)
     for v in 0..<vectors {
-      target[v] += L.weightGradient(gw[v], b.0)
-      target[vectors + v] += L.weightGradient(gw[v], b.1)
-      target[2 * vectors + v] += L.weightGradient(gw[v], b.2)
-      target[3 * vectors + v] += L.weightGradient(gw[v], b.3)
+      target[v] += L.weightGradient(gw[v])
+      target[vectors &+ v] += L.weightGradient(gw[v], t)
+      target[2 &* vectors &+ v] += L.weightGradient(gw[v], t2)
+      target[3 &* vectors &+ v] += L.weightGradient(gw[v], t3)
     }
   }
 }

@@ -1,10 +1,13 @@
 /// A network's weights as the evaluator reads them: scaled, padded to lanes, with their transposes, and the radial
 /// networks tabulated.
 ///
-/// A table holds, for each layer, coefficients of uniform cubic B-splines of the distance: rows of `radialVectors` lanes
-/// for knots -1…intervals + 1. They follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the second
+/// A table holds, for each layer, uniform cubic splines of the distance: for each interval four rows of `radialVectors`
+/// lanes, the coefficients of 1, t, t², t³, where t runs from 0 to 1. In single precision these keep the slope's digits,
+/// which B-spline coefficients would lose to their differences.
+///
+/// The B-spline coefficients behind them follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the second
 /// difference, so that the splines meet the values up to O(h⁶) and are local, which keeps the way back to the radial
-/// network's weights short. The last three rows are zero, so that value, slope and curvature vanish at r_max.
+/// network's weights short. The last three are zero, so that value, slope and curvature vanish at r_max.
 final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: BinaryFloatingPoint {
   let layout: NetworkLayout
   let intervals: Int
@@ -20,8 +23,9 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     lanes = .allocate(capacity: max(1, layout.weightVectors))
     lanes.initialize(repeating: .zero, count: layout.weightVectors)
     tables = layout.layers.map { layer in
-      let table = UnsafeMutablePointer<W>.allocate(capacity: max(1, (intervals + 3) * layer.radialVectors))
-      table.initialize(repeating: .zero, count: (intervals + 3) * layer.radialVectors)
+      let count = RadialSpline.rows(intervals) * layer.radialVectors
+      let table = UnsafeMutablePointer<W>.allocate(capacity: max(1, count))
+      table.initialize(repeating: .zero, count: count)
       return table
     }
   }
@@ -89,25 +93,15 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
       f.replaceSubrange((k + 3) * columns..<(k + 4) * columns, with: values)
     }
     let vectors = layout.layers[layer].radialVectors
-    f.withUnsafeBufferPointer { f in
-      for k in -1..<intervals - 1 {
-        let row = tables[layer] + (k + 1) * vectors
-        for path in layout.layers[layer].paths {
-          for c in 0..<path.source.multiplicity {
-            let at = (k + 3) * columns + path.source.radialColumn + c
-            let near = f[at - columns] + f[at + columns]
-            let far = f[at - 2 * columns] + f[at + 2 * columns]
-            let value = Self.stencil.0 * f[at] + Self.stencil.1 * near + Self.stencil.2 * far
-            W.store(W.Scalar(path.factor * value), row + path.radial, c)
-          }
-        }
+    for path in layout.layers[layer].paths {
+      for c in 0..<path.source.multiplicity {
+        let values = (0..<intervals + 7).map { path.factor * f[$0 * columns + path.source.radialColumn + c] }
+        let rows = RadialSpline.rows(fromValues: values, intervals: intervals)
+        for (k, value) in rows.enumerated() { W.store(W.Scalar(value), tables[layer] + k * vectors + path.radial, c) }
       }
     }
     return knots
   }
-
-  /// 1 - δ²/6 + δ⁴/36 at offsets 0, ±1, ±2.
-  private static var stencil: (Double, Double, Double) { (1 + 2.0 / 6 + 6.0 / 36, -1.0 / 6 - 4.0 / 36, 1.0 / 36) }
 
   // MARK: The way back
 
@@ -156,19 +150,13 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     let columns = knots.network.columns
     let vectors = layout.layers[layer].radialVectors
     var f = [Double](repeating: 0, count: (intervals + 7) * columns)
-    for k in -1..<intervals - 1 {
-      let row = gradient.tables[layer] + (k + 1) * vectors
-      for path in layout.layers[layer].paths {
-        for c in 0..<path.source.multiplicity {
-          let g = path.factor * Double(W.load(row + path.radial, c))
-          guard g != 0 else { continue }
-          let at = (k + 3) * columns + path.source.radialColumn + c
-          f[at] += Self.stencil.0 * g
-          f[at - columns] += Self.stencil.1 * g
-          f[at + columns] += Self.stencil.1 * g
-          f[at - 2 * columns] += Self.stencil.2 * g
-          f[at + 2 * columns] += Self.stencil.2 * g
+    for path in layout.layers[layer].paths {
+      for c in 0..<path.source.multiplicity {
+        let rows = (0..<RadialSpline.rows(intervals)).map {
+          path.factor * Double(W.load(gradient.tables[layer] + $0 * vectors + path.radial, c))
         }
+        let values = RadialSpline.pullBack(rows, intervals: intervals)
+        for (k, value) in values.enumerated() { f[k * columns + path.source.radialColumn + c] = value }
       }
     }
     f.withUnsafeBufferPointer { f in
@@ -192,7 +180,7 @@ final class WeightGradient<W: PlainLanes>: @unchecked Sendable {
 
   init(_ layout: NetworkLayout, intervals: Int) {
     laneCount = layout.weightVectors
-    tableCounts = layout.layers.map { (intervals + 3) * $0.radialVectors }
+    tableCounts = layout.layers.map { RadialSpline.rows(intervals) * $0.radialVectors }
     lanes = .allocate(capacity: max(1, laneCount))
     tables = tableCounts.map { .allocate(capacity: max(1, $0)) }
     scales = Array(repeating: 0, count: layout.plan.architecture.typeNames.count)

@@ -106,27 +106,6 @@ public enum CubicBSpline {
     return (value, slope)
   }
 
-  /// The same values over any numbers.
-  @inline(__always)
-  static func values<S: Real>(_ t: S) -> (S, S, S, S) {
-    let u = S(1) - t
-    let (t2, u2) = (t * t, u * u)
-    let sixth = S(1.0 / 6)
-    return (
-      u2 * u * sixth, t2 * (S(0.5) * t - S(1)) + S(2.0 / 3), u2 * (S(0.5) * u - S(1)) + S(2.0 / 3), t2 * t * sixth
-    )
-  }
-
-  /// The same slopes over any numbers, times `factor`.
-  @inline(__always)
-  static func slopes<S: Real>(_ t: S, per factor: S) -> (S, S, S, S) {
-    let u = S(1) - t
-    let half = S(0.5) * factor
-    return (
-      -(u * u * half), t * (S(3) * t - S(4)) * half, u * (S(4) - S(3) * u) * half, t * t * half
-    )
-  }
-
   /// Second derivatives with respect to t.
   @inline(__always)
   public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
