@@ -130,7 +130,8 @@ public struct QuadraticForm: Equatable, Sendable {
     let whole = count & ~7
     let (xs, ys) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
     for k in stride(from: 0, to: whole, by: 8) {
-      sums += xs.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
+      sums +=
+        xs.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
         * ys.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
     }
     var sum = sums.sum()

@@ -19,14 +19,24 @@ struct ConditionalLikelihood {
   let basis: PairBasis
   let frames: [Frame]
   let blocks: TimeBlocks
-  /// Radii of the balls (Å); each atom of each frame meets one of them, in turn.
+  /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
   var radii = [0.75, 1.5, 3.0]
   /// K, the number of places offered beside the true one.
   var candidates = 16
   let seed: UInt64
   let threads: Int
-  /// Atoms that are asked about, at most, over all frames; the others are skipped evenly.
-  var centreBudget = 150_000
+
+  /// How many choices are posed.
+  enum Effort {
+    /// On the way to the minimum.
+    case low
+    /// For the answer: several choices for each atom where frames are few.
+    case full
+
+    /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
+    var budget: Int { self == .low ? 25_000 : 120_000 }
+    static let mostChoicesForAnAtom = 6
+  }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
   struct Expansion {
@@ -39,22 +49,22 @@ struct ConditionalLikelihood {
   /// Parts that a block is cut into, so that there is work for several threads.
   private static let parts = 4
 
-  /// Expansions about `coefficients` for all blocks; without `curvature` only their values are right.
-  func expansions(about coefficients: [Double], curvature: Bool = true) throws -> [Expansion] {
+  /// Expansions about `coefficients` for all blocks.
+  func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
     let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
-    let stride = max(1, atoms / max(1, centreBudget))
+    let stride = max(1, atoms / effort.budget)
+    let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
     let sums = try Parallel.map(blocks.count * Self.parts, threads: threads) { item -> Choices in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
-      let sum = Choices(self, coefficients, curvature: curvature, stride: stride)
+      let sum = Choices(self, coefficients, stride: stride, repeats: repeats)
       for f in range.lowerBound + first..<range.lowerBound + last { try sum.add(frames[f], number: f) }
       return sum
     }
     return (0..<blocks.count).map { block in
       let parts = sums[block * Self.parts..<(block + 1) * Self.parts]
       let value = parts.reduce(0) { $0 + $1.value }
-      guard curvature else { return Expansion(form: QuadraticForm(count: 0), constant: 0, value: value) }
       return expansion(about: coefficients, QuadraticForm.sum(parts.map { $0.sum.form() }), value: value)
     }
   }
@@ -78,8 +88,8 @@ private final class Choices {
   var value = 0.0
   private let likelihood: ConditionalLikelihood
   private let padded: [Double]
-  private let curvature: Bool
   private let stride: Int
+  private let repeats: Int
   private let search = NeighbourSearch()
   private let edges = EdgeList()
   private let reach: Double
@@ -89,12 +99,15 @@ private final class Choices {
   private var energies: [Double] = []
   private var mean: [Double]
 
-  init(_ likelihood: ConditionalLikelihood, _ coefficients: [Double], curvature: Bool, stride: Int) {
+  /// - Parameters:
+  ///   - stride: every how many atoms one is asked about.
+  ///   - repeats: choices for each of those.
+  init(_ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int) {
     self.likelihood = likelihood
-    self.curvature = curvature
     self.stride = stride
+    self.repeats = repeats
     let basis = likelihood.basis
-    sum = FeatureSum(curvature ? basis : PairBasis(typeCount: 1, rMax: basis.rMax, intervals: 1))
+    sum = FeatureSum(basis)
     var padded = Array(repeating: 0.0, count: basis.paddedCount)
     for (k, place) in basis.kept.enumerated() { padded[place] = coefficients[k] }
     self.padded = padded
@@ -107,19 +120,26 @@ private final class Choices {
     try search.fill(edges, frame.configuration, cutoff: likelihood.basis.rMax + reach)
     for i in 0..<edges.centreCount where (i + number) % stride == 0 {
       var random = Philox(seed: likelihood.seed, purpose: .candidates, frame: number, stream: i)
-      let radius = likelihood.radii[(i + number) / stride % likelihood.radii.count]
-      let noised = radius * random.inBall()
-      runs.removeAll(keepingCapacity: true)
-      starts.removeAll(keepingCapacity: true)
-      energies.removeAll(keepingCapacity: true)
-      for k in 0...likelihood.candidates {
-        let displacement = k == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
-        starts.append(runs.count)
-        energies.append(gather(i, displacement))
+      for choice in 0..<repeats {
+        let radius = likelihood.radii[((i + number) / stride + choice) % likelihood.radii.count]
+        pose(i, radius: radius, &random)
+        addChoice()
       }
-      starts.append(runs.count)
-      addChoice()
     }
+  }
+
+  /// Fills `runs`, `starts` and `energies` for atom i at its place and at others about a noised one.
+  private func pose(_ i: Int, radius: Double, _ random: inout Philox) {
+    let noised = radius * random.inBall()
+    runs.removeAll(keepingCapacity: true)
+    starts.removeAll(keepingCapacity: true)
+    energies.removeAll(keepingCapacity: true)
+    for k in 0...likelihood.candidates {
+      let displacement = k == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
+      starts.append(runs.count)
+      energies.append(gather(i, displacement))
+    }
+    starts.append(runs.count)
   }
 
   /// Appends the features of atom i moved by `displacement`; returns its energy.
@@ -136,7 +156,7 @@ private final class Choices {
       let (first, t) = basis.locate(pair: pair, squared.squareRoot(), inverse)
       let values = CubicBSpline.basis(t).value
       for k in 0..<4 { energy += padded[first + k] * values[k] }
-      if curvature { runs.append(.init(first: Int32(first), values: values, direction: [1, 0, 0, 0])) }
+      runs.append(.init(first: Int32(first), values: values, direction: [1, 0, 0, 0]))
     }
     return energy
   }
@@ -144,9 +164,8 @@ private final class Choices {
   private func addChoice() {
     let lowest = energies.min()!
     let total = energies.reduce(0) { $0 + exp(lowest - $1) }
-    let weight = Double(stride)
+    let weight = Double(stride) / Double(repeats)
     value += weight * (energies[0] - lowest + log(total))
-    guard curvature else { return }
 
     var ranges = Array(repeating: Int.max..<Int.max, count: likelihood.basis.pairCount)
     runs.withUnsafeBufferPointer { runs in

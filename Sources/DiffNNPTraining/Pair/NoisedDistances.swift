@@ -43,6 +43,23 @@ struct NoisedDistances {
     }
   }
 
+  /// The smallest distance (Å) of each pair of types that is connected with all larger ones: what lies beyond a gap of
+  /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
+  /// for pairs that never come within rMax.
+  static func smallestConnected(_ parts: [NoisedDistances], gap: Double = 0.75) -> [Double] {
+    let (basis, binCount) = (parts[0].basis, parts[0].binCount)
+    return (0..<basis.pairCount).map { pair in
+      var smallest = Double.infinity
+      for bin in stride(from: binCount - 1, through: 0, by: -1)
+      where parts.contains(where: { $0.counts[pair * binCount + bin] > 0 }) {
+        let r = Double(bin) * width
+        if smallest.isFinite, smallest - r > gap { break }
+        smallest = r
+      }
+      return smallest < basis.rMax ? smallest : .infinity
+    }
+  }
+
   /// h_k = E[Σ_i Δ_i φ_k(y)] summed over the frames, at noise `sigma` (Å).
   func laplacians(sigma: Double) -> [Double] {
     let inverse = 1 / basis.spacing

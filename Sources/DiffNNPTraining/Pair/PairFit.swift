@@ -60,7 +60,9 @@ public struct PairFit: Sendable {
     public let sigmas: [Double]
     /// Noise level the potential is run at (Å): 0, or the only level.
     public let sigma: Double
+    /// Smallest distance in the data (Å), and without outliers: where walls begin. Infinite for pairs that never meet.
     public let smallestDistances: [Double]
+    public let wallDistances: [Double]
     /// All that was compared, in the order tried, and the winners of each stage.
     public let candidates: [Candidate]
     public let chosen: [Candidate]
@@ -77,7 +79,7 @@ public struct PairFit: Sendable {
       // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
       let reach = sigma > self.sigma ? 2 * 2.0.squareRoot() * sigma : 0
       return RepulsiveWall().applied(
-        to: sum, basis, smallestDistances: smallestDistances.map { max($0 - reach, 0) })
+        to: sum, basis, smallestDistances: wallDistances.map { max($0 - reach, 0) })
     }
 
     /// The potential at a noise level (Å).
@@ -156,7 +158,8 @@ public struct PairFit: Sendable {
     Result(
       basis: statistics.basis, blocks: statistics.blocks, powers: powers, sigmas: sigmas,
       sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
-      candidates: stages.flatMap(\.candidates), chosen: stages.map(\.chosen),
+      wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
+      chosen: stages.map(\.chosen),
       heldOutObjective: stages.last!.heldOutScore)
   }
 

@@ -9,7 +9,7 @@ extension PairSelection {
   func likelihood(
     _ likelihood: ConditionalLikelihood, from start: Choice, progress: (String) -> Void
   ) throws -> Choice {
-    try newton(likelihood, usesForces: false, name: "likelihood", from: start, progress: progress)
+    try newton(likelihood, variances: [], name: "likelihood", from: start, progress: progress)
   }
 
   /// The likelihood of force labels, Gaussian about the force of the potential with a variance estimated for each type
@@ -18,7 +18,8 @@ extension PairSelection {
     expanding likelihood: ConditionalLikelihood?, from start: Choice, progress: (String) -> Void
   ) throws -> Choice {
     try newton(
-      likelihood, usesForces: true, name: likelihood == nil ? "forces" : "likelihood and forces", from: start,
+      likelihood, variances: fittedForceVariances(), name: likelihood == nil ? "forces" : "likelihood and forces",
+      from: start,
       progress: progress)
   }
 
@@ -55,50 +56,44 @@ extension PairSelection {
   }
 
   private func newton(
-    _ likelihood: ConditionalLikelihood?, usesForces: Bool, name: String, from start: Choice,
+    _ likelihood: ConditionalLikelihood?, variances: [Double], name: String, from start: Choice,
     progress: (String) -> Void
   ) throws -> Choice {
     // The start may have holes where no pair was seen; the wall closes them.
-    var c = RepulsiveWall().applied(
-      to: start.powers[0], basis, smallestDistances: statistics.smallestDistances)
-    var variances = usesForces ? forceVariances(nil) : []
-    var best: Choice?
-    var previous: (c: [Double], objective: Double, prior: SmoothnessPrior)?
-    for step in 0..<8 {
-      var objective = try objective(likelihood, variances: variances, about: c)
-      while let last = previous, step > 0 {
-        // Far from the minimum a full step may overshoot: halve it until the objective falls.
-        let now = objective.value + penalty(c, last.prior)
-        if now <= last.objective + 1e-3 * frameCount { break }
-        c = zip(c, last.c).map { 0.5 * ($0 + $1) }
-        objective = try self.objective(likelihood, variances: variances, about: c)
-        if zip(c, last.c).allSatisfy({ abs($0 - $1) < 1e-6 }) { break }
+    var c = RepulsiveWall().applied(to: start.powers[0], basis, smallestDistances: statistics.connectedDistances)
+    if let likelihood {
+      let tolerance = 1e-4 * frameCount * atomsPerFrame
+      var current = try objective(likelihood, .low, variances, about: c)
+      for _ in 0..<20 {
+        let (choice, prior) = try choose(current, name: name)
+        progress("\(name): \(choice.chosen.heldOut) for a frame held out")
+        let before = current.value + penalty(c, prior)
+        var next = choice.powers[0]
+        var trial = try objective(likelihood, .low, variances, about: next)
+        // Far from the minimum a full step may overshoot.
+        for _ in 0..<8 where !(trial.value + penalty(next, prior) < before + tolerance) {
+          next = zip(next, c).map { 0.5 * ($0 + $1) }
+          trial = try objective(likelihood, .low, variances, about: next)
+        }
+        let gain = before - trial.value - penalty(next, prior)
+        (c, current) = (next, trial)
+        if gain < tolerance { break }
       }
-      let (choice, priorUsed) = try choose(objective, name: name)
-      let change = objective.value + penalty(c, priorUsed)
-        - QuadraticForm.sum(objective.forms).value(choice.powers[0]) - objective.constants.reduce(0, +)
-        - penalty(choice.powers[0], priorUsed)
-      progress("\(name): \(choice.chosen.heldOut) for a frame held out")
-      previous = (c, objective.value + penalty(c, priorUsed), priorUsed)
-      c = choice.powers[0]
-      best = choice
-      if usesForces {
-        variances = forceVariances(c)
-        previous = nil
-      }
-      if change < 1e-5 * frameCount * atomsPerFrame && (!usesForces || step >= 3) { break }
     }
-    return best!
+    let choice = try choose(objective(likelihood, .full, variances, about: c), name: name).0
+    progress("\(name): \(choice.chosen.heldOut) for a frame held out")
+    return choice
   }
 
   private func objective(
-    _ likelihood: ConditionalLikelihood?, variances: [Double], about c: [Double]
+    _ likelihood: ConditionalLikelihood?, _ effort: ConditionalLikelihood.Effort, _ variances: [Double],
+    about c: [Double]
   ) throws -> Objective {
     var result = Objective(
       forms: blocks.ranges.map { _ in QuadraticForm(count: basis.count) },
       constants: blocks.ranges.map { _ in 0 }, value: 0)
     if let likelihood {
-      for (block, expansion) in try likelihood.expansions(about: c).enumerated() {
+      for (block, expansion) in try likelihood.expansions(about: c, effort).enumerated() {
         result.forms[block] = expansion.form
         result.constants[block] = expansion.constant
         result.value += expansion.value
@@ -107,12 +102,24 @@ extension PairSelection {
     for (type, variance) in variances.enumerated() {
       for block in blocks.ranges.indices {
         let form = statistics.forceForms[type][block]
+        let constant = 0.5 * statistics.forceSquares[type][block] / variance
         result.forms[block].add(form, weight: 1 / variance)
-        result.constants[block] += 0.5 * statistics.forceSquares[type][block] / variance
-        result.value += (form.value(c) + 0.5 * statistics.forceSquares[type][block]) / variance
+        result.constants[block] += constant
+        result.value += form.value(c) / variance + constant
       }
     }
     return result
+  }
+
+  /// Variances of the force labels about the force of a potential fitted to them, with which it is fitted again.
+  private func fittedForceVariances() throws -> [Double] {
+    var variances = forceVariances(nil)
+    for _ in 0..<2 {
+      let none = Array(repeating: 0.0, count: basis.count)
+      let choice = try choose(objective(nil, .full, variances, about: none), name: "forces").0
+      variances = forceVariances(choice.powers[0])
+    }
+    return variances
   }
 
   /// Mean square of what the potential leaves of the force labels, for each type, in (kT/Å)² a component.

@@ -41,9 +41,12 @@ struct PairSelection {
     return [Levels(name: "σ \(sigma) Å", levels: [level], weightPower: 0, degree: 0)]
   }
 
-  /// σ = 0 and small levels, each alone.
+  /// σ = 0 and two of the levels up to 0.1 Å, each alone.
   static func small(_ statistics: PairStatistics) -> [Levels] {
-    statistics.sigmas.filter { $0 <= 0.1 + 1e-9 }.flatMap { single(statistics, sigma: $0) }
+    let sigmas = statistics.sigmas.filter { $0 <= 0.1 + 1e-9 }
+    return [0, sigmas.count / 2, sigmas.count - 1].reduce(into: []) { chosen, k in
+      if !chosen.contains(sigmas[k]) { chosen.append(sigmas[k]) }
+    }.flatMap { single(statistics, sigma: $0) }
   }
 
   /// Ladders of growing height and degree.

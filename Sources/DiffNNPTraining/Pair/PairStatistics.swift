@@ -21,11 +21,8 @@ public struct PairStatistics: Sendable {
   public let forceCounts: [[Int]]
   /// Smallest distance seen (Å), for each pair of types; infinite where a pair never comes within reach.
   public let smallestDistances: [Double]
-  /// Distance (Å) below which a pair of types was seen `supportCount` times, once for each of so many frames.
-  public let supportedDistances: [Double]
-
-  /// Frames that must show a distance before it counts as supported by data.
-  static let supportCount = 5
+  /// The same without outliers (see `NoisedDistances.smallestConnected`): where walls begin.
+  public let connectedDistances: [Double]
 
   /// What to sum.
   struct Request {
@@ -78,11 +75,8 @@ public struct PairStatistics: Sendable {
     forceForms = types.map { a in counted.map { $0.forceSums[a].form() } }
     forceSquares = types.map { a in counted.map { $0.forceSquares[a] } }
     forceCounts = types.map { a in counted.map { $0.forceCounts[a] } }
-    let closest = (0..<request.basis.pairCount).map { p in counted.flatMap { $0.closest[p] }.sorted() }
-    smallestDistances = closest.map { $0.first ?? .infinity }
-    supportedDistances = closest.map {
-      $0.isEmpty ? .infinity : $0[min(Self.supportCount, $0.count) - 1]
-    }
+    smallestDistances = (0..<request.basis.pairCount).map { p in counted.map { $0.closest[p] }.min()! }
+    connectedDistances = NoisedDistances.smallestConnected(counted.map(\.distances))
   }
 }
 
@@ -94,8 +88,8 @@ private final class BlockSums {
   var distances: NoisedDistances
   var forceSquares: [Double]
   var forceCounts: [Int]
-  /// The smallest distance of each frame, for each pair of types.
-  var closest: [[Double]]
+  /// The smallest distance, for each pair of types.
+  var closest: [Double]
   private let request: PairStatistics.Request
   private let countsDistances: Bool
   private let cutoff: Double
@@ -116,7 +110,7 @@ private final class BlockSums {
     forceSquares = Array(repeating: 0, count: types)
     forceCounts = Array(repeating: 0, count: types)
     distances = NoisedDistances(request.basis, largestSigma: request.sigmas.max() ?? 0)
-    closest = Array(repeating: [], count: request.basis.pairCount)
+    closest = Array(repeating: .infinity, count: request.basis.pairCount)
   }
 
   func add(_ frame: Frame, number: Int) throws {
@@ -139,14 +133,12 @@ private final class BlockSums {
   }
 
   private func addClosest() {
-    var smallest = Array(repeating: Double.infinity, count: closest.count)
     for i in 0..<edges.centreCount {
-      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < request.basis.rMax {
         let p = pair(i, e)
-        smallest[p] = min(smallest[p], edges.lengths[e])
+        closest[p] = min(closest[p], edges.lengths[e])
       }
     }
-    for (p, r) in smallest.enumerated() where r < request.basis.rMax { closest[p].append(r) }
   }
 
   @inline(__always)
