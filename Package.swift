@@ -24,7 +24,7 @@ let package = Package(
     .testTarget(name: "DiffNNPTests", dependencies: ["DiffNNP"], exclude: ["WeightFile/resave.py"]),
     .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]

@@ -10,8 +10,12 @@ enum TrajectoryOptions {
   ]
 
   static func selection(_ arguments: Arguments) throws -> TrajectorySelection {
-    try TrajectorySelection(
-      species: arguments.list("--select"), typeNames: arguments.list("--types"),
-      slice: arguments.text("--frames") ?? ":")
+    do {
+      return try TrajectorySelection(
+        species: arguments.list("--select"), typeNames: arguments.list("--types"),
+        slice: arguments.text("--frames") ?? ":")
+    } catch let error as DiffNNPError {
+      throw UsageError(error.message)
+    }
   }
 }
