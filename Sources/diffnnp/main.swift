@@ -1,8 +1,7 @@
-import DiffNNP
-
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// All verbs, in the order of the help page.
-let commands: [any Command.Type] = []
+// A file that grows beyond its limit is an error like any other, not the end of the program.
+signal(SIGXFSZ, SIG_IGN)
+exit(Program.run(Array(CommandLine.arguments.dropFirst())))

@@ -1,5 +1,5 @@
 /// Arithmetic of the network: single precision for dynamics, double for checks.
-public enum Precision: String, Sendable {
+public enum Precision: String, CaseIterable, Sendable {
   case single, double
 }
 

@@ -1,0 +1,24 @@
+import DiffNNP
+
+/// Contiguous blocks of time for cross-validation. Frames close in time resemble each other, so whole blocks are held
+/// out, never frames at random.
+public struct TimeBlocks: Equatable, Sendable {
+  /// Consecutive ranges of frames, of equal size to within one frame.
+  public let ranges: [Range<Int>]
+
+  /// - Throws: where there are fewer than two frames or fewer than two blocks.
+  public init(frameCount: Int, blockCount: Int) throws {
+    guard frameCount >= 2, blockCount >= 2 else {
+      throw DiffNNPError(
+        "\(frameCount) frames in \(blockCount) blocks: cross-validation needs at least two of each; give more frames")
+    }
+    let count = min(blockCount, frameCount)
+    ranges = (0..<count).map { $0 * frameCount / count..<($0 + 1) * frameCount / count }
+  }
+
+  public var count: Int { ranges.count }
+  public var frameCount: Int { ranges.last!.upperBound }
+
+  /// Frames of all blocks but one.
+  public func trainingFrameCount(holdingOut block: Int) -> Int { frameCount - ranges[block].count }
+}

@@ -1,0 +1,79 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Counter-based random numbers: Philox4x32-10 (Salmon et al., SC11, "Parallel random numbers: as easy as 1, 2, 3").
+///
+/// A stream is named by what it is for (seed, purpose, frame, draw), not by who asks, so that results do not depend on
+/// the number of threads or on the order of work.
+public struct Philox: RandomNumberGenerator {
+  /// What a stream is for; streams of different purposes never overlap.
+  public enum Purpose: UInt32, Sendable {
+    case noise = 1, candidates, network
+  }
+
+  private let key: SIMD2<UInt32>
+  private var counter: SIMD4<UInt32>
+  private var block: SIMD4<UInt32> = .zero
+  private var used = 4
+  private var spare: Double?
+
+  /// - Parameters:
+  ///   - stream: tells draws for one purpose and frame apart: level, copy, ….
+  public init(seed: UInt64, purpose: Purpose, frame: Int, stream: Int = 0) {
+    key = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
+    let purposeAndStream = purpose.rawValue << 24 ^ UInt32(truncatingIfNeeded: stream)
+    counter = [0, UInt32(truncatingIfNeeded: frame), UInt32(truncatingIfNeeded: frame >> 32), purposeAndStream]
+  }
+
+  public mutating func next() -> UInt64 {
+    if used >= 4 {
+      block = Self.rounds(counter, key)
+      counter.x &+= 1
+      used = 0
+    }
+    defer { used += 2 }
+    return UInt64(block[used]) | UInt64(block[used + 1]) << 32
+  }
+
+  /// Uniform in (0, 1).
+  public mutating func uniform() -> Double { (Double(next() >> 12) + 0.5) * 0x1p-52 }
+
+  /// Standard normal, by Box and Muller's transformation.
+  public mutating func normal() -> Double {
+    if let value = spare {
+      spare = nil
+      return value
+    }
+    let radius = (-2 * log(uniform())).squareRoot()
+    let angle = 2 * Double.pi * uniform()
+    spare = radius * sin(angle)
+    return radius * cos(angle)
+  }
+
+  /// Three standard normals.
+  public mutating func normal3() -> SIMD3<Double> { [normal(), normal(), normal()] }
+
+  /// Uniform in the ball of radius 1.
+  public mutating func inBall() -> SIMD3<Double> {
+    while true {
+      let x = SIMD3(2 * uniform() - 1, 2 * uniform() - 1, 2 * uniform() - 1)
+      if (x * x).sum() <= 1 { return x }
+    }
+  }
+
+  /// The ten rounds of Philox4x32.
+  static func rounds(_ counter: SIMD4<UInt32>, _ key: SIMD2<UInt32>) -> SIMD4<UInt32> {
+    var (c, k) = (counter, key)
+    for _ in 0..<10 {
+      let p0 = UInt64(0xD251_1F53) * UInt64(c.x)
+      let p1 = UInt64(0xCD9E_8D57) * UInt64(c.z)
+      c = [
+        UInt32(truncatingIfNeeded: p1 >> 32) ^ c.y ^ k.x, UInt32(truncatingIfNeeded: p1),
+        UInt32(truncatingIfNeeded: p0 >> 32) ^ c.w ^ k.y, UInt32(truncatingIfNeeded: p0),
+      ]
+      k = [k.x &+ 0x9E37_79B9, k.y &+ 0xBB67_AE85]
+    }
+    return c
+  }
+}

@@ -1,0 +1,141 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+
+/// ½ c'Gc - h'c, with symmetric G: an objective whose minimiser solves G c = h.
+public struct QuadraticForm: Equatable, Sendable {
+  public let count: Int
+  /// G [count][count].
+  public var matrix: [Double]
+  /// h [count].
+  public var vector: [Double]
+
+  public init(count: Int) {
+    self.count = count
+    matrix = Array(repeating: 0, count: count * count)
+    vector = Array(repeating: 0, count: count)
+  }
+
+  /// Adds `weight` times another form, to the rows and columns from (row, column) of G and, times `vectorWeight`, from
+  /// `row` of h.
+  mutating func add(
+    _ other: QuadraticForm, weight: Double, vectorWeight: Double? = nil, row: Int = 0, column: Int = 0
+  ) {
+    let n = other.count
+    matrix.withUnsafeMutableBufferPointer { target in
+      other.matrix.withUnsafeBufferPointer { source in
+        for k in 0..<n {
+          let to = target.baseAddress! + (row + k) * count + column
+          let from = source.baseAddress! + k * n
+          for l in 0..<n { to[l] += weight * from[l] }
+        }
+      }
+    }
+    let vectorWeight = vectorWeight ?? weight
+    if vectorWeight != 0 { for k in 0..<n { vector[row + k] += vectorWeight * other.vector[k] } }
+  }
+
+  static func sum(_ forms: [QuadraticForm]) -> QuadraticForm {
+    var total = forms[0]
+    for form in forms.dropFirst() { total.add(form, weight: 1) }
+    return total
+  }
+
+  /// G c.
+  func product(_ c: [Double]) -> [Double] {
+    var result = Array(repeating: 0.0, count: count)
+    matrix.withUnsafeBufferPointer { g in
+      for k in 0..<count {
+        var sum = 0.0
+        for l in 0..<count { sum += g[k * count + l] * c[l] }
+        result[k] = sum
+      }
+    }
+    return result
+  }
+
+  /// ½ c'Gc - h'c.
+  func value(_ c: [Double]) -> Double {
+    let gc = product(c)
+    var sum = 0.0
+    for k in 0..<count { sum += c[k] * (0.5 * gc[k] - vector[k]) }
+    return sum
+  }
+
+  var trace: Double { (0..<count).reduce(0) { $0 + matrix[$1 * count + $1] } }
+
+  /// The minimiser, by Cholesky's factorisation. Where G is singular to rounding (functions that no data touch), the
+  /// smallest multiple of its mean diagonal that mends it is added.
+  func minimiser() throws -> [Double] {
+    let scale = trace / Double(count)
+    var ridge = 1e-13 * scale
+    while ridge.isFinite, ridge <= 1e-3 * scale, scale > 0 {
+      if let solution = solved(ridge: ridge) { return solution }
+      ridge *= 100
+    }
+    throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
+  }
+
+  /// Rows of one block of columns of the factor; fits the second-level cache.
+  private static let blockSize = 48
+
+  /// Blocked right-looking factorisation G + ridge = L L', then two triangular solves.
+  private func solved(ridge: Double) -> [Double]? {
+    let n = count
+    var a = matrix
+    var x = vector
+    let positive = a.withUnsafeMutableBufferPointer { buffer -> Bool in
+      let a = buffer.baseAddress!
+      for k in 0..<n { a[k * n + k] += ridge }
+      for start in stride(from: 0, to: n, by: Self.blockSize) {
+        let end = min(start + Self.blockSize, n)
+        for j in start..<end {
+          let row = a + j * n
+          let pivot = row[j] - Self.dot(row + start, row + start, j - start)
+          guard pivot > 0 else { return false }
+          row[j] = pivot.squareRoot()
+          for i in (j + 1)..<max(n, j + 1) {
+            let other = a + i * n
+            other[j] = (other[j] - Self.dot(other + start, row + start, j - start)) / row[j]
+          }
+        }
+        for i in end..<max(n, end) {
+          let row = a + i * n
+          for j in end..<(i + 1) { row[j] -= Self.dot(row + start, a + j * n + start, end - start) }
+        }
+      }
+      return true
+    }
+    guard positive else { return nil }
+    a.withUnsafeBufferPointer { buffer in
+      let a = buffer.baseAddress!
+      for i in 0..<n {
+        var sum = x[i]
+        for k in 0..<i { sum -= a[i * n + k] * x[k] }
+        x[i] = sum / a[i * n + i]
+      }
+      for i in stride(from: n - 1, through: 0, by: -1) {
+        x[i] /= a[i * n + i]
+        let value = x[i]
+        for k in 0..<i { x[k] -= a[i * n + k] * value }
+      }
+    }
+    return x.allSatisfy(\.isFinite) ? x : nil
+  }
+
+  @inline(__always)
+  private static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
+    var sums = SIMD8<Double>.zero
+    let whole = count & ~7
+    let (xs, ys) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
+    for k in stride(from: 0, to: whole, by: 8) {
+      sums +=
+        xs.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
+        * ys.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
+    }
+    var sum = sums.sum()
+    for k in whole..<count { sum += x[k] * y[k] }
+    return sum
+  }
+}

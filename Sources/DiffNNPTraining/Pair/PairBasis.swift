@@ -1,0 +1,43 @@
+import DiffNNP
+
+/// The functions a pair potential is expanded in: for each pair of types, cubic B-splines of the distance that vanish
+/// smoothly at the cutoff (see `PairTerm`).
+public struct PairBasis: Equatable, Sendable {
+  public let typeCount: Int
+  /// Cutoff (Å).
+  public let rMax: Double
+  /// Knot intervals in [0, rMax]; functions for each pair of types.
+  public let intervals: Int
+
+  public init(typeCount: Int, rMax: Double, intervals: Int) {
+    self.typeCount = typeCount
+    self.rMax = rMax
+    self.intervals = intervals
+  }
+
+  public var pairCount: Int { PairTerm.pairCount(typeCount) }
+  /// Knot spacing (Å).
+  public var spacing: Double { rMax / Double(intervals) }
+  /// Number of functions.
+  public var count: Int { pairCount * intervals }
+
+  /// Functions for each pair with the three that are left out at the cutoff: the layout that sums are made in.
+  var paddedIntervals: Int { intervals + 3 }
+  var paddedCount: Int { pairCount * paddedIntervals }
+
+  /// Numbers, in the padded layout, of the functions kept.
+  var kept: [Int] { (0..<pairCount).flatMap { p in (0..<intervals).map { p * paddedIntervals + $0 } } }
+
+  /// The first (padded) of the four functions of pair `p` that do not vanish at `r`, and the place within its interval.
+  @inline(__always)
+  func locate(pair p: Int, _ r: Double, _ inverseSpacing: Double) -> (first: Int, t: Double) {
+    let s = r * inverseSpacing
+    let m = min(Int(s), intervals - 1)
+    return (p * paddedIntervals + m, s - Double(m))
+  }
+
+  /// The pair term with these coefficients [count].
+  public func pairTerm(_ coefficients: [Double]) throws -> PairTerm {
+    try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: coefficients)
+  }
+}

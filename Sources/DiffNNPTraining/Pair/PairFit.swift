@@ -1,0 +1,181 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+import DiffNNPFrames
+
+/// What training learns from.
+public enum TrainingObjective: String, CaseIterable, Sendable {
+  /// Configurations alone.
+  case denoising
+  /// Force labels alone.
+  case forces
+  /// Both.
+  case mixed
+}
+
+/// The first stage of training: the pair potential, in closed form.
+///
+/// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
+///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0.
+/// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
+///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
+/// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
+/// 4. Below the smallest distance seen a repulsive wall takes over.
+public struct PairFit: Sendable {
+  public struct Settings: Sendable {
+    public var objective = TrainingObjective.denoising
+    public var noise = NoiseMode.ladder(sigmas: NoiseMode.defaultSigmas)
+    /// Whether stage 2 follows stage 1; it needs a noise ladder.
+    public var usesLikelihood = true
+    /// Cutoff (Å); nil for 10 Å or half the smallest height of a cell, whichever is less.
+    public var rMax: Double?
+    /// Knot spacing (Å).
+    public var spacing = 0.1
+    public var blockCount = 5
+    public var seed: UInt64 = 1
+    public var threads = Parallel.processorCount
+
+    public init() {}
+  }
+
+  /// One way to fit; the numbers cross-validation compares.
+  public struct Candidate: Equatable, Sendable {
+    /// What was minimised: `levels 0.05-0.15 Å`, `likelihood`, ….
+    public var name: String
+    /// Degree of the potential in τ.
+    public var degree: Int
+    public var prior: SmoothnessPrior
+    /// Mean over frames of the objective on blocks held out.
+    public var heldOut: Double
+  }
+
+  public struct Result: Sendable {
+    public let basis: PairBasis
+    public let blocks: TimeBlocks
+    /// u_τ = Σ_k τ^k u_k, τ = σ²: coefficients of u_k [k][pair][interval] in kT/Å^2k, without walls. One row where the
+    /// noise mode has one level: there u is the potential of that level.
+    public let powers: [[Double]]
+    /// Noise levels (Å) the powers were fitted to.
+    public let sigmas: [Double]
+    /// Noise level the potential is run at (Å): 0, or the only level.
+    public let sigma: Double
+    /// Smallest distance in the data (Å), and without outliers: where walls begin. Infinite for pairs that never meet.
+    public let smallestDistances: [Double]
+    public let wallDistances: [Double]
+    /// All that was compared, in the order tried, and the winners of each stage.
+    public let candidates: [Candidate]
+    public let chosen: [Candidate]
+    /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice; lower is better.
+    public let heldOutObjective: Double
+
+    /// Coefficients [pair][interval] at a noise level (Å), with the walls.
+    public func coefficients(sigma: Double) -> [Double] {
+      let tau = sigma * sigma
+      var sum = powers.last!
+      for power in powers.dropLast().reversed() {
+        for k in sum.indices { sum[k] = sum[k] * tau + power[k] }
+      }
+      // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
+      let reach = sigma > self.sigma ? 2 * 2.0.squareRoot() * sigma : 0
+      return RepulsiveWall().applied(
+        to: sum, basis, smallestDistances: wallDistances.map { max($0 - reach, 0) })
+    }
+
+    /// The potential at a noise level (Å).
+    public func pairTerm(sigma: Double) throws -> PairTerm { try basis.pairTerm(coefficients(sigma: sigma)) }
+
+    /// The potential to be run.
+    public func pairTerm() throws -> PairTerm { try pairTerm(sigma: sigma) }
+  }
+
+  public let settings: Settings
+  /// kT (eV).
+  public let thermalEnergy: Double
+  /// Called with a line about what is being done.
+  public var progress: @Sendable (String) -> Void = { _ in }
+
+  /// - Parameter temperature: of the frames (K).
+  public init(_ settings: Settings, temperature: Double) throws {
+    guard temperature.isFinite, temperature > 0 else {
+      throw DiffNNPError("temperature is \(temperature) K; expected a positive number")
+    }
+    try settings.noise.validate()
+    guard settings.spacing.isFinite, settings.spacing > 0 else {
+      throw DiffNNPError("knot spacing is \(settings.spacing) Å; expected a positive number")
+    }
+    self.settings = settings
+    thermalEnergy = boltzmannConstant * temperature
+  }
+
+  /// Fits the frames of a trajectory.
+  /// - Throws: where there are too few frames, or forces are missing that the objective needs.
+  public func run(_ trajectory: Trajectory) throws -> Result {
+    let frames = trajectory.frames
+    let blocks = try TimeBlocks(frameCount: frames.count, blockCount: settings.blockCount)
+    let basis = try makeBasis(trajectory)
+    progress("\(frames.count) frames in \(blocks.count) blocks; \(basis.count) pair functions up to \(basis.rMax) Å")
+    var sigmas = settings.noise.sigmas
+    if sigmas[0] != 0 { sigmas.insert(0, at: 0) }
+    let statistics = try PairStatistics(
+      frames, blocks: blocks,
+      PairStatistics.Request(
+        basis: basis, noise: settings.noise, sigmas: sigmas, usesForces: settings.objective != .denoising,
+        thermalEnergy: thermalEnergy, seed: settings.seed, threads: settings.threads))
+    let atoms = Double(frames.reduce(0) { $0 + $1.positions.count }) / Double(frames.count)
+    let selection = PairSelection(statistics: statistics, atomsPerFrame: atoms, threads: settings.threads)
+    return try solve(frames, statistics, selection)
+  }
+
+  private func solve(_ frames: [Frame], _ statistics: PairStatistics, _ selection: PairSelection) throws -> Result {
+    guard case .ladder(let sigmas) = settings.noise else {
+      let sigma = settings.noise.sigmas[0]
+      let ladder = try selection.best(of: PairSelection.single(statistics, sigma: sigma))
+      return result(statistics, powers: ladder.powers, sigmas: [sigma], [ladder])
+    }
+    progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
+    let ladder = try selection.bestLadder()
+    var stages = [ladder]
+    switch settings.objective {
+    case .forces: stages.append(try selection.forces(expanding: nil, from: ladder, progress: progress))
+    case .denoising where !settings.usesLikelihood: break
+    case .denoising, .mixed:
+      let likelihood = ConditionalLikelihood(
+        basis: statistics.basis, frames: frames, blocks: statistics.blocks, seed: settings.seed,
+        threads: settings.threads)
+      stages.append(
+        try settings.objective == .mixed
+          ? selection.forces(expanding: likelihood, from: ladder, progress: progress)
+          : selection.likelihood(likelihood, from: ladder, progress: progress))
+    }
+    let powers = try selection.completed(stages.last!.powers[0], prior: stages.last!.chosen.prior)
+    return result(statistics, powers: powers, sigmas: sigmas, stages)
+  }
+
+  private func result(
+    _ statistics: PairStatistics, powers: [[Double]], sigmas: [Double], _ stages: [PairSelection.Choice]
+  ) -> Result {
+    Result(
+      basis: statistics.basis, blocks: statistics.blocks, powers: powers, sigmas: sigmas,
+      sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
+      wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
+      chosen: stages.map(\.chosen),
+      heldOutObjective: stages.last!.heldOutScore)
+  }
+
+  private func makeBasis(_ trajectory: Trajectory) throws -> PairBasis {
+    var largest = Double.infinity
+    for frame in trajectory.frames {
+      for k in 0..<3 where frame.cell.periodic[k] { largest = min(largest, frame.cell.heights[k] / 2) }
+    }
+    let rMax = settings.rMax ?? min(10, largest)
+    guard rMax.isFinite, rMax >= 4 * settings.spacing else {
+      throw DiffNNPError("cutoff r_max is \(rMax) Å; expected at least four knot spacings of \(settings.spacing) Å")
+    }
+    return PairBasis(
+      typeCount: trajectory.typeNames.count, rMax: rMax, intervals: Int((rMax / settings.spacing).rounded()))
+  }
+}
+
+/// Boltzmann's constant (eV/K), CODATA 2018.
+public let boltzmannConstant = 8.617333262e-5

@@ -1,0 +1,174 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+
+/// Solves for pair potentials under many settings and picks one by cross-validation over blocks of time.
+struct PairSelection {
+  let statistics: PairStatistics
+  let atomsPerFrame: Double
+  let threads: Int
+
+  /// A combination of noise levels: Σ_σ τ^p L_σ(Σ_k τ^k c_k).
+  struct Levels {
+    var name: String
+    /// Indices into the statistics' levels.
+    var levels: [Int]
+    /// p.
+    var weightPower: Double
+    /// Degree in τ.
+    var degree: Int
+  }
+
+  /// A fit and how it was chosen.
+  struct Choice {
+    var chosen: PairFit.Candidate
+    var candidates: [PairFit.Candidate]
+    /// Coefficients of the powers of τ.
+    var powers: [[Double]]
+    /// Held-out objective at σ → 0 for a frame.
+    var heldOutScore: Double
+  }
+
+  var basis: PairBasis { statistics.basis }
+  var blocks: TimeBlocks { statistics.blocks }
+
+  // MARK: Candidates
+
+  /// One level alone.
+  static func single(_ statistics: PairStatistics, sigma: Double) -> [Levels] {
+    let level = statistics.sigmas.firstIndex(of: sigma)!
+    return [Levels(name: "σ \(sigma) Å", levels: [level], weightPower: 0, degree: 0)]
+  }
+
+  /// σ = 0 and two of the levels up to 0.1 Å, each alone.
+  static func small(_ statistics: PairStatistics) -> [Levels] {
+    let sigmas = statistics.sigmas.filter { $0 <= 0.1 + 1e-9 }
+    return [0, sigmas.count / 2, sigmas.count - 1].reduce(into: []) { chosen, k in
+      if !chosen.contains(sigmas[k]) { chosen.append(sigmas[k]) }
+    }.flatMap { single(statistics, sigma: $0) }
+  }
+
+  /// Ladders of growing height and degree.
+  static func ladders(_ statistics: PairStatistics) -> [Levels] {
+    let sigmas = statistics.sigmas
+    var result: [Levels] = []
+    for (top, degree) in [(0.1, 1), (0.2, 1), (0.4, 2)] {
+      let levels = sigmas.indices.filter { sigmas[$0] > 0 && sigmas[$0] <= top + 1e-9 }
+      guard levels.count > degree + 1 else { continue }
+      for power in [0.5, 1] {
+        result.append(
+          Levels(name: "σ ≤ \(top) Å, weight τ^\(power)", levels: levels, weightPower: power, degree: degree))
+      }
+    }
+    return result
+  }
+
+  // MARK: Denoising
+
+  /// The best of all combinations and priors, by the objective at σ → 0 on blocks held out (at the level itself where
+  /// there is only one).
+  func best(of combinations: [Levels], priors: [SmoothnessPrior] = SmoothnessPrior.candidates) throws -> Choice {
+    let validation = combinations.count == 1 ? combinations[0].levels[0] : 0
+    let results = try Parallel.map(combinations.count, threads: threads) { item in
+      try best(of: combinations[item], priors: priors, validation: validation)
+    }
+    var choice = results.min { $0.chosen.heldOut < $1.chosen.heldOut }!
+    choice.candidates = results.flatMap(\.candidates)
+    return choice
+  }
+
+  /// The best of small levels alone with any prior, and of ladders with the prior found there.
+  func bestLadder() throws -> Choice {
+    var first = try best(of: Self.small(statistics))
+    let ladders = Self.ladders(statistics)
+    if ladders.isEmpty { return first }
+    var second = try best(of: ladders, priors: [first.chosen.prior])
+    let all = first.candidates + second.candidates
+    first.candidates = all
+    second.candidates = all
+    return second.chosen.heldOut < first.chosen.heldOut ? second : first
+  }
+
+  private func best(of combination: Levels, priors: [SmoothnessPrior], validation: Int) throws -> Choice {
+    let forms = blocks.ranges.indices.map { ladderForm(combination, block: $0) }
+    let total = QuadraticForm.sum(forms)
+    let scale = priorScale(total, reference: validation)
+    let solutions = try priors.map { prior in
+      try heldOutSolutions(forms, total, prior, scale: scale, degree: combination.degree)
+    }
+    let scores = solutions.map { heldOut($0, statistics.forms[validation]) }
+    let k = scores.indices.min { scores[$0] < scores[$1] }!
+    let candidates = priors.indices.map {
+      PairFit.Candidate(name: combination.name, degree: combination.degree, prior: priors[$0], heldOut: scores[$0])
+    }
+    let c = try solution(total, priors[k], weight: scale * frameCount, degree: combination.degree)
+    return Choice(
+      chosen: candidates[k], candidates: candidates, powers: powers(c, degree: combination.degree),
+      heldOutScore: heldOut(solutions[k], statistics.forms[0]))
+  }
+
+  /// The objective of a combination over one block; powers of τ follow each other, in units of the largest τ.
+  private func ladderForm(_ combination: Levels, block: Int) -> QuadraticForm {
+    let n = basis.count
+    let unit = tauUnit(combination.levels)
+    var form = QuadraticForm(count: n * (combination.degree + 1))
+    for level in combination.levels {
+      let tau = statistics.sigmas[level] * statistics.sigmas[level] / unit
+      let weight = combination.levels.count == 1 ? 1 : exp(combination.weightPower * log(tau))
+      for a in 0...combination.degree {
+        for b in 0...combination.degree {
+          form.add(
+            statistics.forms[level][block], weight: weight * power(tau, a + b),
+            vectorWeight: b == 0 ? weight * power(tau, a) : 0, row: a * n, column: b * n)
+        }
+      }
+    }
+    return form
+  }
+
+  private func tauUnit(_ levels: [Int]) -> Double {
+    let top = levels.map { statistics.sigmas[$0] }.max()!
+    return top > 0 ? top * top : 1
+  }
+
+  /// Priors are stated for the objective of one level: how much heavier is the sum of these?
+  private func priorScale(_ total: QuadraticForm, reference: Int) -> Double {
+    let n = basis.count
+    let own = (0..<n).reduce(0) { $0 + total.matrix[$1 * total.count + $1] }
+    return own / statistics.forms[reference].reduce(0) { $0 + $1.trace }
+  }
+
+  var frameCount: Double { Double(blocks.frameCount) }
+
+  func solution(_ form: QuadraticForm, _ prior: SmoothnessPrior, weight: Double, degree: Int) throws -> [Double] {
+    var form = form
+    for k in 0...degree {
+      prior.add(to: &form, basis, weight: weight * atomsPerFrame, offset: k * basis.count)
+    }
+    return try form.minimiser()
+  }
+
+  /// For each block, the solution (first power of τ only) from all others.
+  func heldOutSolutions(
+    _ forms: [QuadraticForm], _ total: QuadraticForm, _ prior: SmoothnessPrior, scale: Double, degree: Int
+  ) throws -> [[Double]] {
+    try forms.indices.map { block in
+      var rest = total
+      rest.add(forms[block], weight: -1)
+      let weight = scale * Double(blocks.trainingFrameCount(holdingOut: block))
+      return Array(try solution(rest, prior, weight: weight, degree: degree)[..<basis.count])
+    }
+  }
+
+  /// Mean over frames of an objective on the blocks held out.
+  func heldOut(_ solutions: [[Double]], _ forms: [QuadraticForm]) -> Double {
+    zip(solutions, forms).reduce(0) { $0 + $1.1.value($1.0) } / frameCount
+  }
+
+  private func powers(_ c: [Double], degree: Int) -> [[Double]] {
+    (0...degree).map { Array(c[$0 * basis.count..<($0 + 1) * basis.count]) }
+  }
+
+  func power(_ x: Double, _ n: Int) -> Double { (0..<n).reduce(1) { product, _ in product * x } }
+}

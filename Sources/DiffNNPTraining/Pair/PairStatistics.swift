@@ -1,0 +1,225 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+import DiffNNPFrames
+
+/// All that denoising needs to know of the frames to fit pair potentials: for each noise level and block of time the
+/// quadratic objective ½ c'Gc - h'c, with G = E[∇φ·∇φ] and h = E[Δφ] at noised positions (at σ = 0 the generalised
+/// Yvon-Born-Green equations). Summed over the frames of a block, in units of kT.
+public struct PairStatistics: Sendable {
+  public let basis: PairBasis
+  public let blocks: TimeBlocks
+  /// Noise levels (Å); `forms[level][block]`.
+  public let sigmas: [Double]
+  public let forms: [[QuadraticForm]]
+  /// The same with force labels, h = -E[F/kT·∇φ] at σ = 0, for the forces on each type of atom: `[type][block]`; empty
+  /// where no forces are asked for. Kept apart by type, so that types can be weighted by the noise of their labels.
+  public let forceForms: [[QuadraticForm]]
+  /// Σ |F/kT|² and the number of force components, for each type and block.
+  public let forceSquares: [[Double]]
+  public let forceCounts: [[Int]]
+  /// Smallest distance seen (Å), for each pair of types; infinite where a pair never comes within reach.
+  public let smallestDistances: [Double]
+  /// The same without outliers (see `NoisedDistances.smallestConnected`): where walls begin.
+  public let connectedDistances: [Double]
+
+  /// What to sum.
+  struct Request {
+    var basis: PairBasis
+    var noise: NoiseMode
+    /// Noise levels (Å) that `noise` is applied at, and σ = 0 first where it is wanted for validation.
+    var sigmas: [Double]
+    var usesForces = false
+    /// kT (eV).
+    var thermalEnergy: Double
+    var seed: UInt64
+    var threads: Int
+    /// Centres of which G is summed, at most, over all frames and draws of a level; the rest are skipped evenly.
+    var centreBudget = 400_000
+  }
+
+  init(_ frames: [Frame], blocks: TimeBlocks, _ request: Request) throws {
+    let largest = request.sigmas.max() ?? 0
+    let cutoff = NoisedDistances.cutoff(request.basis, largestSigma: largest)
+    let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
+    let stride = max(1, atoms * request.noise.drawCount / max(1, request.centreBudget))
+    // Levels are dealt to a few items of work in each block: enough of them for the threads, few searches.
+    let groups = min(4, request.sigmas.count)
+    let parts = try Parallel.map(blocks.count * groups, threads: request.threads) { item in
+      let levels = Swift.stride(from: item % groups, to: request.sigmas.count, by: groups).map { $0 }
+      let sums = BlockSums(request, levels: levels, countsDistances: item % groups == 0, cutoff: cutoff, stride: stride)
+      for f in blocks.ranges[item / groups] { try sums.add(frames[f], number: f) }
+      return sums
+    }
+
+    var forms = request.sigmas.map { _ in blocks.ranges.map { _ in QuadraticForm(count: request.basis.count) } }
+    for (item, part) in parts.enumerated() {
+      for (k, level) in part.levels.enumerated() { forms[level][item / groups] = part.sums[k].form() }
+    }
+    let counted = blocks.ranges.indices.map { parts[$0 * groups] }
+    let exact = try Parallel.map(blocks.count * request.sigmas.count, threads: request.threads) { item -> [Double]? in
+      let (level, block) = item.quotientAndRemainder(dividingBy: blocks.count)
+      let sigma = request.sigmas[level]
+      guard sigma == 0 || request.noise.label == .exact else { return nil }
+      return sigma == 0 ? nil : counted[block].distances.laplacians(sigma: sigma)
+    }
+    for (item, vector) in exact.enumerated() {
+      if let vector { forms[item / blocks.count][item % blocks.count].vector = vector }
+    }
+    self.forms = forms
+    basis = request.basis
+    self.blocks = blocks
+    sigmas = request.sigmas
+    let types = 0..<(request.usesForces ? request.basis.typeCount : 0)
+    forceForms = types.map { a in counted.map { $0.forceSums[a].form() } }
+    forceSquares = types.map { a in counted.map { $0.forceSquares[a] } }
+    forceCounts = types.map { a in counted.map { $0.forceCounts[a] } }
+    smallestDistances = (0..<request.basis.pairCount).map { p in counted.map { $0.closest[p] }.min()! }
+    connectedDistances = NoisedDistances.smallestConnected(counted.map(\.distances))
+  }
+}
+
+/// The sums over one block of frames, for some of the levels.
+private final class BlockSums {
+  let levels: [Int]
+  let sums: [FeatureSum]
+  let forceSums: [FeatureSum]
+  var distances: NoisedDistances
+  var forceSquares: [Double]
+  var forceCounts: [Int]
+  /// The smallest distance, for each pair of types.
+  var closest: [Double]
+  private let request: PairStatistics.Request
+  private let countsDistances: Bool
+  private let cutoff: Double
+  private let stride: Int
+  private let search = NeighbourSearch()
+  private let edges = EdgeList()
+  private var runs: [FeatureSum.Run] = []
+
+  init(_ request: PairStatistics.Request, levels: [Int], countsDistances: Bool, cutoff: Double, stride: Int) {
+    self.request = request
+    self.levels = levels
+    self.countsDistances = countsDistances
+    self.cutoff = cutoff
+    self.stride = stride
+    sums = levels.map { _ in FeatureSum(request.basis) }
+    let types = countsDistances && request.usesForces ? request.basis.typeCount : 0
+    forceSums = (0..<types).map { _ in FeatureSum(request.basis) }
+    forceSquares = Array(repeating: 0, count: types)
+    forceCounts = Array(repeating: 0, count: types)
+    distances = NoisedDistances(request.basis, largestSigma: request.sigmas.max() ?? 0)
+    closest = Array(repeating: .infinity, count: request.basis.pairCount)
+  }
+
+  func add(_ frame: Frame, number: Int) throws {
+    let scale = request.noise.positionScale
+    var configuration = frame.configuration
+    try search.fill(edges, configuration, cutoff: cutoff)
+    if countsDistances {
+      distances.add(edges)
+      addClosest()
+      if request.usesForces { try addForces(frame, number: number) }
+    }
+    for (k, level) in levels.enumerated() where request.sigmas[level] == 0 { addExact(to: sums[k]) }
+    if scale != 1 {
+      configuration.positions = configuration.positions.map { scale * $0 }
+      try search.fill(edges, configuration, cutoff: cutoff)
+    }
+    for (k, level) in levels.enumerated() where request.sigmas[level] > 0 {
+      addNoised(to: sums[k], level: level, frame: number)
+    }
+  }
+
+  private func addClosest() {
+    for i in 0..<edges.centreCount {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < request.basis.rMax {
+        let p = pair(i, e)
+        closest[p] = min(closest[p], edges.lengths[e])
+      }
+    }
+  }
+
+  @inline(__always)
+  private func pair(_ i: Int, _ e: Int) -> Int {
+    PairTerm.pairIndex(
+      Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: request.basis.typeCount)
+  }
+
+  /// σ = 0: every centre, and h = Σ Δφ at the positions themselves.
+  private func addExact(to sum: FeatureSum) {
+    let inverse = 1 / request.basis.spacing
+    for i in 0..<edges.centreCount {
+      gather(i, noise: nil, sigma: 0)
+      runs.withUnsafeBufferPointer { sum.addSquare($0.baseAddress!, $0.count, weight: 1) }
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        let r = edges.lengths[e]
+        guard r < request.basis.rMax, edges.neighbours[e] != Int32(i) else { continue }
+        let (first, t) = request.basis.locate(pair: pair(i, e), r, inverse)
+        let laplacian =
+          CubicBSpline.curvature(t) * (inverse * inverse) + CubicBSpline.basis(t).slope * (2 * inverse / r)
+        sum.addVector(.init(first: Int32(first), values: laplacian, direction: .zero), 1)
+      }
+    }
+  }
+
+  /// σ > 0: G from draws of the noise, and with sampled labels h = Σ ε·∇φ/σ from the same draws.
+  private func addNoised(to sum: FeatureSum, level: Int, frame: Int) {
+    let sigma = request.sigmas[level]
+    let draws = request.noise.drawCount
+    let samplesLabel = request.noise.label == .sampled
+    for draw in 0..<draws {
+      let noise = request.noise.draw(
+        seed: request.seed, frame: frame, level: level, draw: draw, atomCount: edges.centreCount)
+      for i in 0..<edges.centreCount {
+        let counts = (i + frame) % stride == 0
+        guard counts || samplesLabel else { continue }
+        gather(i, noise: noise, sigma: sigma)
+        runs.withUnsafeBufferPointer {
+          if counts { sum.addSquare($0.baseAddress!, $0.count, weight: Double(stride) / Double(draws)) }
+        }
+        guard samplesLabel else { continue }
+        let direction = SIMD4(noise[i], 0)
+        for run in runs { sum.addVector(run, (direction * run.direction).sum() / (sigma * Double(draws))) }
+      }
+    }
+  }
+
+  private func addForces(_ frame: Frame, number: Int) throws {
+    guard let forces = frame.forces else {
+      throw DiffNNPError("frame \(number + 1) has no forces; objective `forces` or `mixed` needs them in every frame")
+    }
+    for i in 0..<edges.centreCount {
+      let force = forces[i] / request.thermalEnergy
+      guard (force * force).sum().isFinite else {
+        throw DiffNNPError("force on atom \(i + 1) of frame \(number + 1) is not finite")
+      }
+      let type = Int(edges.types[i])
+      gather(i, noise: nil, sigma: 0)
+      runs.withUnsafeBufferPointer { forceSums[type].addSquare($0.baseAddress!, $0.count, weight: 1) }
+      let direction = SIMD4(force, 0)
+      for run in runs { forceSums[type].addVector(run, -(direction * run.direction).sum()) }
+      forceSquares[type] += (force * force).sum()
+      forceCounts[type] += 3
+    }
+  }
+
+  /// Fills `runs` with ∇_i φ for all neighbours of centre i, atoms displaced by σε.
+  private func gather(_ i: Int, noise: [SIMD3<Double>]?, sigma: Double) {
+    let basis = request.basis
+    let inverse = 1 / basis.spacing
+    runs.removeAll(keepingCapacity: true)
+    let own = noise.map { sigma * $0[i] } ?? .zero
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+      var vector = edges.vectors[e]
+      if let noise { vector += sigma * noise[Int(edges.neighbours[e])] - own }
+      let squared = (vector * vector).sum()
+      guard squared < basis.rMax * basis.rMax, squared > 0 else { continue }
+      let r = squared.squareRoot()
+      let (first, t) = basis.locate(pair: pair(i, e), r, inverse)
+      runs.append(
+        .init(first: Int32(first), values: CubicBSpline.basis(t).slope * inverse, direction: SIMD4(vector / -r, 0)))
+    }
+  }
+}

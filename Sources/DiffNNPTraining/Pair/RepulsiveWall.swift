@@ -1,0 +1,40 @@
+import DiffNNP
+
+/// Where no pair was ever seen a fit knows nothing, and must not let atoms in. Below the smallest distance in the data
+/// the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms of the steps
+/// d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall and are convex
+/// is itself decreasing and convex, and it joins the fitted part with continuous curvature.
+struct RepulsiveWall {
+  /// Least repulsion at the edge (kT/Å).
+  var leastSlope = 5.0
+  /// Curvature (kT/Å²): the fit's own at the edge, within these bounds. Half an Å costs over 15 kT, and steps of 4 fs
+  /// are still short against the stiffest oscillation of two light atoms.
+  var curvature = 100.0...300.0
+
+  /// - Parameters:
+  ///   - smallestDistances: for each pair of types (Å); infinite for pairs that never meet, which then are kept as far
+  ///     apart as the closest of the others.
+  func applied(to coefficients: [Double], _ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
+    let closest = smallestDistances.min() ?? .infinity
+    var result = coefficients
+    for pair in 0..<basis.pairCount {
+      let edge = min(smallestDistances[pair].isFinite ? smallestDistances[pair] : closest, basis.rMax)
+      raise(&result, basis, row: pair * basis.intervals, edge: edge)
+    }
+    return result
+  }
+
+  private func raise(_ c: inout [Double], _ basis: PairBasis, row: Int, edge: Double) {
+    let h = basis.spacing
+    // Functions from this one on are all that reach beyond the edge's interval: those stay.
+    let first = min(Int(edge / h), basis.intervals - 1)
+    func value(_ k: Int) -> Double { k < basis.intervals ? c[row + k] : 0 }
+    let fitted = (value(first) - 2 * value(first + 1) + value(first + 2)) / (h * h)
+    let bend = min(max(fitted, curvature.lowerBound), curvature.upperBound) * h * h
+    var step = value(first) - value(first + 1)
+    for k in stride(from: first - 1, through: 0, by: -1) {
+      step = max(step, leastSlope * h) + bend
+      c[row + k] = value(k + 1) + step
+    }
+  }
+}

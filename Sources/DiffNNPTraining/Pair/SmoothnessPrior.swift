@@ -1,0 +1,38 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+
+/// What is believed of pair potentials before any data: they are smooth, and more so at long range. The penalty
+///   ½ λ Σ_pairs ∫ (r/3 Å)^q u'''(r)² dr
+/// leaves parabolas alone, so that wells and walls are not flattened. q = 5 is smoothness in log r, q near 10 smoothness
+/// in 1/r.
+public struct SmoothnessPrior: Equatable, Sendable {
+  /// λ (Å⁵) for each atom of a frame.
+  public var strength: Double
+  /// q.
+  public var growth: Double
+
+  /// Candidates for cross-validation.
+  static let candidates: [SmoothnessPrior] = [5, 8].flatMap { growth in
+    (-7...0).map { SmoothnessPrior(strength: 1e-5 * exp(0.5 * log(10) * Double($0)), growth: growth) }
+  }
+
+  /// Adds `weight` times the penalty, as differences of the coefficients, to the form's matrix from (offset, offset).
+  func add(to form: inout QuadraticForm, _ basis: PairBasis, weight: Double, offset: Int = 0) {
+    let h = basis.spacing
+    let stencil = [-1.0, 3, -3, 1]
+    for pair in 0..<basis.pairCount {
+      let row = offset + pair * basis.intervals
+      for k in 0..<basis.intervals {
+        let r = max(Double(k) * h, 1)
+        let factor = weight * strength * exp(growth * log(r / 3)) / (h * h * h * h * h)
+        for a in 0..<4 where k + a < basis.intervals {
+          for b in 0..<4 where k + b < basis.intervals {
+            form.matrix[(row + k + a) * form.count + row + k + b] += factor * stencil[a] * stencil[b]
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,15 @@
+/// A verb of the command line.
+protocol Command {
+  static var syntax: Syntax { get }
+  /// Runs the verb.
+  /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`, for
+  ///   what cannot be meant, with exit code 2.
+  static func run(_ arguments: Arguments) throws
+}
+
+/// A command line that cannot be understood.
+struct UsageError: Error {
+  let message: String
+
+  init(_ message: String) { self.message = message }
+}

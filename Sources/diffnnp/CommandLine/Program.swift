@@ -1,0 +1,63 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The program: finds the verb, and says what went wrong.
+enum Program {
+  /// All verbs, in the order of the help page.
+  static let commands: [any Command.Type] = [EvaluateCommand.self, InspectCommand.self]
+
+  /// Runs a command line, and returns the exit code: 0, 1 where it failed, 2 where it cannot be understood.
+  static func run(_ words: [String]) -> Int32 {
+    do {
+      try dispatch(words)
+      guard fflush(stdout) == 0 else {
+        throw DiffNNPError("standard output: \(String(cString: strerror(errno)))")
+      }
+      return 0
+    } catch let error as UsageError {
+      fputs("diffnnp: error: \(error.message)\n", stderr)
+      return 2
+    } catch {
+      fputs("diffnnp: error: \(error)\n", stderr)
+      return 1
+    }
+  }
+
+  private static func dispatch(_ words: [String]) throws {
+    guard let verb = words.first else { throw UsageError("no verb given; see diffnnp --help") }
+    switch verb {
+    case "--help", "-h", "help": print(helpPage, terminator: "")
+    case "--version": print("diffnnp \(diffnnpVersion)")
+    default:
+      guard let command = commands.first(where: { $0.syntax.name == verb }) else {
+        let verbs = commands.map { $0.syntax.name }
+        throw UsageError("no verb \(verb)\(didYouMean(verb, of: verbs)); see diffnnp --help")
+      }
+      let arguments = try Arguments(Array(words.dropFirst()), command.syntax)
+      if arguments.flag("--help") {
+        print(command.syntax.helpPage, terminator: "")
+      } else {
+        try command.run(arguments)
+      }
+    }
+  }
+
+  private static var helpPage: String {
+    let width = commands.map { $0.syntax.name.count }.max() ?? 0
+    let verbs = commands.map { "  \($0.syntax.name.padded(to: width))  \($0.syntax.summary)" }
+    return """
+      Usage: diffnnp VERB …
+
+      Learns, by denoising, the potential behind equilibrium configurations, and works with it.
+
+      Verbs:
+      \(verbs.joined(separator: "\n"))
+
+      diffnnp VERB --help explains a verb; diffnnp --version tells the version.
+
+      """
+  }
+}

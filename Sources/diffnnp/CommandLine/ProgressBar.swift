@@ -1,0 +1,99 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Shows how far a long task is, on standard error: a bar that moves where that is a terminal, and now and then a line
+/// where it is a log.
+///
+///     let bar = ProgressBar("training", total: 3000)
+///     for step in 0..<3000 {
+///       …
+///       bar.update(step + 1, note: "loss -62.1")
+///     }
+///     bar.finish()
+final class ProgressBar {
+  private let label: String
+  private let total: Int
+  private let moves: Bool
+  private let start = ProgressBar.now()
+  private var lastDrawn = -Double.infinity
+  private var drawnWidth = 0
+  private var done = 0
+  private var note = ""
+
+  private static let barWidth = 24
+  /// Seconds between drawings of a bar, and between lines of a log.
+  private static let intervals = (bar: 0.1, log: 10.0)
+
+  /// - Parameter total: how many steps make the whole; positive.
+  init(_ label: String, total: Int) {
+    self.label = label
+    self.total = max(1, total)
+    let terminal = getenv("TERM").map { String(cString: $0) }
+    moves = isatty(STDERR_FILENO) == 1 && terminal != nil && terminal != "dumb"
+  }
+
+  /// - Parameters:
+  ///   - done: steps done.
+  ///   - note: anything worth seeing: the loss.
+  func update(_ done: Int, note: String = "") {
+    self.done = done
+    self.note = note
+    let now = Self.now()
+    guard now - lastDrawn >= (moves ? Self.intervals.bar : Self.intervals.log) else { return }
+    // The first line of a log would say nothing.
+    if moves || lastDrawn > -.infinity { draw(now) }
+    lastDrawn = now
+  }
+
+  /// Shows the last state, and leaves the line to what comes next.
+  func finish() {
+    draw(Self.now())
+    if moves { fputs("\n", stderr) }
+  }
+
+  /// One line about the state: label, bar, percentage, count, note, time left.
+  func line(elapsed: Double) -> String {
+    let fraction = min(1, Double(done) / Double(total))
+    var line = "\(label) "
+    if moves {
+      let filled = Int((fraction * Double(Self.barWidth)).rounded(.down))
+      line += "[" + String(repeating: "#", count: filled)
+      line += String(repeating: ".", count: Self.barWidth - filled) + "] "
+    }
+    line += "\(Int((100 * fraction).rounded(.down)))% (\(done)/\(total))"
+    if !note.isEmpty { line += "  \(note)" }
+    if done >= total {
+      line += "  in \(Self.duration(elapsed))"
+    } else if done > 0 {
+      line += "  ETA \(Self.duration(elapsed * Double(total - done) / Double(done)))"
+    }
+    return line
+  }
+
+  private func draw(_ now: Double) {
+    let line = line(elapsed: now - start)
+    if moves {
+      // Spaces cover what a longer line left behind.
+      fputs("\r\(line.padded(to: drawnWidth))", stderr)
+      drawnWidth = line.count
+      fflush(stderr)
+    } else {
+      fputs("\(line)\n", stderr)
+    }
+  }
+
+  /// Hours, minutes and seconds: 1:02:03 or 2:03.
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(min(max(seconds, 0), 1e8).rounded())
+    func twoDigits(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
+    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
+    return (hours > 0 ? "\(hours):\(twoDigits(minutes))" : "\(minutes)") + ":\(twoDigits(whole % 60))"
+  }
+
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+  }
+}

@@ -1,0 +1,123 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// `diffnnp evaluate MODEL FRAMES`.
+enum EvaluateCommand: Command {
+  static let syntax = Syntax(
+    name: "evaluate", summary: "Compute energies (eV) and forces (eV/Å) of frames.", operands: "MODEL FRAMES",
+    operandCount: 2...2,
+    options: [
+      .init(
+        name: "--output", short: "-o", value: "FILE", summary: "Write frames, energies and forces as extended XYZ."),
+      .init(name: "--precision", value: "KIND", summary: "Arithmetic of the network: single (default) or double."),
+      .init(name: "--json", summary: "Print JSON: measures, energies and forces."),
+    ] + TrajectoryOptions.options,
+    details: """
+      FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Where the frames carry
+      forces, they are compared: force_rmse and force_rms (of the frames' forces, eV/Å), relative_force_error.
+      """)
+
+  static func run(_ arguments: Arguments) throws {
+    let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
+    let precision = try arguments.choice("--precision", Precision.self) ?? .single
+    let selection = try TrajectoryOptions.selection(arguments)
+    let potential = try Potential.load(path: modelPath)
+    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
+
+    let results = try evaluate(potential, trajectory.frames, precision)
+    let measures = forceErrors(results, trajectory.frames)
+    if let output = arguments.text("--output") { try write(results, trajectory, to: output) }
+    if arguments.flag("--json") {
+      print(json(results, measures).serialised(pretty: true))
+    } else {
+      printTable(results, measures)
+    }
+  }
+
+  struct Result {
+    /// eV.
+    var energy: Double
+    /// eV/Å.
+    var forces: [SIMD3<Double>]
+  }
+
+  private static func evaluate(_ potential: Potential, _ frames: [Frame], _ precision: Precision) throws -> [Result] {
+    let evaluator = Evaluator(potential, precision: precision)
+    let (search, edges) = (NeighbourSearch(), EdgeList())
+    return try frames.map { frame in
+      try search.fill(edges, frame.configuration, cutoff: potential.rMax)
+      var flat = [Double](repeating: 0, count: 3 * frame.positions.count)
+      let energy = flat.withUnsafeMutableBufferPointer {
+        evaluator.compute(edges, into: .init(forces: $0.baseAddress))
+      }
+      let forces = frame.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
+      return Result(energy: energy, forces: forces)
+    }
+  }
+
+  /// Root mean squares over all components of all frames that carry forces; empty where none does.
+  private static func forceErrors(_ results: [Result], _ frames: [Frame]) -> [JSONValue.Member] {
+    var (squaredError, squared, count) = (0.0, 0.0, 0)
+    for (result, frame) in zip(results, frames) {
+      guard let forces = frame.forces else { continue }
+      for (computed, given) in zip(result.forces, forces) {
+        squaredError += dot(computed - given, computed - given)
+        squared += dot(given, given)
+        count += 3
+      }
+    }
+    guard count > 0 else { return [] }
+    let (rmse, rms) = ((squaredError / Double(count)).squareRoot(), (squared / Double(count)).squareRoot())
+    return [
+      .init("force_rmse", .number(rmse)), .init("force_rms", .number(rms)),
+      .init("relative_force_error", .number(rmse / rms)),
+    ]
+  }
+
+  private static func write(_ results: [Result], _ trajectory: Trajectory, to path: String) throws {
+    let writer = try ExtendedXYZWriter(path: path)
+    for (result, frame) in zip(results, trajectory.frames) {
+      var frame = frame
+      frame.forces = result.forces
+      try writer.write(frame, typeNames: trajectory.typeNames, energy: result.energy)
+    }
+    try writer.commit()
+  }
+
+  private static func json(_ results: [Result], _ measures: [JSONValue.Member]) -> JSONValue {
+    .object(
+      [.init("frames", JSONValue(results.count))] + measures + [
+        .init("energies", JSONValue(results.map(\.energy))),
+        .init("forces", .array(results.map { .array($0.forces.map { JSONValue([$0.x, $0.y, $0.z]) }) })),
+      ])
+  }
+
+  private static func printTable(_ results: [Result], _ measures: [JSONValue.Member]) {
+    print("frame  energy [eV]  largest force [eV/Å]")
+    for (k, result) in results.enumerated() {
+      print("\(k)  \(result.energy)  \(result.forces.map(length).max() ?? 0)")
+    }
+    for measure in measures { print("\(measure.key)  \(measure.value.serialised())") }
+  }
+}
+
+extension Trajectory {
+  /// The same frames with the types of a potential.
+  /// - Throws: where it does not know a species.
+  func mapped(to potential: Potential, path: String) throws -> Trajectory {
+    let types = try typeNames.map { name in
+      guard let type = potential.typeNames.firstIndex(of: name) else {
+        let known = potential.typeNames.joined(separator: " ")
+        let advice =
+          Int(name) != nil
+          ? "name the file's numbered types with --types" : "choose species the model knows with --select"
+        throw DiffNNPError("\(path): species \(name) is unknown to the model, which has the types \(known); \(advice)")
+      }
+      return type
+    }
+    guard types != Array(potential.typeNames.indices) else { return self }
+    var mapped = Trajectory(typeNames: potential.typeNames, frames: frames)
+    for k in frames.indices { mapped.frames[k].types = frames[k].types.map { types[$0] } }
+    return mapped
+  }
+}

@@ -1,0 +1,72 @@
+import DiffNNP
+
+/// `diffnnp inspect MODEL`.
+enum InspectCommand: Command {
+  static let syntax = Syntax(
+    name: "inspect", summary: "Show what is in a weight file.", operands: "MODEL", operandCount: 1...1,
+    options: [.init(name: "--json", summary: "Print JSON.")],
+    details: "The file is checked as a whole: format version, shapes, checksum, finite values.")
+
+  static func run(_ arguments: Arguments) throws {
+    let potential = try Potential.load(path: arguments.operands[0])
+    print(arguments.flag("--json") ? json(potential).serialised(pretty: true) : text(potential))
+  }
+
+  static func json(_ potential: Potential) -> JSONValue {
+    let metadata = potential.metadata
+    var members: [JSONValue.Member] = [
+      .init("format", .string(WeightFile.format)), .init("format_version", JSONValue(WeightFile.version)),
+      .init("type_names", JSONValue(potential.typeNames)), .init("r_max", .number(potential.rMax)),
+      .init("energy_scale", .number(potential.energyScale)),
+    ]
+    if let temperature = metadata.temperature { members.append(.init("temperature", .number(temperature))) }
+    if let sigma = metadata.sigma { members.append(.init("sigma", .number(sigma))) }
+    if let pair = potential.pair {
+      members.append(.init("pair", ["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)]))
+    }
+    if let network = potential.network {
+      members.append(.init("network", network.architecture.json))
+      members.append(.init("network_parameters", JSONValue(network.parameters.count)))
+    }
+    if let distances = metadata.smallestDistances {
+      members.append(
+        .init("smallest_distances", .object(zip(pairNames(potential), distances).map { .init($0, .number($1)) })))
+    }
+    let provenance = metadata.provenance.sorted { $0.key < $1.key }
+    members.append(.init("provenance", .object(provenance.map { .init($0.key, .string($0.value)) })))
+    return .object(members)
+  }
+
+  static func text(_ potential: Potential) -> String {
+    let metadata = potential.metadata
+    var rows = [
+      ("types", potential.typeNames.joined(separator: " ")), ("cutoff", "\(potential.rMax) Å"),
+      ("energy scale", "\(potential.energyScale) eV"),
+    ]
+    if let temperature = metadata.temperature { rows.append(("temperature", "\(temperature) K")) }
+    if let sigma = metadata.sigma { rows.append(("sigma", "\(sigma) Å")) }
+    if let pair = potential.pair {
+      rows.append(("pair term", "cubic B-splines, \(pair.intervals) intervals up to \(pair.rMax) Å"))
+    }
+    if let network = potential.network {
+      let a = network.architecture
+      rows.append(
+        ("network", "NequIP, \(a.numLayers) layers, features \(a.features), \(network.parameters.count) parameters"))
+      rows.append(("", "edges \(a.edgeHarmonics), \(a.numBasis) Bessel functions up to \(a.rMax) Å"))
+    }
+    for (k, (name, distance)) in zip(pairNames(potential), metadata.smallestDistances ?? []).enumerated() {
+      rows.append((k == 0 ? "smallest distances" : "", "\(name) \(distance.isFinite ? "\(distance) Å" : "never seen")"))
+    }
+    for (k, entry) in metadata.provenance.sorted(by: { $0.key < $1.key }).enumerated() {
+      rows.append((k == 0 ? "provenance" : "", "\(entry.key): \(entry.value)"))
+    }
+    let width = rows.map(\.0.count).max() ?? 0
+    return rows.map { "\($0.0.padded(to: width))  \($0.1)" }.joined(separator: "\n")
+  }
+
+  /// "Li-Li", "Li-Cl", …, in the order of `PairTerm.pairIndex`.
+  private static func pairNames(_ potential: Potential) -> [String] {
+    let names = potential.typeNames
+    return names.indices.flatMap { a in names[a...].map { "\(names[a])-\($0)" } }
+  }
+}

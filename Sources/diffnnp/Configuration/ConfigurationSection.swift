@@ -1,0 +1,100 @@
+import DiffNNP
+
+/// A mapping of a configuration file, read key by key. Asking for a key makes it known; `finish` refuses all others, so
+/// that no misspelled key is passed over:
+///
+///     let noise = try root.section("noise")
+///     let sigma = try noise.double("sigma") ?? 0.1
+///     let copies = try noise.int("copies") ?? 1
+///     try noise.finish()
+final class ConfigurationSection {
+  private let entries: [YAMLNode.Entry]
+  private let place: String
+  /// Keys that lead here, for errors: "noise.".
+  private let prefix: String
+  private var known: [String] = []
+
+  /// - Throws: where the node is not a mapping.
+  init(_ node: YAMLNode, path: String = "") throws {
+    guard let entries = node.mapping else {
+      throw node.failure(path.isEmpty ? "expected keys and values" : "\(path) must be a mapping of keys and values")
+    }
+    self.entries = entries
+    place = node.place
+    prefix = path.isEmpty ? "" : path + "."
+  }
+
+  /// The value of a key; nil where it is absent or null.
+  func node(_ key: String) -> YAMLNode? {
+    if !known.contains(key) { known.append(key) }
+    guard let node = entries.first(where: { $0.key == key })?.node, !node.isNull else { return nil }
+    return node
+  }
+
+  func double(_ key: String) throws -> Double? { try get(key, "a number", \.double) }
+
+  func int(_ key: String) throws -> Int? { try get(key, "a whole number", \.int) }
+
+  func bool(_ key: String) throws -> Bool? { try get(key, "true or false", \.bool) }
+
+  func text(_ key: String) throws -> String? { try get(key, "text", \.text) }
+
+  /// A list of numbers, or one number.
+  func doubles(_ key: String) throws -> [Double]? { try list(key, "numbers", \.double) }
+
+  func ints(_ key: String) throws -> [Int]? { try list(key, "whole numbers", \.int) }
+
+  /// A list of texts, or one text.
+  func texts(_ key: String) throws -> [String]? { try list(key, "texts", \.text) }
+
+  /// One of the raw values of an enumeration.
+  func choice<T: RawRepresentable & CaseIterable>(_ key: String, _ type: T.Type) throws -> T?
+  where T.RawValue == String {
+    guard let text = try text(key) else { return nil }
+    let names = T.allCases.map(\.rawValue)
+    guard let value = T(rawValue: text) else {
+      throw failure(key, "is \"\(text)\"\(didYouMean(text, of: names)); expected \(names.joined(separator: ", "))")
+    }
+    return value
+  }
+
+  /// The section of a key; an empty one where it is absent.
+  func section(_ key: String) throws -> ConfigurationSection {
+    try ConfigurationSection(node(key) ?? .empty(place: place), path: prefix + key)
+  }
+
+  /// An error about a key, at the place where it stands.
+  func failure(_ key: String, _ message: String) -> DiffNNPError {
+    let place = entries.first { $0.key == key }?.place ?? place
+    return DiffNNPError("\(place): \(prefix)\(key) \(message)")
+  }
+
+  /// - Throws: where the section has keys nobody asked for.
+  func finish() throws {
+    guard let stranger = entries.first(where: { !known.contains($0.key) }) else { return }
+    let hint = didYouMean(stranger.key, of: known)
+    let choices = hint.isEmpty ? "; known keys here: \(known.joined(separator: ", "))" : ""
+    throw DiffNNPError("\(stranger.place): unknown key \(prefix)\(stranger.key)\(hint)\(choices)")
+  }
+
+  private func get<T>(_ key: String, _ expected: String, _ cast: (YAMLNode) -> T?) throws -> T? {
+    guard let node = node(key) else { return nil }
+    guard let value = cast(node) else {
+      throw failure(key, "is \(node.text.map { "\"\($0)\"" } ?? "a list or mapping"); expected \(expected)")
+    }
+    return value
+  }
+
+  private func list<T>(_ key: String, _ expected: String, _ cast: (YAMLNode) -> T?) throws -> [T]? {
+    guard let node = node(key) else { return nil }
+    guard let nodes = node.list else { throw failure(key, "is a mapping; expected a list of \(expected)") }
+    return try nodes.map {
+      guard let value = cast($0) else {
+        throw DiffNNPError(
+          "\($0.place): \(prefix)\(key) has an element \($0.text.map { "\"\($0)\"" } ?? "that is no scalar"); "
+            + "expected \(expected)")
+      }
+      return value
+    }
+  }
+}

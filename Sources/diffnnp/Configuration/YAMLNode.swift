@@ -1,0 +1,108 @@
+import DiffNNP
+
+/// A value in a YAML document, with the place it comes from.
+struct YAMLNode {
+  enum Value {
+    /// Plain or quoted text; types are seen when it is asked for.
+    case scalar(String, isPlain: Bool)
+    case list([YAMLNode])
+    case mapping([Entry])
+  }
+
+  struct Entry {
+    var key: String
+    /// Where the key stands, for errors: "train.yaml:3".
+    var place: String
+    var node: YAMLNode
+  }
+
+  var value: Value
+  /// Where it stands, for errors: "train.yaml:3".
+  var place: String
+
+  /// Whether it is a plain scalar that YAML reads as nothing.
+  var isNull: Bool {
+    guard case .scalar(let text, isPlain: true) = value else { return false }
+    return ["", "~", "null", "Null", "NULL"].contains(text)
+  }
+
+  var mapping: [Entry]? {
+    switch value {
+    case .mapping(let entries): entries
+    case _ where isNull: []
+    default: nil
+    }
+  }
+
+  /// Text: any scalar but null.
+  var text: String? {
+    guard case .scalar(let text, _) = value, !isNull else { return nil }
+    return text
+  }
+
+  /// A finite number.
+  var double: Double? {
+    guard case .scalar(let text, isPlain: true) = value, let number = Double(text), number.isFinite else { return nil }
+    return number
+  }
+
+  var int: Int? {
+    guard case .scalar(let text, isPlain: true) = value else { return nil }
+    return Int(text)
+  }
+
+  var bool: Bool? {
+    guard case .scalar(let text, isPlain: true) = value else { return nil }
+    switch text {
+    case "true", "True", "TRUE", "yes", "on": return true
+    case "false", "False", "FALSE", "no", "off": return false
+    default: return nil
+    }
+  }
+
+  /// Elements of a list; a scalar is a list of one.
+  var list: [YAMLNode]? {
+    switch value {
+    case .list(let nodes): nodes
+    case .scalar: isNull ? nil : [self]
+    case .mapping: nil
+    }
+  }
+
+  func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
+}
+
+extension YAMLNode {
+  /// Sets the value at a path of keys, and makes the mappings that lead there.
+  /// - Parameters:
+  ///   - assignment: "key.path=value", the value being YAML: `noise.sigma=[0.1, 0.2]`.
+  ///   - place: where it was given, for errors: "--set".
+  /// - Throws: where it is no such assignment, or leads through a value that is no mapping.
+  mutating func set(_ assignment: String, place: String) throws {
+    let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let keys = parts[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard parts.count == 2, !keys.contains("") else {
+      throw DiffNNPError("\(place): expected KEY.PATH=VALUE, found \"\(assignment)\"")
+    }
+    let place = "\(place) \(parts[0])"
+    var node = try YAMLNode(parsing: Array(parts[1].utf8), name: place)
+    node.place = place
+    try set(keys[...], to: node)
+  }
+
+  private mutating func set(_ keys: ArraySlice<String>, to node: YAMLNode) throws {
+    guard let key = keys.first else {
+      self = node
+      return
+    }
+    guard var entries = mapping else { throw node.failure("there is no \(key) in the value at \(place)") }
+    let k = entries.firstIndex { $0.key == key } ?? entries.count
+    if k == entries.count {
+      let empty = YAMLNode(value: .mapping([]), place: node.place)
+      entries.append(Entry(key: key, place: node.place, node: empty))
+    }
+    try entries[k].node.set(keys.dropFirst(), to: node)
+    if keys.count == 1 { entries[k].place = node.place }
+    value = .mapping(entries)
+  }
+}

@@ -1,0 +1,187 @@
+import DiffNNP
+import DiffNNPFrames
+import Testing
+
+@testable import diffnnp
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Runs the real program, and looks at its output and exit code.
+@Suite struct ProgramTests {
+  /// u(r) = cubic B-splines for Li-Li, Li-Cl, Cl-Cl.
+  static func potential() throws -> Potential {
+    let free = (0..<3 * 20).map { sin(Double($0)) }
+    var metadata = PotentialMetadata()
+    metadata.temperature = 300
+    metadata.smallestDistances = [3.5, 2, .infinity]
+    metadata.provenance = ["program": "diffnnp"]
+    return try Potential(
+      typeNames: ["Li", "Cl"], energyScale: 0.025,
+      pair: PairTerm(typeCount: 2, rMax: 6, intervals: 20, free: free), network: nil, metadata: metadata)
+  }
+
+  static let frames = """
+    3
+    Lattice="10 0 0 1 11 0 2 -1 12" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T"
+    Cl 0 0 0 0.5 0 0
+    Li 2 1 0 0 0.25 0
+    Li 9 3 11 0 0 -0.125
+    2
+    Lattice="10 0 0 1 11 0 2 -1 12" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T F"
+    Li 1 2 3 0 0 0
+    Cl 3 2 2 0 1 0
+
+    """
+
+  /// A directory with model.safetensors and frames.xyz.
+  static func withFiles(_ body: (String) throws -> Void) throws {
+    try withDirectory { directory in
+      try potential().save(path: directory + "/model.safetensors")
+      try FileIO.write(Array(frames.utf8), to: directory + "/frames.xyz")
+      try body(directory)
+    }
+  }
+
+  @Test func helps() throws {
+    try withDirectory { directory in
+      let help = try diffnnp("--help", in: directory)
+      #expect(help.exitCode == 0 && help.errors.isEmpty)
+      for command in Program.commands {
+        #expect(help.output.contains("  \(command.syntax.name)"))
+        let page = try diffnnp("\(command.syntax.name) --help", in: directory)
+        #expect(page.exitCode == 0 && page.output == command.syntax.helpPage)
+        for option in command.syntax.options { #expect(page.output.contains(option.name)) }
+      }
+      let version = try diffnnp("--version", in: directory)
+      #expect(version.output == "diffnnp \(diffnnpVersion)\n")
+    }
+  }
+
+  @Test func evaluates() throws {
+    try Self.withFiles { directory in
+      let run = try diffnnp(
+        "evaluate model.safetensors frames.xyz --json --precision=double -o out.xyz", in: directory)
+      #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+      let json = try JSONValue(parsing: run.output)
+      let energies = try #require(json["energies"]?.doubles)
+      let written = try Trajectory.read(path: directory + "/out.xyz")
+      let given = try Trajectory.read(path: directory + "/frames.xyz", TrajectorySelection(species: ["Li", "Cl"]))
+      #expect(json["frames"]?.int == 2 && energies.count == 2 && written.frames.count == 2)
+
+      var (squaredError, squared) = (0.0, 0.0)
+      let potential = try Self.potential()
+      for (k, frame) in given.frames.enumerated() {
+        let (energy, forces) = try Self.reference(potential, frame.configuration)
+        #expect(abs(energies[k] - energy) < 1e-12)
+        #expect(written.frames[k].positions == frame.positions)
+        let inJSON = try #require(json["forces"]?.array?[k].array).map { try #require($0.doubles) }
+        for i in forces.indices {
+          #expect(length(try #require(written.frames[k].forces)[i] - forces[i]) < 1e-12)
+          #expect(length(SIMD3(inJSON[i]) - forces[i]) < 1e-12)
+          let error = forces[i] - (try #require(frame.forces))[i]
+          squaredError += dot(error, error)
+          squared += dot(frame.forces![i], frame.forces![i])
+        }
+      }
+      let (rmse, rms) = ((squaredError / 15).squareRoot(), (squared / 15).squareRoot())
+      #expect(abs((json["force_rmse"]?.double ?? 0) - rmse) < 1e-12)
+      #expect(abs((json["force_rms"]?.double ?? 0) - rms) < 1e-12)
+      #expect(abs((json["relative_force_error"]?.double ?? 0) - rmse / rms) < 1e-12)
+
+      let text = try diffnnp("evaluate model.safetensors frames.xyz --frames -1:", in: directory)
+      #expect(text.exitCode == 0 && text.output.contains("\n0  \(energies[1])  "))
+    }
+  }
+
+  /// Sums over all images, from the definition of the pair term.
+  static func reference(
+    _ potential: Potential, _ configuration: Configuration
+  ) throws -> (energy: Double, forces: [SIMD3<Double>]) {
+    let pair = try #require(potential.pair)
+    let (x, cell) = (configuration.positions, configuration.cell)
+    var energy = 0.0
+    var forces = [SIMD3<Double>](repeating: .zero, count: x.count)
+    let reach = cell.periodic.map { $0 ? -2...2 : 0...0 }
+    for i in x.indices {
+      for j in x.indices {
+        for a in reach[0] {
+          for b in reach[1] {
+            for c in reach[2] where !(i == j && a == 0 && b == 0 && c == 0) {
+              let d = x[j] - x[i] + cell.cartesian([Double(a), Double(b), Double(c)])
+              let (u, slope) = pair.value(configuration.types[i], configuration.types[j], at: length(d))
+              energy += 0.5 * potential.energyScale * u
+              forces[i] += potential.energyScale * slope / length(d) * d
+            }
+          }
+        }
+      }
+    }
+    return (energy, forces)
+  }
+
+  @Test func inspects() throws {
+    try Self.withFiles { directory in
+      let text = try diffnnp("inspect model.safetensors", in: directory)
+      #expect(text.exitCode == 0 && text.output.contains("Li Cl") && text.output.contains("Cl-Cl never seen"))
+      let run = try diffnnp("inspect --json model.safetensors", in: directory)
+      let json = try JSONValue(parsing: run.output)
+      #expect(json["type_names"]?.strings == ["Li", "Cl"])
+      #expect(json["r_max"]?.double == 6 && json["temperature"]?.double == 300)
+      #expect(json["smallest_distances"]?["Li-Cl"]?.double == 2)
+      #expect(json["smallest_distances"]?["Cl-Cl"] == .null)
+    }
+  }
+
+  /// Command line, exit code, and what the one line of the error has.
+  @Test(arguments: [
+    ("", 2, "no verb"), ("evaluatte", 2, "did you mean evaluate?"), ("--jsn", 2, "no verb"),
+    ("inspect", 2, "expects MODEL"), ("inspect a b", 2, "expects MODEL"),
+    ("inspect model.safetensors --jso", 2, "did you mean --json?"),
+    ("inspect model.safetensors --json=1", 2, "takes no value"),
+    ("inspect model.safetensors --json --json", 2, "twice"),
+    ("evaluate model.safetensors frames.xyz --output", 2, "--output needs a value"),
+    ("evaluate model.safetensors frames.xyz --output --json", 2, "--output needs a value"),
+    ("evaluate model.safetensors frames.xyz --precision half", 2, "expected single or double"),
+    ("evaluate model.safetensors frames.xyz --frames 3", 2, "START:STOP:STEP"),
+    ("inspect none.safetensors", 1, "none.safetensors: No such file"), ("inspect .", 1, "Is a directory"),
+    ("inspect frames.xyz", 1, "not a safetensors file"),
+    ("evaluate model.safetensors none.xyz", 1, "none.xyz: No such file"),
+    ("evaluate model.safetensors frames.xyz --select Na", 1, "none of its atoms is Na"),
+    ("evaluate model.safetensors frames.xyz --frames 7:", 1, "no frames"),
+    ("evaluate model.safetensors sodium.xyz", 1, "Na is unknown to the model, which has the types Li Cl"),
+    ("evaluate model.safetensors frames.xyz -o none/out.xyz", 1, "No such file"),
+    ("evaluate model.safetensors frames.xyz -o out.xyz.gz", 1, "uncompressed"),
+    ("inspect model.safetensors >/dev/full", 1, "No space left"),
+  ])
+  func explains(_ arguments: String, _ exitCode: Int32, _ reason: String) throws {
+    try Self.withFiles { directory in
+      let sodium = Array(Self.frames.replacing("Cl", with: "Na").utf8)
+      try FileIO.write(sodium, to: directory + "/sodium.xyz")
+      let run = try diffnnp(arguments, in: directory)
+      #expect(run.exitCode == exitCode && run.output.isEmpty)
+      #expect(run.errors.hasPrefix("diffnnp: error: ") && run.errors.contains(reason), "\(run.errors)")
+      #expect(run.errors.filter { $0 == "\n" }.count == 1)
+    }
+  }
+
+  /// A disk that fills up, played by a limit on the size of files, leaves the old file as it was.
+  @Test func keepsFilesWhenDiskIsFull() throws {
+    try Self.withFiles { directory in
+      let many = Array(String(repeating: Self.frames, count: 100).utf8)
+      try FileIO.write(many, to: directory + "/many.xyz")
+      try FileIO.write(Array("precious".utf8), to: directory + "/out.xyz")
+      let run = try shellResult(
+        "ulimit -f 8 && '\(programPath)' evaluate model.safetensors many.xyz -o out.xyz", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("out.xyz: File too large"), "\(run.errors)")
+      #expect(String(decoding: try FileIO.read(directory + "/out.xyz"), as: UTF8.self) == "precious")
+      let left = try shellResult("ls out.xyz*", in: directory)
+      #expect(left.output == "out.xyz\n")
+    }
+  }
+}
+
+extension SIMD3<Double> {
+  init(_ values: [Double]) { self.init(values[0], values[1], values[2]) }
+}

@@ -1,0 +1,49 @@
+import DiffNNP
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What a run of the program left behind.
+struct ProgramResult {
+  var exitCode: Int32
+  var output: String
+  var errors: String
+}
+
+/// The program beside these tests.
+let programPath: String = {
+  var buffer = [CChar](repeating: 0, count: 4096)
+  let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+  let tests = String(decoding: buffer[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  return tests[...(tests.lastIndex(of: "/") ?? tests.startIndex)] + "diffnnp"
+}()
+
+/// A directory that goes when `body` returns, with everything in it.
+func withDirectory(_ body: (String) throws -> Void) throws {
+  var template = Array("/tmp/diffnnp-test-XXXXXX".utf8CString)
+  try #require(mkdtemp(&template) != nil)
+  let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  defer { _ = shell("rm -r '\(directory)'") }
+  try body(directory)
+}
+
+/// Runs `diffnnp` with arguments quoted as a shell wants them.
+func diffnnp(_ arguments: String, in directory: String) throws -> ProgramResult {
+  try shellResult("'\(programPath)' \(arguments)", in: directory)
+}
+
+/// Runs a shell command in a directory.
+func shellResult(_ command: String, in directory: String) throws -> ProgramResult {
+  let (output, errors) = (directory + "/.stdout", directory + "/.stderr")
+  let code = shell("cd '\(directory)' && { \(command) ; } >'\(output)' 2>'\(errors)'")
+  return ProgramResult(
+    exitCode: code, output: String(decoding: try FileIO.read(output), as: UTF8.self),
+    errors: String(decoding: try FileIO.read(errors), as: UTF8.self))
+}
+
+private func shell(_ command: String) -> Int32 {
+  let status = system(command)
+  return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
+}
