@@ -1,0 +1,160 @@
+import DiffNNP
+import DiffNNPFrames
+import DiffNNPTraining
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `diffnnp train`.
+enum TrainCommand: Command {
+  static let syntax = Syntax(
+    name: "train", summary: "Learn a potential from equilibrium configurations.", operands: "CONFIG.yaml | FRAMES",
+    operandCount: 1...1,
+    options: [
+      .init(name: "--output", short: "-o", value: "FILE", summary: "The weight file to write: model.safetensors."),
+      .init(name: "--temperature", value: "KELVIN", summary: "Temperature of the frames."),
+      .init(
+        name: "--objective", value: "KIND",
+        summary: "What to learn from: denoising (default: configurations alone), forces, or mixed."),
+      .init(name: "--seed", value: "N", summary: "Seed of all random numbers (default 1)."),
+      .init(
+        name: "--threads", value: "N", summary: "Threads; the result does not depend on them (default: all cores)."),
+      .init(
+        name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: noise.mode=fresh.", repeats: true
+      ),
+    ] + TrajectoryOptions.options,
+    details: """
+      FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
+      precedence over the configuration, a YAML file with these keys (defaults in brackets):
+
+        frames: FILE           the trajectory, in order of time
+        slice: START:STOP:STEP frames of it to use [all]
+        select: [Li, Cl]       species to keep, in this order of types [all]
+        types: [Li, Cl]        names of the numbered types of a LAMMPS dump
+        temperature: K         of the frames
+        output: FILE           the weight file; FILE.log.csv lists all settings that were compared
+        objective: KIND        denoising, forces or mixed [denoising]
+        seed: N                [1]
+        threads: N             [all cores]
+        blocks: N              blocks of time for cross-validation [5]
+        noise:
+          mode: NAME           ladder, fixed, copies, fresh, antithetic or variance-preserving [ladder]
+          sigma: Å             one level; for the ladder a list from 0 on [0 … 0.4]
+          copies: N            draws for each frame, for modes copies, antithetic (pairs) and variance-preserving
+        pair:
+          r_max: Å             cutoff [10, or half the cell where that is less]
+          spacing: Å           between knots of the splines [0.1]
+          likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
+      """)
+
+  static func run(_ arguments: Arguments) throws {
+    let configuration = try configuration(arguments)
+    guard configuration.network == nil else {
+      throw DiffNNPError("network: this version trains pair terms alone; remove the section")
+    }
+    let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
+    let start = seconds()
+    var fit = try PairFit(configuration.pair, temperature: configuration.temperature)
+    fit.progress = { fputs("train: \($0)\n", stderr) }
+    let result = try fit.run(trajectory)
+    let elapsed = seconds() - start
+    let potential = try potential(result, fit, trajectory, configuration)
+    try writeLog(result, path: configuration.output + ".log.csv")
+    try potential.save(path: configuration.output)
+    summarise(result, trajectory, configuration, elapsed: elapsed)
+  }
+
+  // MARK: Configuration
+
+  /// The configuration file, or the frames in its place, with the options set over it.
+  static func configuration(_ arguments: Arguments) throws -> TrainingConfiguration {
+    let operand = arguments.operands[0]
+    let isConfiguration = [".yaml", ".yml"].contains { operand.hasSuffix($0) }
+    var root = isConfiguration ? try YAMLNode.load(path: operand) : .empty(place: "diffnnp train")
+    if !isConfiguration { try root.set("frames=\(quoted(operand))", place: operand) }
+    for (option, key) in [("--output", "output"), ("--frames", "slice"), ("--objective", "objective")] {
+      if let text = arguments.text(option) { try root.set("\(key)=\(quoted(text))", place: option) }
+    }
+    for (option, key) in [("--temperature", "temperature"), ("--seed", "seed"), ("--threads", "threads")] {
+      if let text = arguments.text(option) { try root.set("\(key)=\(text)", place: option) }
+    }
+    for (option, key) in [("--select", "select"), ("--types", "types")] {
+      guard let names = arguments.list(option) else { continue }
+      try root.set("\(key)=[\(names.map(quoted).joined(separator: ", "))]", place: option)
+    }
+    for assignment in arguments.all("--set") { try root.set(assignment, place: "--set") }
+    return try TrainingConfiguration(root)
+  }
+
+  /// Text that YAML reads as that text and nothing else.
+  private static func quoted(_ text: String) -> String {
+    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+  }
+
+  // MARK: Results
+
+  private static func potential(
+    _ result: PairFit.Result, _ fit: PairFit, _ trajectory: Trajectory, _ configuration: TrainingConfiguration
+  ) throws -> Potential {
+    var metadata = PotentialMetadata()
+    metadata.temperature = configuration.temperature
+    metadata.sigma = result.sigma
+    metadata.smallestDistances = result.smallestDistances
+    metadata.provenance = [
+      "program": "diffnnp \(diffnnpVersion)",
+      "frames": "\(trajectory.frames.count) from \(configuration.frames)",
+      "objective": configuration.pair.objective.rawValue,
+      "seed": "\(configuration.pair.seed)",
+      "noise levels (Å)": result.sigmas.map { "\($0)" }.joined(separator: " "),
+      "chosen": result.chosen.map(describe).joined(separator: "; "),
+      "held-out objective": "\(result.heldOutObjective)",
+    ]
+    return try Potential(
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: nil,
+      metadata: metadata)
+  }
+
+  private static func describe(_ candidate: PairFit.Candidate) -> String {
+    "\(candidate.name), degree \(candidate.degree), smoothness \(candidate.prior.strength), "
+      + "growth \(candidate.prior.growth)"
+  }
+
+  /// All candidates, one a line.
+  private static func writeLog(_ result: PairFit.Result, path: String) throws {
+    var text = "objective,degree,smoothness,growth,held_out,chosen\n"
+    for candidate in result.candidates {
+      text +=
+        "\"\(candidate.name)\",\(candidate.degree),\(candidate.prior.strength),\(candidate.prior.growth),"
+        + "\(candidate.heldOut),\(result.chosen.contains(candidate) ? 1 : 0)\n"
+    }
+    try FileIO.write(Array(text.utf8), to: path)
+  }
+
+  private static func summarise(
+    _ result: PairFit.Result, _ trajectory: Trajectory, _ configuration: TrainingConfiguration, elapsed: Double
+  ) {
+    let names = trajectory.typeNames
+    var lines = result.chosen.map { "chosen: \(describe($0))" }
+    lines.append("held-out objective at σ → 0: \(rounded(result.heldOutObjective)) for a frame")
+    for a in names.indices {
+      for b in a..<names.count {
+        let p = PairTerm.pairIndex(a, b, typeCount: names.count)
+        let (seen, wall) = (result.smallestDistances[p], result.wallDistances[p])
+        let outlier = seen + 0.05 < wall ? "; wall at \(rounded(wall)) Å, past a gap in the data" : ""
+        let distance = seen.isFinite ? "\(rounded(seen)) Å" : "never met"
+        lines.append("smallest \(names[a])-\(names[b]) distance: \(distance)\(outlier)")
+      }
+    }
+    lines.append("\(trajectory.frames.count) frames, \(rounded(elapsed)) s; wrote \(configuration.output)")
+    for line in lines { fputs("train: \(line)\n", stderr) }
+  }
+
+  private static func rounded(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
+
+  private static func seconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+  }
+}

@@ -1,0 +1,112 @@
+import DiffNNP
+import DiffNNPFrames
+import DiffNNPTraining
+
+/// The keys of a training configuration; `diffnnp train --help` explains them.
+extension TrainingConfiguration {
+  /// - Throws: where a key is unknown, a value makes no sense, or frames, temperature or output are missing.
+  init(_ node: YAMLNode) throws {
+    let root = try ConfigurationSection(node)
+    guard let frames = try root.text("frames") else {
+      throw root.failure("frames", "is missing: name the trajectory to learn from")
+    }
+    guard let temperature = try root.double("temperature") else {
+      throw root.failure("temperature", "is missing: give the temperature of the frames in K (--temperature 300)")
+    }
+    guard temperature > 0 else { throw root.failure("temperature", "is \(temperature) K; expected a positive number") }
+    guard let output = try root.text("output") else {
+      throw root.failure("output", "is missing: name the weight file to write (-o model.safetensors)")
+    }
+    self.init(frames: frames, temperature: temperature, output: output)
+    selection = try TrajectorySelection(
+      species: root.texts("select"), typeNames: root.texts("types"), slice: root.text("slice") ?? ":")
+    pair = try PairFit.Settings(root)
+    if root.node("network") != nil {
+      network = try NetworkSettings(root.section("network"), seed: pair.seed)
+    }
+    try root.finish()
+  }
+}
+
+extension PairFit.Settings {
+  init(_ root: ConfigurationSection) throws {
+    self.init()
+    objective = try root.choice("objective", TrainingObjective.self) ?? objective
+    if let value = try root.positive("seed", or: nil) { seed = UInt64(value) }
+    threads = try root.positive("threads", or: threads)!
+    blockCount = try root.positive("blocks", or: blockCount)!
+    noise = try NoiseMode(root.section("noise"))
+    let section = try root.section("pair")
+    rMax = try section.double("r_max")
+    spacing = try section.double("spacing") ?? spacing
+    usesLikelihood = try section.bool("likelihood") ?? usesLikelihood
+    try section.finish()
+  }
+}
+
+extension NoiseMode {
+  /// Names of the modes in configurations.
+  private enum Name: String, CaseIterable {
+    case ladder, fixed, copies, fresh, antithetic
+    case variancePreserving = "variance-preserving"
+  }
+
+  init(_ section: ConfigurationSection) throws {
+    let name = try section.choice("mode", Name.self) ?? .ladder
+    let sigmas = try section.doubles("sigma")
+    let copies = try section.positive("copies", or: name == .copies ? 10 : 1)!
+    func single() throws -> Double {
+      guard let sigmas, sigmas.count == 1 else {
+        throw section.failure("sigma", "must be one noise level in Å for mode \(name.rawValue)")
+      }
+      return sigmas[0]
+    }
+    switch name {
+    case .ladder: self = .ladder(sigmas: sigmas ?? NoiseMode.defaultSigmas)
+    case .fixed: self = .fixed(sigma: try single())
+    case .copies: self = .copies(sigma: try single(), count: copies)
+    case .fresh: self = .fresh(sigma: try single())
+    case .antithetic: self = .antithetic(sigma: try single(), pairs: copies)
+    case .variancePreserving: self = .variancePreserving(sigma: try single(), copies: copies)
+    }
+    try section.finish()
+    do { try validate() } catch { throw section.failure(sigmas == nil ? "mode" : "sigma", "is refused: \(error)") }
+  }
+}
+
+extension NetworkSettings {
+  init(_ section: ConfigurationSection, seed: UInt64) throws {
+    self.init()
+    features = try section.positive("features", or: features)!
+    layers = try section.positive("layers", or: layers)!
+    lMax = try section.int("l_max") ?? lMax
+    guard 0...3 ~= lMax else { throw section.failure("l_max", "is \(lMax); expected 0, 1, 2 or 3") }
+    rMax = try section.double("r_max") ?? rMax
+    basisCount = try section.positive("num_basis", or: basisCount)!
+    radialLayers = try section.positive("radial_layers", or: radialLayers)!
+    radialWidth = try section.positive("radial_width", or: radialWidth)!
+    steps = try section.positive("steps", or: steps)!
+    batchSize = try section.positive("batch_size", or: batchSize)!
+    learningRate = try section.double("learning_rate") ?? learningRate
+    sigmas = try section.doubles("sigma") ?? sigmas
+    averaging = try section.double("ema") ?? averaging
+    self.seed = try section.positive("seed", or: nil).map(UInt64.init) ?? seed
+    for (key, value) in [("r_max", rMax), ("learning_rate", learningRate)] where value <= 0 {
+      throw section.failure(key, "is \(value); expected a positive number")
+    }
+    guard !sigmas.isEmpty, sigmas.allSatisfy({ $0 > 0 }) else {
+      throw section.failure("sigma", "must be positive noise levels in Å")
+    }
+    guard 0..<1 ~= averaging else { throw section.failure("ema", "is \(averaging); expected at least 0, below 1") }
+    try section.finish()
+  }
+}
+
+extension ConfigurationSection {
+  /// A whole number above zero.
+  fileprivate func positive(_ key: String, or missing: Int?) throws -> Int? {
+    guard let value = try int(key) else { return missing }
+    guard value > 0 else { throw failure(key, "is \(value); expected a whole number above 0") }
+    return value
+  }
+}
