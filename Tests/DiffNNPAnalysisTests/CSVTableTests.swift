@@ -12,7 +12,7 @@ import Testing
   @Test func curvesSurviveTheirTable() throws {
     let g = try RadialDistribution(TestTrajectories.random(seed: 1), rMax: 5.5, binWidth: 0.25)
     try withTemporaryDirectory { directory in
-      try writeFile(g.csv.text, to: "\(directory)/rdf.csv")
+      try FileIO.write(g.csv.text.utf8, to: "\(directory)/rdf.csv")
       let read = try RadialDistribution(csv: "\(directory)/rdf.csv", typeNames: ["A", "B"])
       #expect(read.binWidth == 0.25)
       for (a, b) in zip(read.values.joined(), g.values.joined()) { #expect(abs(a - b) < 1e-5) }
@@ -33,13 +33,13 @@ import Testing
   ])
   func badTables(_ text: String, _ message: String) throws {
     try withTemporaryDirectory { directory in
-      try writeFile(text, to: "\(directory)/t.csv")
+      try FileIO.write(text.utf8, to: "\(directory)/t.csv")
       expectError(message) { _ = try RadialDistribution(csv: "\(directory)/t.csv", typeNames: ["A"]) }
     }
   }
 
   @Test func missingFile() {
-    expectError("cannot read /nowhere/t.csv: No such file") { _ = try CSVTable(path: "/nowhere/t.csv") }
+    expectError("/nowhere/t.csv: No such file") { _ = try CSVTable(path: "/nowhere/t.csv") }
   }
 }
 

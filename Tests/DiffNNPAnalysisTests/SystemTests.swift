@@ -28,22 +28,12 @@ import Testing
 }
 
 @Suite struct FileTests {
-  @Test func failedWriteLeavesTheOldFile() throws {
+  @Test func makesDirectoriesAboveToo() throws {
     try withTemporaryDirectory { directory in
-      let path = "\(directory)/a/b/file"
       try makeDirectory("\(directory)/a/b")
       try makeDirectory("\(directory)/a/b")
-      try writeFile("old", to: path)
-      expectError("no luck") {
-        try replacingFile(path) { temporary in
-          try writeFile("half", to: temporary)
-          throw DiffNNPError("no luck")
-        }
-      }
-      #expect(try readFile(path) == "old")
-      #expect(try Subprocess("ls", ["\(directory)/a/b"]).run().output == "file\n")
-      expectError("cannot make the directory") { try makeDirectory("\(path)/c") }
-      expectError("cannot write") { try writeFile("new", to: "\(directory)/none/file") }
+      try FileIO.write("text".utf8, to: "\(directory)/a/b/file")
+      expectError("cannot make the directory") { try makeDirectory("\(directory)/a/b/file/c") }
     }
   }
 

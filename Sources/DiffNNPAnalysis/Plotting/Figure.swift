@@ -53,14 +53,14 @@ public struct Panel: Sendable {
   public var yLabel: String
   public var curves: [Curve]
   /// Ends of the axes; nil fits the data.
-  public var xRange: ClosedRange<Double>?
-  public var yRange: ClosedRange<Double>?
+  public var xRange: (Double?, Double?)
+  public var yRange: (Double?, Double?)
   /// Height of a thin horizontal line, such as g = 1.
   public var guide: Double?
 
   public init(
-    _ title: String, xLabel: String, yLabel: String, curves: [Curve], xRange: ClosedRange<Double>? = nil,
-    yRange: ClosedRange<Double>? = nil, guide: Double? = nil
+    _ title: String, xLabel: String, yLabel: String, curves: [Curve], xRange: (Double?, Double?) = (nil, nil),
+    yRange: (Double?, Double?) = (nil, nil), guide: Double? = nil
   ) {
     self.title = title
     self.xLabel = xLabel
@@ -87,19 +87,20 @@ public struct Figure: Sendable {
   /// - Throws: where gnuplot is missing or fails.
   public func svg() throws -> String {
     // Generic families behind the first one: viewers without Helvetica then take a sans-serif font, not their default.
-    try Gnuplot.run(GnuplotScript(self, terminal: .svg).text)
+    String(decoding: try Gnuplot.run(GnuplotScript(self, terminal: .svg).text), as: UTF8.self)
       .replacing("font-family=\"Helvetica\"", with: "font-family=\"Helvetica, Arial, sans-serif\"")
   }
+
+  /// The figure as a PNG image.
+  public func png() throws -> [UInt8] { try Gnuplot.run(GnuplotScript(self, terminal: .png).text) }
 
   /// Writes the figure, as SVG or PNG by the ending of `path`.
   /// - Throws: for another ending, where gnuplot is missing or fails, or the file cannot be written.
   public func write(to path: String) throws {
     if path.hasSuffix(".svg") {
-      try writeFile(svg(), to: path)
+      try FileIO.write(svg().utf8, to: path)
     } else if path.hasSuffix(".png") {
-      try replacingFile(path) { temporary in
-        _ = try Gnuplot.run(GnuplotScript(self, terminal: .png(path: temporary)).text)
-      }
+      try FileIO.write(png(), to: path)
     } else {
       throw DiffNNPError("plot \(path): give a name that ends in .svg or .png")
     }
@@ -109,7 +110,7 @@ public struct Figure: Sendable {
 /// The gnuplot program.
 enum Gnuplot {
   /// Runs a script and returns what it prints.
-  static func run(_ script: String) throws -> String {
+  static func run(_ script: String) throws -> [UInt8] {
     guard let program = Subprocess.find("gnuplot") else {
       throw DiffNNPError("plots need gnuplot, which is not on PATH; install it (Debian: apt install gnuplot-nox)")
     }
@@ -118,6 +119,6 @@ enum Gnuplot {
       let reason = result.error.split(separator: "\n").map { $0.drop { $0 == " " } }.last { !$0.isEmpty } ?? ""
       throw DiffNNPError("gnuplot failed with status \(result.status): \(reason)")
     }
-    return result.output
+    return result.bytes
   }
 }

@@ -2,7 +2,7 @@
 struct GnuplotScript {
   enum Terminal {
     case svg
-    case png(path: String)
+    case png
   }
 
   private(set) var text = ""
@@ -10,7 +10,7 @@ struct GnuplotScript {
   // Lengths in pixels. A panel is its axes with the room for their labels; the legend is a strip above all panels.
   private static let axesWidth = 300.0
   private static let axesHeight = 230.0
-  private static let left = 62.0
+  private static let left = 64.0
   private static let right = 18.0
   private static let above = 34.0
   private static let below = 54.0
@@ -60,25 +60,25 @@ struct GnuplotScript {
     switch terminal {
     case .svg:
       text += "set terminal svg size \(w),\(h) enhanced background rgb 'white' font 'Helvetica,\(Int(Self.fontSize))'\n"
-    case .png(let path):
+    case .png:
       // Twice the size in pixels, for screens and slides of today.
       text += """
         set terminal pngcairo size \(2 * w),\(2 * h) enhanced background rgb 'white' \
         font 'Helvetica,\(Int(Self.fontSize))' fontscale 1.6 linewidth 2
-        set output \(Self.quoted(path))
 
         """
     }
     text += """
       set encoding utf8
       set datafile missing 'nan'
-      set border 3 linewidth 0.8 linecolor rgb '#555555'
-      set tics nomirror out scale 0.5 textcolor rgb '#333333'
-      set grid linewidth 0.5 linecolor rgb '#e6e6e6' dashtype solid
       set style fill solid noborder
       unset key
       set multiplot
       \(legend.entries.count < 2 ? "" : legendPlot)
+      set border 3 linewidth 0.8 linecolor rgb '#555555'
+      set xtics nomirror out scale 0.5 textcolor rgb '#333333'
+      set ytics nomirror out scale 0.5 textcolor rgb '#333333'
+      set grid linewidth 0.5 linecolor rgb '#e6e6e6' dashtype solid
 
       """
   }
@@ -100,9 +100,6 @@ struct GnuplotScript {
       set yrange [0:1]
       plot \(lines.joined(separator: ", "))
       unset key
-      set border 3
-      set tics
-      set grid
       """
   }
 
@@ -120,7 +117,7 @@ struct GnuplotScript {
   private mutating func addPanel(_ panel: Panel, _ p: Int, column: Int, row: Int) {
     let x = Double(column) * (Self.left + Self.axesWidth + Self.right) + Self.left
     let top = legend.height + Double(row) * (Self.above + Self.axesHeight + Self.below) + Self.above
-    func range(_ r: ClosedRange<Double>?) -> String { r.map { "[\($0.lowerBound):\($0.upperBound)]" } ?? "[*:*]" }
+    func range(_ r: (Double?, Double?)) -> String { "[\(r.0.map { "\($0)" } ?? "*"):\(r.1.map { "\($0)" } ?? "*")]" }
     text += """
       set lmargin at screen \(x / size.width)
       set rmargin at screen \((x + Self.axesWidth) / size.width)
@@ -128,9 +125,9 @@ struct GnuplotScript {
       set bmargin at screen \(1 - (top + Self.axesHeight) / size.height)
       set xrange \(range(panel.xRange))
       set yrange \(range(panel.yRange))
-      set xlabel \(Self.quoted(panel.xLabel)) offset 0,0.2 textcolor rgb '#222222'
-      set ylabel \(Self.quoted(panel.yLabel)) offset 0.8,0 textcolor rgb '#222222'
-      set label 1 \(Self.quoted("{/:Bold \(Self.escaped(panel.title))}")) at graph 0,1 left offset 0,0.9 \
+      set xlabel \(Self.quoted(panel.xLabel)) offset 0,0.7 textcolor rgb '#222222'
+      set ylabel \(Self.quoted(panel.yLabel)) offset 1.6,0 textcolor rgb '#222222'
+      set label 1 \(Self.quoted("{/:Bold \(Self.escaped(panel.title))}")) at graph 0,1 left offset 0,1 \
       textcolor rgb '#111111'
       plot \(plots(panel, p).joined(separator: ", \\\n  "))
 

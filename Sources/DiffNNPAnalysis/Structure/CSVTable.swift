@@ -15,7 +15,8 @@ public struct CSVTable: Equatable, Sendable {
   /// Reads a file: a line of names, then lines of as many numbers.
   /// - Throws: with file and line, where there is something else.
   public init(path: String) throws {
-    let lines = try readFile(path).split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = try String(decoding: FileIO.read(path), as: UTF8.self).split(
+      separator: "\n", omittingEmptySubsequences: false)
     names = lines[0].split(separator: ",").map(Self.trimmed)
     columns = names.map { _ in [] }
     guard !names.isEmpty else { throw DiffNNPError("\(path): expected a table with commas and a line of column names") }

@@ -22,9 +22,13 @@ public struct Subprocess: Sendable {
   public struct Result: Sendable {
     /// Exit status; 128 + signal where a signal ended it, as shells report it.
     public let status: Int32
-    /// Standard output, and standard error behind it.
-    public let output: String
+    /// Standard output, byte by byte.
+    public let bytes: [UInt8]
+    /// Standard error.
     public let error: String
+
+    /// Standard output as text.
+    public var output: String { String(decoding: bytes, as: UTF8.self) }
   }
 
   /// Runs to the end.
@@ -71,7 +75,8 @@ public struct Subprocess: Sendable {
       }
       let signal = status & 0x7f
       return Result(
-        status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try output.read(), error: try error.read())
+        status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, bytes: try output.read(),
+        error: String(decoding: try error.read(), as: UTF8.self))
     }
   }
 
@@ -122,19 +127,15 @@ final class UnnamedFile {
   }
 
   /// All there is in the file.
-  func read() throws -> String {
-    let size = Int(lseek(descriptor, 0, SEEK_END))
+  func read() throws -> [UInt8] {
+    let size = Int(max(lseek(descriptor, 0, SEEK_END), 0))
     lseek(descriptor, 0, SEEK_SET)
-    return String(
-      unsafeUninitializedCapacity: max(size, 0)
-    ) { buffer in
-      var filled = 0
+    return Array(unsafeUninitializedCapacity: size) { buffer, filled in
       while filled < buffer.count {
         let count = Glibc.read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
         guard count > 0 else { break }
         filled += count
       }
-      return filled
     }
   }
 }
