@@ -103,11 +103,21 @@ import Testing
 
 @Suite struct BlockStatisticsTests {
   @Test func standardErrorOfUncorrelatedNumbersIsUnbiased() {
-    var generator = LinearCongruential(state: 5)
-    let found = (0..<20_000).map { _ in
-      BlockStatistics.standardError((0..<5).map { _ in (0..<12).reduce(-6.0) { sum, _ in sum + generator.next() } })
+    var generator = SplitMix64(state: 5)
+    // The sum of twelve uniform numbers is nearly Gaussian, of unit variance.
+    func gaussian() -> Double {
+      var sum = -6.0
+      for _ in 0..<12 { sum += Double.random(in: 0..<1, using: &generator) }
+      return sum
     }
-    #expect(abs(found.reduce(0, +) / 20_000 - 1 / 5.0.squareRoot()) < 0.005)
+    let repeats = 20_000
+    var mean = 0.0
+    for _ in 0..<repeats {
+      let blocks: [Double] = (0..<5).map { _ in gaussian() }
+      mean += BlockStatistics.standardError(blocks) / Double(repeats)
+    }
+    let expected = 1 / 5.0.squareRoot()
+    #expect((mean - expected).magnitude < 0.005)
   }
 
   @Test func blocksCoverAllFramesOnce() {

@@ -133,8 +133,8 @@ extension Validation.Settings {
   }
 
   /// Steps between frames, and the time they take (ps): `interval` as whole steps.
-  fileprivate var dumpInterval: Int { max(1, Int((interval * 1000 / timestep).rounded())) }
-  fileprivate var dumpTime: Double { Double(dumpInterval) * timestep / 1000 }
+  var dumpInterval: Int { max(1, Int((interval * 1000 / timestep).rounded())) }
+  var dumpTime: Double { Double(dumpInterval) * timestep / 1000 }
 
   fileprivate func command(in directory: String) -> Subprocess {
     Subprocess(
@@ -194,98 +194,5 @@ private struct Shuffler: RandomNumberGenerator {
       return state >> 32
     }
     return half(&state) << 32 | half(&state)
-  }
-}
-
-// MARK: - Judging a run
-
-extension Validation.Run {
-  /// A pair of atoms closer than this part of the smallest distance in the frames has fallen into a hole of the potential.
-  static let collapse = 0.7
-  /// So many standard deviations above its target, a temperature does not come from the canonical ensemble.
-  static let hot = 10.0
-
-  init(
-    _ result: Subprocess.Result, _ start: String, directory: String, settings: Validation.Settings,
-    frames: RadialDistribution
-  ) throws {
-    let logPath = "\(directory)/\(LAMMPSSimulation.logName)"
-    let text = (try? FileIO.read(logPath)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    let log = LAMMPSLog(parsing: text)
-    guard log.steps.count > 1 else {
-      let lines = result.error.split(separator: "\n")
-      let reason = log.error ?? lines.first { $0.hasPrefix("ERROR") }.map(String.init) ?? lines.last.map(String.init)
-      throw DiffNNPError(
-        "LAMMPS did not start (status \(result.status)): \(reason ?? "it gave no reason"); see \(logPath)")
-    }
-    let trajectory = try Trajectory.read(
-      path: "\(directory)/\(LAMMPSSimulation.dumpName)", TrajectorySelection(species: frames.typeNames))
-    let end = Double(log.steps.last!) * settings.timestep / 1000
-    var failure: (time: Double, reason: String)?
-    if result.status != 0 {
-      failure = (end, "LAMMPS stopped with status \(result.status): \(log.error ?? "no reason given")")
-    }
-    if let early = try Self.firstFailure(trajectory, log, settings, frames), early.time < failure?.time ?? .infinity {
-      failure = early
-    }
-    let stable = failure?.time ?? end
-    let kept = trajectory.frames.indices.filter {
-      let time = Double($0) * settings.dumpTime
-      return time >= settings.discarded && time < stable
-    }
-    self.start = start
-    self.log = log
-    stableTime = stable
-    self.failure = failure?.reason
-    self.frames = Trajectory(typeNames: trajectory.typeNames, frames: kept.map { trajectory.frames[$0] })
-    temperature = Self.meanTemperature(log, settings)
-  }
-
-  /// The first sign that a run has left the physics of its frames.
-  private static func firstFailure(
-    _ trajectory: Trajectory, _ log: LAMMPSLog, _ settings: Validation.Settings, _ frames: RadialDistribution
-  ) throws -> (time: Double, reason: String)? {
-    let atoms = Double(trajectory.frames.first?.positions.count ?? 1)
-    let limit = settings.temperature * (1 + hot * (2 / (3 * atoms)).squareRoot())
-    let heat = zip(log.steps, log.temperatures).dropFirst().first { !($0.1 < limit) }.map { step, temperature in
-      (
-        time: Double(step) * settings.timestep / 1000,
-        reason: "the temperature reached \(temperature.fixed(0)) K, where fluctuations end at \(limit.fixed(0)) K"
-      )
-    }
-    for (f, frame) in trajectory.frames.enumerated() {
-      let time = Double(f) * settings.dumpTime
-      if let heat, heat.time <= time { return heat }
-      let distances = try smallestDistances(frame, typeNames: trajectory.typeNames, below: settings.rMax)
-      for (p, pair) in frames.pairs.enumerated() {
-        guard let seen = frames.counts?.smallestDistances[p], let found = distances[p], found < collapse * seen else {
-          continue
-        }
-        let label = pair.label(frames.typeNames)
-        return (
-          time, "a \(label) distance fell to \(found.fixed(2)) Å, where the frames have none below \(seen.fixed(2)) Å"
-        )
-      }
-    }
-    return heat
-  }
-
-  private static func smallestDistances(
-    _ frame: Frame, typeNames: [String], below rMax: Double
-  ) throws -> [Double?] {
-    let one = Trajectory(typeNames: typeNames, frames: [frame])
-    return try RadialDistribution(one, rMax: rMax, binWidth: rMax, blockCount: 1).counts?.smallestDistances ?? []
-  }
-
-  private static func meanTemperature(
-    _ log: LAMMPSLog, _ settings: Validation.Settings
-  ) -> (mean: Double, error: Double) {
-    let values = zip(log.steps, log.temperatures).filter {
-      Double($0.0) * settings.timestep / 1000 >= settings.discarded
-    }.map(\.1)
-    func mean(_ x: ArraySlice<Double>) -> Double { x.reduce(0, +) / Double(x.count) }
-    let blocks = BlockStatistics.ranges(
-      frameCount: values.count, blockCount: BlockStatistics.defaultBlockCount(frameCount: values.count))
-    return (mean(values[...]), BlockStatistics.standardError(blocks.map { mean(values[$0]) }))
   }
 }
