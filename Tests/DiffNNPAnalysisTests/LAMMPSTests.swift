@@ -40,11 +40,11 @@ import Testing
 
 @Suite struct AtomicMassTests {
   @Test(arguments: [("H", 1.008), ("Li", 6.94), ("Cl", 35.45), ("Au", 196.9666), ("U", 238.0289), ("Og", 294.214)])
-  func agreesWithTables(_ symbol: String, _ mass: Double) { #expect(AtomicMass.of(symbol) == mass) }
+  func agreesWithTables(_ symbol: String, _ mass: Double) { #expect(atomicMass(of: symbol) == mass) }
 
   @Test func beadsHaveNone() {
-    #expect(AtomicMass.of("X") == nil)
-    #expect(AtomicMass.of("bead") == nil)
+    #expect(atomicMass(of: "X") == nil)
+    #expect(atomicMass(of: "bead") == nil)
   }
 }
 

@@ -67,11 +67,13 @@ extension RadialDistribution {
   }
 
   /// The first maximum, and the first minimum behind it, of g smoothed over five bins. Noise is not a peak: g must fall from a
-  /// maximum, and rise from a minimum, by more than a twentieth of its largest value and three standard errors.
+  /// maximum, and rise from a minimum, by more than a twentieth of its largest value and three standard errors of the
+  /// smoothed curve.
   /// Nil where g does not have both.
   public func firstShell(_ pair: TypePair) -> FirstShell? {
     let g = smoothed(values[index(pair)])
-    let noise = errors.map { smoothed($0[index(pair)]) } ?? g.map { _ in 0 }
+    // Errors of bins are nearly independent: weights 1 2 3 2 1 leave √19/9 of them.
+    let noise = errors.map { smoothed($0[index(pair)]).map { $0 * 19.0.squareRoot() / 9 } } ?? g.map { _ in 0 }
     guard let largest = g.max(), largest > 0 else { return nil }
     func significant(_ change: Double, _ bin: Int) -> Bool { change > max(0.05 * largest, 3 * noise[bin]) }
 
