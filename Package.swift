@@ -16,7 +16,17 @@ let package = Package(
     .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
     .target(name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
-    .target(name: "DiffNNPC", dependencies: ["DiffNNP"]),
+    .systemLibrary(name: "CDiffNNP"),
+    .target(
+      name: "DiffNNPC", dependencies: ["DiffNNP", "CDiffNNP"], exclude: ["exports.map"],
+      linkerSettings: [
+        .unsafeFlags([
+          "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/DiffNNPC/exports.map",
+          "-Xlinker", "-soname=libdiffnnp.so.1",
+          // Swift code cannot be unloaded.
+          "-Xlinker", "-z", "-Xlinker", "nodelete",
+        ])
+      ]),
     .executableTarget(
       name: "diffnnp",
       dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
