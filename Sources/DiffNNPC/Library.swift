@@ -1,3 +1,6 @@
+// The functions are named as the C ABI has them.
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+
 import CDiffNNP
 import DiffNNP
 
