@@ -103,14 +103,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       _ = convolutions[k].reserve(atoms * layer.convolutionVectors)
     }
     _ = features[layers.count].reserve(atoms * layout.readoutVectors)
-    let widest = max(layers.map(\.featureVectors).max()!, layout.readoutVectors)
+    let widest = max(layers.lazy.map(\.featureVectors).max()!, layout.readoutVectors)
     _ = sources.reserve(atoms * widest)
     _ = sourceGradients.reserve(atoms * widest)
     _ = featureGradients.reserve(atoms * widest)
     _ = nextFeatureGradients.reserve(atoms * widest)
-    _ = messageGradients.reserve(layers.map(\.messageVectors).max()!)
-    _ = convolutionGradients.reserve(atoms * layers.map(\.convolutionVectors).max()!)
-    let radial = layers.map(\.radialVectors).max()!
+    _ = messageGradients.reserve(layers.lazy.map(\.messageVectors).max()!)
+    _ = convolutionGradients.reserve(atoms * layers.lazy.map(\.convolutionVectors).max()!)
+    let radial = layers.lazy.map(\.radialVectors).max()!
     for buffer in [radialWeights.reserve(radial), radialSlopes.reserve(radial), radialGradients.reserve(radial)] {
       buffer.update(repeating: .zero, count: radial)
     }
