@@ -63,6 +63,7 @@ public struct LAMMPSSimulation: Sendable {
 
     \(potential.joined(separator: "\n"))
 
+    neigh_modify    every 1 delay 0 check yes
     velocity        all create \(temperature) \(seed) dist gaussian
     fix             integrate all nve
     fix             thermostat all langevin \(temperature) \(temperature) \(damping) \(seed) zero yes

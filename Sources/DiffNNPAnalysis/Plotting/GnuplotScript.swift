@@ -22,9 +22,12 @@ struct GnuplotScript {
   private let figure: Figure
   private let size: (width: Double, height: Double)
   private let legend: Legend
+  /// How far labels of axes are moved towards them, in heights and widths of letters, which terminals see differently.
+  private let labelOffset: (x: Double, y: Double)
 
   init(_ figure: Figure, terminal: Terminal) {
     self.figure = figure
+    labelOffset = terminal == .svg ? (0.7, 1.6) : (0.2, 1.0)
     let columns = min(figure.columns, figure.panels.count)
     let rows = (figure.panels.count + columns - 1) / columns
     let width = Double(columns) * (Self.left + Self.axesWidth + Self.right)
@@ -125,8 +128,8 @@ struct GnuplotScript {
       set bmargin at screen \(1 - (top + Self.axesHeight) / size.height)
       set xrange \(range(panel.xRange))
       set yrange \(range(panel.yRange))
-      set xlabel \(Self.quoted(panel.xLabel)) offset 0,0.7 textcolor rgb '#222222'
-      set ylabel \(Self.quoted(panel.yLabel)) offset 1.6,0 textcolor rgb '#222222'
+      set xlabel \(Self.quoted(panel.xLabel)) offset 0,\(labelOffset.x) textcolor rgb '#222222'
+      set ylabel \(Self.quoted(panel.yLabel)) offset \(labelOffset.y),0 textcolor rgb '#222222'
       set label 1 \(Self.quoted("{/:Bold \(Self.escaped(panel.title))}")) at graph 0,1 left offset 0,1 \
       textcolor rgb '#111111'
       plot \(plots(panel, p).joined(separator: ", \\\n  "))

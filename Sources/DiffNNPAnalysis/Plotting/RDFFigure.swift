@@ -22,11 +22,11 @@ public func rdfFigure(_ curves: [LabelledRDF], rMax: Double) -> Figure {
     colours += 1
     return .next(colours - 1)
   }
-  // All panels begin at one whole number of Å, so that they can be compared at a glance.
+  // All panels begin at one multiple of half an Å, so that they can be compared at a glance.
   let first = curves.flatMap { curve in
     curve.distribution.values.compactMap { g in g.firstIndex { $0 > 0.02 }.map { curve.distribution.distances[$0] } }
   }.min()
-  let rMin = max(0, ((first ?? 0) - 0.2).rounded(.down))
+  let rMin = (2 * (first ?? 0)).rounded(.down) / 2
   let panels = TypePair.all(typeCount: typeNames.count).enumerated().map { p, pair in
     Panel(
       pair.label(typeNames), xLabel: "r / Å", yLabel: "g(r)",

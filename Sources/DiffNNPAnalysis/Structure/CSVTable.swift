@@ -18,7 +18,7 @@ public struct CSVTable: Equatable, Sendable {
   public init(path: String) throws {
     source = path
     let text = String(decoding: try FileIO.read(path), as: UTF8.self)
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     names = Self.fields(lines.first ?? "")
     rows = []
     guard names != [""] else { throw DiffNNPError("\(path): expected a table with commas and a line of column names") }
@@ -34,7 +34,7 @@ public struct CSVTable: Equatable, Sendable {
   private static func fields(_ line: Substring) -> [String] {
     var fields = [""]
     var quoted = false
-    for c in line where c != "\r" {
+    for c in line {
       if c == "\"" {
         quoted.toggle()
       } else if c == ",", !quoted {

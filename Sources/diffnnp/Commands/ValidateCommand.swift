@@ -47,12 +47,11 @@ enum ValidateCommand: Command {
     let reference = try arguments.text("--reference").map {
       try RadialDistribution(csv: $0, typeNames: potential.typeNames)
     }
+    let context = try ValidationContext(
+      model: modelPath, frames: framesPath, records: records(arguments), trainingLog: trainingLog(modelPath))
     let validation = try Validation(settings, trajectory: trajectory, reference: reference) {
       fputs("\($0)\n", stderr)
     }
-    let context = try ValidationContext(
-      model: modelPath, frames: framesPath,
-      records: records(arguments), trainingLog: trainingLog(modelPath))
     try validation.writeReport(context)
     if arguments.flag("--json") {
       print(try validation.json(context).serialised(pretty: true))

@@ -1,0 +1,96 @@
+import DiffNNP
+import DiffNNPFrames
+import Testing
+
+/// `rdf` and `validate`, run as a user runs them.
+@Suite struct AnalysisCommandTests {
+  /// Two frames of six atoms.
+  private let frames = (0..<2).map { k in
+    """
+    6
+    Lattice="12 0 0 0 12 0 0 0 12" Properties=species:S:1:pos:R:3 pbc="T T T"
+    Li 0 0 \(k)
+    Li 3 0 0
+    Li 0 5 1
+    Cl 2 2 2
+    Cl 6 6 6
+    Cl 9 1 6
+
+    """
+  }.joined()
+
+  private func withFrames(_ body: (String) throws -> Void) throws {
+    try withDirectory { directory in
+      try FileIO.write(frames.utf8, to: "\(directory)/a.xyz")
+      try body(directory)
+    }
+  }
+
+  @Test func rdfPrintsATable() throws {
+    try withFrames { directory in
+      let result = try diffnnp("rdf a.xyz --rmax 6", in: directory)
+      #expect(result.exitCode == 0)
+      #expect(result.output.contains("2 frames"))
+      for pair in ["Li–Li", "Li–Cl", "Cl–Cl"] { #expect(result.output.contains(pair)) }
+    }
+  }
+
+  @Test func rdfWritesATableItReads() throws {
+    try withFrames { directory in
+      #expect(try diffnnp("rdf a.xyz --rmax 6 -o a.csv", in: directory).exitCode == 0)
+      let result = try diffnnp("rdf a.xyz a.csv --rmax 6 --reference a.csv --angles 4 --json", in: directory)
+      #expect(result.exitCode == 0, "\(result.errors)")
+      let curves = try #require(try JSONValue(parsing: result.output)["curves"]?.array)
+      #expect(curves.count == 2)
+      for curve in curves {
+        let error: Double = try #require(curve["rdf_mae"]?["LiCl"]?.double)
+        #expect(error < 1e-4)
+      }
+      #expect(curves[0]["n_frames"]?.int == 2)
+      #expect(curves[0]["angle_probabilities"]?["Cl-Li-Cl"]?.doubles?.count == 36)
+      // The smallest of |(2, 2, 2)|, |(2, 2, 1)| and |(1, -2, -2)|.
+      #expect(curves[0]["min_distance"]?["LiCl"]?.double == 3)
+    }
+  }
+
+  @Test(arguments: [
+    ("rdf missing.xyz", 1, "missing.xyz"),
+    ("rdf a.csv", 2, "name its species with --select"),
+    ("rdf a.xyz --dr 0", 1, "positive bin width"),
+    ("rdf a.xyz --plot a.pdf", 1, "ends in .svg or .png"),
+    ("rdf a.xyz --label a --label b", 2, "give one for each"),
+    ("rdf a.xyz a.xyz -o a.csv", 2, "--output takes one FRAMES"),
+    ("rdf a.xyz --faint b --label a", 2, "no name of a curve"),
+    ("rdf a.xyz --angle-reference a.csv", 2, "needs --angles"),
+    ("validate missing.safetensors a.xyz", 1, "missing.safetensors"),
+    ("validate a.xyz a.xyz", 1, "a.xyz"),
+  ])
+  func oneLineForBadInput(_ arguments: String, _ code: Int, _ message: String) throws {
+    try withFrames { directory in
+      let result = try diffnnp(arguments, in: directory)
+      #expect(result.exitCode == Int32(code))
+      #expect(result.errors.contains(message), "\(result.errors)")
+      #expect(result.errors.split(separator: "\n").count == 1)
+    }
+  }
+
+  /// What cannot be run is refused before any file is written.
+  @Test(arguments: [
+    ("", "give --temperature"),
+    ("--temperature 300 --launcher ./none", "none: No such file"),
+    ("--temperature 300 --launcher /bin/true --mass Na=23", "one of the types Li Cl"),
+    ("--temperature 300 --launcher /bin/true --ps 1 --steps 5", "given twice"),
+    ("--temperature 300 --launcher /bin/true --record x", "expected a name and a number"),
+  ])
+  func validateChecksFirst(_ options: String, _ message: String) throws {
+    try withFrames { directory in
+      let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
+      let potential = try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, pair: pair, network: nil)
+      try potential.save(path: "\(directory)/m.safetensors")
+      let result = try diffnnp("validate m.safetensors a.xyz \(options)", in: directory)
+      #expect(result.exitCode != 0)
+      #expect(result.errors.contains(message), "\(result.errors)")
+      #expect(try shellResult("ls -d validation", in: directory).exitCode != 0)
+    }
+  }
+}
