@@ -34,7 +34,7 @@ struct ConditionalLikelihood {
     case full
 
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
-    var budget: Int { self == .low ? 25_000 : 120_000 }
+    var budget: Int { self == .low ? 12_000 : 72_000 }
     static let mostChoicesForAnAtom = 6
   }
 
