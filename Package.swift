@@ -12,11 +12,22 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-    .target(name: "DiffNNP"),
+    // Exclusivity is checked when compiling; buffers of the hot path need no check while running.
+    .target(name: "DiffNNP", swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
     .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
     .target(name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
-    .target(name: "DiffNNPC", dependencies: ["DiffNNP"]),
+    .systemLibrary(name: "CDiffNNP"),
+    .target(
+      name: "DiffNNPC", dependencies: ["DiffNNP", "CDiffNNP"], exclude: ["exports.map"],
+      linkerSettings: [
+        .unsafeFlags([
+          "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/DiffNNPC/exports.map",
+          "-Xlinker", "-soname=libdiffnnp.so.1",
+          // Swift code cannot be unloaded.
+          "-Xlinker", "-z", "-Xlinker", "nodelete",
+        ])
+      ]),
     .executableTarget(
       name: "diffnnp",
       dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),

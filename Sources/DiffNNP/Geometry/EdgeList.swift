@@ -73,6 +73,10 @@ public final class EdgeList {
     count += 1
   }
 
+  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present.
+  @inline(__always)
+  func extend(by more: Int) { count += more }
+
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
   public func close(centre i: Int) { offsets[i + 1] = Int32(truncatingIfNeeded: count) }

@@ -15,10 +15,15 @@ public final class NeighbourSearch {
   private var sortedPoints: [SIMD3<Double>] = []
   private var sortedOwners: [Int32] = []
 
+  /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between atoms.
+  private static let mostImages = 10000.0
+  private static let farthest = 1e10
+
   public init() {}
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å). Edges point at atoms themselves, not at images.
-  /// - Throws: where a position is not finite.
+  /// - Throws: where a position is not finite, two atoms are in one place, or the cell is so small against the cutoff
+  ///   that its images would not fit into memory.
   public func fill(
     _ edges: EdgeList, cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>,
     cutoff: Double
@@ -94,6 +99,12 @@ public final class NeighbourSearch {
   private func addPoints(cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, cutoff: Double) throws -> Grid {
     let n = positions.count
     let margin = cutoff / cell.heights
+    var images = 1.0
+    for k in 0..<3 where cell.periodic[k] { images *= 1 + 2 * margin[k].rounded(.up) }
+    guard images < Self.mostImages else {
+      throw DiffNNPError(
+        "the cell is too small for a cutoff of \(cutoff) Å: each atom would need \(Int(min(images, 1e18))) images")
+    }
     points.removeAll(keepingCapacity: true)
     owners.removeAll(keepingCapacity: true)
     bins.removeAll(keepingCapacity: true)
@@ -106,6 +117,9 @@ public final class NeighbourSearch {
       let x = positions[i]
       guard x.x.isFinite, x.y.isFinite, x.z.isFinite else {
         throw DiffNNPError("position of atom \(i + 1) is not finite: \(x.x) \(x.y) \(x.z)")
+      }
+      guard abs(x.x) < Self.farthest, abs(x.y) < Self.farthest, abs(x.z) < Self.farthest else {
+        throw DiffNNPError("position of atom \(i + 1) is beyond all reason: \(x.x) \(x.y) \(x.z) Å")
       }
       var s = cell.fractional(x)
       for k in 0..<3 where cell.periodic[k] {

@@ -67,6 +67,12 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   // MARK: The whole network
 
   /// - Parameter directions: tangents of the edge vectors (Å), for dual lanes.
+  ///
+  /// The specialisations carry over to all that is called from here.
+  @_specialize(where L == SIMD8<Float>)
+  @_specialize(where L == SIMD4<Double>)
+  @_specialize(where L == DualLanes<SIMD8<Float>>)
+  @_specialize(where L == DualLanes<SIMD4<Double>>)
   func evaluate(_ edges: EdgeList, directions: UnsafePointer<SIMD3<Double>>? = nil, into outputs: Outputs) {
     reserve(edges)
     prepareGeometry(edges, directions)
@@ -404,8 +410,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   ) {
     let values = exactRadial![layer].evaluate(Dual((Double(edge.knot) + edge.t.primal) * weights.spacing, 1))
     for path in layout.layers[layer].paths {
-      for c in 0..<path.source.multiplicity {
-        let value = values[path.source.radialColumn + c]
+      for c in 0..<path.channels {
+        let value = values[path.radialColumn + c]
         L.store(S(path.factor * value.value), w + path.radial, c)
         if let slopes { L.store(S(path.factor * value.tangent), slopes + path.radial, c) }
       }

@@ -44,7 +44,9 @@ struct NetworkLayout: Sendable {
     var couplings: Range<Int>
     /// Constant factor of the three simple kinds, folded into the radial weights.
     var factor: Double
-    var source: NetworkPlan.Path
+    /// First column of the radial network's output, and number of channels.
+    var radialColumn: Int
+    var channels: Int
   }
 
   struct Gate: Sendable {
@@ -120,7 +122,8 @@ struct NetworkLayout: Sendable {
             kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: result.messageVectors,
             radial: result.radialVectors, vectors: vectors(path.multiplicity), inputDimension: 2 * l1 + 1,
             outputDimension: 2 * l3 + 1, couplings: first..<couplings.count,
-            factor: kind == .general ? 1 : path.couplings[0].c, source: path))
+            factor: kind == .general ? 1 : path.couplings[0].c, radialColumn: path.radialColumn,
+            channels: path.multiplicity))
         result.messageVectors += path.output.dimension * vectors(path.multiplicity)
         result.radialVectors += vectors(path.multiplicity)
       }

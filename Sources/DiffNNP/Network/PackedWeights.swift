@@ -94,8 +94,8 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     }
     let vectors = layout.layers[layer].radialVectors
     for path in layout.layers[layer].paths {
-      for c in 0..<path.source.multiplicity {
-        let values = (0..<intervals + 7).map { path.factor * f[$0 * columns + path.source.radialColumn + c] }
+      for c in 0..<path.channels {
+        let values = (0..<intervals + 7).map { path.factor * f[$0 * columns + path.radialColumn + c] }
         let rows = RadialSpline.rows(fromValues: values, intervals: intervals)
         for (k, value) in rows.enumerated() { W.store(W.Scalar(value), tables[layer] + k * vectors + path.radial, c) }
       }
@@ -151,12 +151,12 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     let vectors = layout.layers[layer].radialVectors
     var f = [Double](repeating: 0, count: (intervals + 7) * columns)
     for path in layout.layers[layer].paths {
-      for c in 0..<path.source.multiplicity {
+      for c in 0..<path.channels {
         let rows = (0..<RadialSpline.rows(intervals)).map {
           path.factor * Double(W.load(gradient.tables[layer] + $0 * vectors + path.radial, c))
         }
         let values = RadialSpline.pullBack(rows, intervals: intervals)
-        for (k, value) in values.enumerated() { f[k * columns + path.source.radialColumn + c] = value }
+        for (k, value) in values.enumerated() { f[k * columns + path.radialColumn + c] = value }
       }
     }
     f.withUnsafeBufferPointer { f in

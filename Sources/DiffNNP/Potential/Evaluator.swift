@@ -34,7 +34,8 @@ public final class Evaluator {
     public var forces: UnsafeMutablePointer<Double>?
     /// Virial -Σ r ⊗ dE/dr (eV): xx, yy, zz, xy, xz, yz.
     public var virial: UnsafeMutablePointer<Double>?
-    /// The same for each atom, half of each edge's to either end [atomCount][6].
+    /// The same for each atom [atomCount][6]: half of each edge's to either end, or all of it to the centre, as
+    /// forces are folded.
     public var atomVirials: UnsafeMutablePointer<Double>?
 
     public init(
@@ -62,7 +63,7 @@ public final class Evaluator {
     for i in 0..<edges.centreCount { total += energies[i] }
     outputs.atomEnergies?.update(from: energies, count: edges.centreCount)
     if let forces = outputs.forces { foldForces(edges, gradients, folding, into: forces) }
-    if outputs.virial != nil || outputs.atomVirials != nil { addVirials(edges, gradients, outputs) }
+    if outputs.virial != nil || outputs.atomVirials != nil { addVirials(edges, gradients, folding, outputs) }
     return total
   }
 
@@ -92,7 +93,7 @@ public final class Evaluator {
   }
 
   private func addVirials(
-    _ edges: EdgeList, _ gradients: UnsafeMutablePointer<SIMD3<Double>>, _ outputs: Outputs
+    _ edges: EdgeList, _ gradients: UnsafeMutablePointer<SIMD3<Double>>, _ folding: ForceFolding, _ outputs: Outputs
   ) {
     outputs.virial?.update(repeating: 0, count: 6)
     outputs.atomVirials?.update(repeating: 0, count: 6 * edges.atomCount)
@@ -101,8 +102,9 @@ public final class Evaluator {
         let (r, g) = (edges.vectors[e], gradients[e])
         add(-1, r, g, to: outputs.virial)
         if let atomVirials = outputs.atomVirials {
-          add(-0.5, r, g, to: atomVirials + 6 * i)
-          add(-0.5, r, g, to: atomVirials + 6 * Int(edges.neighbours[e]))
+          let ends = folding == .centres ? (i, i) : (i, Int(edges.neighbours[e]))
+          add(-0.5, r, g, to: atomVirials + 6 * ends.0)
+          add(-0.5, r, g, to: atomVirials + 6 * ends.1)
         }
       }
     }

@@ -7,7 +7,9 @@ import DiffNNP
 /// The program: finds the verb, and says what went wrong.
 enum Program {
   /// All verbs, in the order of the help page.
-  static let commands: [any Command.Type] = [TrainCommand.self, EvaluateCommand.self, InspectCommand.self]
+  static let commands: [any Command.Type] = [
+    TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
+  ]
 
   /// Runs a command line, and returns the exit code: 0, 1 where it failed, 2 where it cannot be understood.
   static func run(_ words: [String]) -> Int32 {

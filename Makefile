@@ -1,0 +1,53 @@
+# make help says what there is.
+PREFIX ?= /usr/local
+# The processor to compile for: native is the fastest, x86-64-v3 runs on any of the last ten years.
+ARCH ?= native
+
+BUILD = .build/release
+SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
+VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
+ROOT = $(DESTDIR)$(PREFIX)
+
+.PHONY: build setup demo test install uninstall clean help
+
+build: setup
+	swift build $(SWIFT_FLAGS)
+	@scripts/build-lammps
+
+setup:
+	@scripts/setup
+
+demo: build
+	examples/licl/demo
+
+test: build
+	@scripts/test
+
+# Installs what `make` has built.
+install:
+	install -D -s $(BUILD)/diffnnp $(ROOT)/bin/diffnnp
+	install -D -s $(BUILD)/lmp-diffnnp $(ROOT)/bin/lmp-diffnnp
+	install -D -s -m 644 $(BUILD)/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so.1
+	ln -sf libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so
+	install -D -s -m 644 $(BUILD)/diffnnpplugin.so $(ROOT)/lib/lammps/plugins/diffnnpplugin.so
+	install -D -m 644 include/diffnnp.h $(ROOT)/include/diffnnp.h
+	install -d $(ROOT)/lib/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' scripts/diffnnp.pc.in > $(ROOT)/lib/pkgconfig/diffnnp.pc
+
+uninstall:
+	rm -f $(ROOT)/bin/diffnnp $(ROOT)/bin/lmp-diffnnp $(ROOT)/lib/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so \
+	  $(ROOT)/lib/lammps/plugins/diffnnpplugin.so $(ROOT)/include/diffnnp.h $(ROOT)/lib/pkgconfig/diffnnp.pc
+
+# What setup has installed stays.
+clean:
+	rm -rf .build examples/*/out
+
+help:
+	@echo "make            install what is missing, build all into $(BUILD)"
+	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
+	@echo "make test       build, run all tests"
+	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
+	@echo "make uninstall  remove that again"
+	@echo "make clean      remove what was built"
+	@echo
+	@echo "ARCH=x86-64-v3  compile for other processors than this one"

@@ -1,0 +1,190 @@
+/// Atoms with a neighbour list made elsewhere, in the form LAMMPS has it. Nothing here is owned: the pointers must
+/// live as long as the value is used.
+///
+/// The first `localCount` atoms are computed; those behind are "ghosts": periodic images, or copies of atoms that
+/// belong to another domain. Atoms of type -1, and local atoms that `listed` leaves out, take no part.
+public struct NeighbourList {
+  public var localCount: Int
+  /// Local atoms and ghosts.
+  public var allCount: Int
+  /// Å [allCount][3].
+  public var positions: UnsafePointer<Double>
+  /// [allCount]
+  public var types: UnsafePointer<Int32>
+  /// Local atoms that have neighbours (LAMMPS: ilist) [listedCount].
+  public var listed: UnsafePointer<Int32>
+  /// LAMMPS: inum.
+  public var listedCount: Int
+  /// Number of neighbours of each local atom (LAMMPS: numneigh) [localCount].
+  public var counts: UnsafePointer<Int32>
+  /// Neighbours of each local atom (LAMMPS: firstneigh) [localCount][counts[i]]. Both directions of a pair are present.
+  public var neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>
+  /// Bits of a neighbour that are its index; LAMMPS keeps the kind of bond in the others.
+  public var mask: Int32
+  /// The local atom of which each atom is an image [allCount]. Where given, edges point at owners, never at ghosts.
+  public var owners: UnsafePointer<Int32>?
+
+  public init(
+    localCount: Int, allCount: Int, positions: UnsafePointer<Double>, types: UnsafePointer<Int32>,
+    listed: UnsafePointer<Int32>, listedCount: Int, counts: UnsafePointer<Int32>,
+    neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>, mask: Int32, owners: UnsafePointer<Int32>?
+  ) {
+    self.localCount = localCount
+    self.allCount = allCount
+    self.positions = positions
+    self.types = types
+    self.listed = listed
+    self.listedCount = listedCount
+    self.counts = counts
+    self.neighbours = neighbours
+    self.mask = mask
+    self.owners = owners
+  }
+}
+
+/// Turns neighbour lists into edges. Atoms that take no part are left out of the edge list and the others move up, so
+/// that terms see their own atoms only; `spread` takes results back to the places of the caller.
+///
+/// Buffers only grow, so that a list read at every step stops allocating.
+public final class NeighbourListReader {
+  /// Index in the edge list of each atom [allCount]; -1: takes no part.
+  private var indices = Buffer<Int32>()
+
+  public init() {}
+
+  /// Fills `edges` with all pairs closer than `cutoff` (Å).
+  /// - Throws: where an index, a type or a count is out of range, a position is not finite, or two atoms are in one
+  ///   place. Atoms are counted from 0 in the message.
+  public func fill(_ edges: EdgeList, _ list: NeighbourList, cutoff: Double, typeCount: Int) throws {
+    try checkPositions(list)
+    try checkTypes(list, typeCount)
+    let indices = indices.reserve(list.allCount)
+    try number(list, indices, edges)
+    for i in 0..<list.localCount where indices[i] >= 0 {
+      try fillRow(i, list, indices, edges, squaredCutoff: cutoff * cutoff)
+      edges.close(centre: Int(indices[i]))
+    }
+  }
+
+  /// Takes results of the centres of the edge list, as the last `fill` numbered them, to the places of the caller's
+  /// atoms in the same array [atomCount][width]. Ghosts, and atoms that take no part, get zero.
+  public func spread(
+    _ values: UnsafeMutablePointer<Double>, width: Int, atomCount: Int, _ list: NeighbourList, _ edges: EdgeList
+  ) {
+    (values + width * edges.centreCount).update(repeating: 0, count: width * (atomCount - edges.centreCount))
+    guard edges.centreCount < list.localCount else { return }
+    let indices = indices.reserve(list.allCount)
+    // From the back: what moves never moves towards the front.
+    for i in stride(from: list.localCount - 1, through: 0, by: -1) {
+      if indices[i] >= 0 {
+        (values + width * i).update(from: values + width * Int(indices[i]), count: width)
+      } else {
+        (values + width * i).update(repeating: 0, count: width)
+      }
+    }
+  }
+
+  private func checkPositions(_ list: NeighbourList) throws {
+    // Not finite: all bits of the exponent are set. In integers, so that the loop becomes SIMD.
+    let exponent: UInt64 = 0x7FF0_0000_0000_0000
+    let positions = list.positions
+    var wrong = false
+    for k in 0..<3 * list.allCount { wrong = wrong || (positions[k].bitPattern & exponent) == exponent }
+    guard wrong else { return }
+    for i in 0..<list.allCount {
+      let x = positions + 3 * i
+      guard x[0].isFinite, x[1].isFinite, x[2].isFinite else {
+        throw DiffNNPError("position of atom \(i) is not finite: \(x[0]) \(x[1]) \(x[2])")
+      }
+    }
+  }
+
+  private func checkTypes(_ list: NeighbourList, _ typeCount: Int) throws {
+    for i in 0..<list.allCount where list.types[i] < -1 || list.types[i] >= typeCount {
+      throw DiffNNPError(
+        "type of atom \(i) is \(list.types[i]); expected -1, or a type of the model, 0...\(typeCount - 1)")
+    }
+  }
+
+  /// Numbers the atoms that take part, local ones first, and begins the edge list with them.
+  private func number(_ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ edges: EdgeList) throws {
+    let (localCount, allCount) = (list.localCount, list.allCount)
+    indices.update(repeating: -1, count: allCount)
+    for k in 0..<list.listedCount {
+      let i = Int(list.listed[k])
+      guard i >= 0, i < localCount else {
+        throw DiffNNPError("ilist[\(k)] is \(i); expected a local atom, 0...\(localCount - 1)")
+      }
+      if list.types[i] >= 0 { indices[i] = 0 }
+    }
+    var count: Int32 = 0
+    func take(_ i: Int) {
+      indices[i] = count
+      count += 1
+    }
+    for i in 0..<localCount where indices[i] == 0 { take(i) }
+    let centreCount = Int(count)
+    if let owners = list.owners {
+      try checkOwners(list, owners)
+      for i in localCount..<allCount { indices[i] = indices[Int(owners[i])] }
+    } else {
+      for i in localCount..<allCount where list.types[i] >= 0 { take(i) }
+    }
+    edges.begin(centreCount: centreCount, atomCount: Int(count))
+    let last = list.owners == nil ? allCount : localCount
+    for i in 0..<last where indices[i] >= 0 { edges.types[Int(indices[i])] = list.types[i] }
+  }
+
+  private func checkOwners(_ list: NeighbourList, _ owners: UnsafePointer<Int32>) throws {
+    let local = 0..<Int32(list.localCount)
+    for i in 0..<list.allCount where !local.contains(owners[i]) || (i < list.localCount && owners[i] != i) {
+      let expected = i < list.localCount ? "itself" : "a local atom, 0...\(list.localCount - 1)"
+      throw DiffNNPError("owner of atom \(i) is \(owners[i]); expected \(expected)")
+    }
+  }
+
+  @inline(__always)
+  private func fillRow(
+    _ i: Int, _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ edges: EdgeList, squaredCutoff: Double
+  ) throws {
+    let count = Int(list.counts[i])
+    guard count != 0 else { return }
+    guard count > 0, count <= list.allCount, edges.count + count <= Int32.max, let row = list.neighbours[i] else {
+      throw DiffNNPError(
+        "atom \(i) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
+    }
+    edges.reserve(count)
+    let ends = edges.neighbours + edges.count
+    let vectors = edges.vectors + edges.count
+    let lengths = edges.lengths + edges.count
+    let (positions, mask, limit) = (list.positions, list.mask, UInt(list.allCount))
+    let (x, y, z) = (positions[3 * i], positions[3 * i + 1], positions[3 * i + 2])
+    var found = 0
+    for k in 0..<count {
+      let j = Int(row[k] & mask)
+      guard UInt(bitPattern: j) < limit else { throw outOfRange(i, j, list) }
+      let vector = SIMD3(positions[3 * j] - x, positions[3 * j + 1] - y, positions[3 * j + 2] - z)
+      let squared = vector.x * vector.x + vector.y * vector.y + vector.z * vector.z
+      // Written in any case, kept by counting on: cheaper than a branch that nobody can predict.
+      ends[found] = indices[j]
+      vectors[found] = vector
+      lengths[found] = squared
+      guard squared > 0 || indices[j] < 0 else { throw coincident(i, j) }
+      found += squared < squaredCutoff && indices[j] >= 0 ? 1 : 0
+    }
+    for e in 0..<found { lengths[e] = lengths[e].squareRoot() }
+    edges.extend(by: found)
+  }
+
+  // Apart from the loop that throws them, to keep it small.
+
+  @inline(never)
+  private func outOfRange(_ i: Int, _ j: Int, _ list: NeighbourList) -> DiffNNPError {
+    DiffNNPError("atom \(i) has neighbour \(j); expected 0...\(list.allCount - 1)")
+  }
+
+  @inline(never)
+  private func coincident(_ i: Int, _ j: Int) -> DiffNNPError {
+    DiffNNPError("atoms \(i) and \(j) are in one place; remove one of them")
+  }
+}

@@ -1,0 +1,125 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// A Langevin run of one frame in LAMMPS, as the files that define it. Units: `metal` (Å, ps, eV, K, g/mol).
+public struct LAMMPSSimulation: Sendable {
+  /// Where the run starts; its cell is kept.
+  public var start: Frame
+  public var typeNames: [String]
+  /// Mass of each type (g/mol).
+  public var masses: [Double]
+  /// The commands that define the potential, `pair_style` and `pair_coeff`.
+  public var potential: [String]
+  /// Temperature (K).
+  public var temperature: Double
+  /// Timestep (fs).
+  public var timestep: Double
+  /// Damping time of the thermostat (ps).
+  public var damping: Double
+  public var steps: Int
+  /// Steps between frames written.
+  public var dumpInterval: Int
+  public var seed: Int
+
+  public init(
+    start: Frame, typeNames: [String], masses: [Double], potential: [String], temperature: Double, timestep: Double,
+    damping: Double = 0.5, steps: Int, dumpInterval: Int, seed: Int
+  ) {
+    self.start = start
+    self.typeNames = typeNames
+    self.masses = masses
+    self.potential = potential
+    self.temperature = temperature
+    self.timestep = timestep
+    self.damping = damping
+    self.steps = steps
+    self.dumpInterval = dumpInterval
+    self.seed = seed
+  }
+
+  // Names of the files of a run in its directory.
+  public static let inputName = "in.lammps"
+  public static let dataName = "start.data"
+  public static let logName = "log.lammps"
+  public static let dumpName = "trajectory.lammpstrj"
+
+  /// Writes the input and the data file into a directory, which is made where it is missing.
+  public func write(to directory: String) throws {
+    try makeDirectory(directory)
+    try FileIO.write(data.utf8, to: "\(directory)/\(Self.dataName)")
+    try FileIO.write(input.utf8, to: "\(directory)/\(Self.inputName)")
+  }
+
+  /// The input file.
+  ///
+  /// `zero yes` makes the random forces sum to zero, so that the thermostat's temperature agrees with the 3N - 3 degrees of
+  /// freedom that LAMMPS counts.
+  public var input: String {
+    """
+    units           metal
+    atom_style      atomic
+    boundary        p p p
+    \(isTriclinic ? "box             tilt large\n" : "")read_data       \(Self.dataName)
+
+    \(potential.joined(separator: "\n"))
+
+    velocity        all create \(temperature) \(seed) dist gaussian
+    fix             integrate all nve
+    fix             thermostat all langevin \(temperature) \(temperature) \(damping) \(seed) zero yes
+    timestep        \(timestep / 1000)
+
+    thermo_style    custom step temp pe press
+    thermo          \(dumpInterval)
+    dump            frames all custom \(dumpInterval) \(Self.dumpName) id type element x y z
+    dump_modify     frames sort id element \(typeNames.joined(separator: " "))
+    run             \(steps)
+
+    """
+  }
+
+  /// The data file. LAMMPS wants the first cell vector along x and the second in the xy plane: the whole system is turned.
+  public var data: String {
+    let cell = start.cell
+    let (a, b, c) = turnedCell
+    var text = """
+      \(start.positions.count) atoms of \(typeNames.joined(separator: ", "))
+
+      \(start.positions.count) atoms
+      \(typeNames.count) atom types
+
+      0 \(a.x.significant(12)) xlo xhi
+      0 \(b.y.significant(12)) ylo yhi
+      0 \(c.z.significant(12)) zlo zhi
+      \(isTriclinic ? "\(b.x.significant(12)) \(c.x.significant(12)) \(c.y.significant(12)) xy xz yz\n" : "")
+      Masses
+
+
+      """
+    for (t, mass) in masses.enumerated() { text += "\(t + 1) \(mass)  # \(typeNames[t])\n" }
+    text += "\nAtoms  # atomic\n\n"
+    for (i, x) in start.positions.enumerated() {
+      var s = cell.fractional(x)
+      s -= s.rounded(.down)
+      let y = s.x * a + s.y * b + s.z * c
+      text += "\(i + 1) \(start.types[i] + 1) \(y.x.significant(12)) \(y.y.significant(12)) \(y.z.significant(12))\n"
+    }
+    return text
+  }
+
+  private var isTriclinic: Bool {
+    let (_, b, c) = turnedCell
+    return max(abs(b.x), abs(c.x), abs(c.y)) > 1e-9 * b.y
+  }
+
+  /// The cell with the same lengths and angles, a along x and b in the xy plane.
+  private var turnedCell: (SIMD3<Double>, SIMD3<Double>, SIMD3<Double>) {
+    let (a, b, c) = (start.cell.vectors[0], start.cell.vectors[1], start.cell.vectors[2])
+    let ax = length(a)
+    let bx = dot(a, b) / ax
+    let by = length(cross(a, b)) / ax
+    let cx = dot(a, c) / ax
+    let cy = (dot(b, c) - bx * cx) / by
+    let cz = start.cell.volume / (ax * by)
+    return ([ax, 0, 0], [bx, by, 0], [cx, cy, cz])
+  }
+}

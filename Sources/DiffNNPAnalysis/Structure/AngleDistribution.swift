@@ -1,0 +1,116 @@
+import DiffNNP
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Three atom types around an angle: first – centre – second, first ≤ second.
+public struct TypeTriple: Hashable, Sendable {
+  public let first: Int
+  public let centre: Int
+  public let second: Int
+
+  public init(_ first: Int, _ centre: Int, _ second: Int) {
+    self.first = min(first, second)
+    self.centre = centre
+    self.second = max(first, second)
+  }
+
+  /// Both legs of one type, every centre: the set that comparisons use.
+  public static func equalLegs(typeCount: Int) -> [TypeTriple] {
+    (0..<typeCount).flatMap { centre in (0..<typeCount).map { TypeTriple($0, centre, $0) } }
+  }
+
+  /// "Li-Cl-Li"
+  public func label(_ typeNames: [String]) -> String {
+    "\(typeNames[first])-\(typeNames[centre])-\(typeNames[second])"
+  }
+}
+
+/// Distributions of the angle at a centre between two neighbours closer than a radius, on equal bins over 0…180°.
+public struct AngleDistribution: Sendable {
+  public let typeNames: [String]
+  public let triples: [TypeTriple]
+  /// Probability of each bin [triple][bin]: sums to one, or is zero where no such angle was seen.
+  public let probabilities: [[Double]]
+
+  public init(typeNames: [String], triples: [TypeTriple], probabilities: [[Double]]) {
+    self.typeNames = typeNames
+    self.triples = triples
+    self.probabilities = probabilities
+  }
+
+  /// Middles of the bins (degrees).
+  public var angles: [Double] {
+    let n = probabilities.first?.count ?? 0
+    return (0..<n).map { (Double($0) + 0.5) * 180 / Double(n) }
+  }
+
+  /// Angles of a trajectory.
+  /// - Parameters:
+  ///   - radius: legs are shorter than this (Å).
+  ///   - triples: which angles; nil takes both legs of one type, at every centre.
+  ///   - binCount: bins over 0…180°.
+  public init(
+    _ trajectory: Trajectory, radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36
+  ) throws {
+    let triples = triples ?? TypeTriple.equalLegs(typeCount: trajectory.typeNames.count)
+    var histogram = triples.map { _ in Array(repeating: 0.0, count: binCount) }
+    let edges = EdgeList()
+    let search = NeighbourSearch()
+    for frame in trajectory.frames {
+      try search.fill(edges, frame.configuration, cutoff: radius)
+      for i in 0..<edges.centreCount {
+        let range = Int(edges.offsets[i])..<Int(edges.offsets[i + 1])
+        for (t, triple) in triples.enumerated() where triple.centre == frame.types[i] {
+          Self.addAngles(edges, range, triple, to: &histogram[t])
+        }
+      }
+    }
+    self.init(
+      typeNames: trajectory.typeNames, triples: triples,
+      probabilities: histogram.map { h in
+        let sum = h.reduce(0, +)
+        return sum > 0 ? h.map { $0 / sum } : h
+      })
+  }
+
+  private static func addAngles(
+    _ edges: EdgeList, _ range: Range<Int>, _ triple: TypeTriple, to histogram: inout [Double]
+  ) {
+    func type(_ e: Int) -> Int { Int(edges.types[Int(edges.neighbours[e])]) }
+    for e in range where type(e) == triple.first {
+      for f in range where type(f) == triple.second && (triple.first != triple.second || e < f) {
+        let cosine = dot(edges.vectors[e], edges.vectors[f]) / (edges.lengths[e] * edges.lengths[f])
+        let degrees = acos(min(max(cosine, -1), 1)) * 180 / .pi
+        histogram[min(Int(degrees / 180 * Double(histogram.count)), histogram.count - 1)] += 1
+      }
+    }
+  }
+
+  /// Jensen–Shannon divergence (natural logarithm, 0…ln 2) of each triple from the same one of `reference`.
+  /// - Throws: where a triple is missing in the reference, or the bins differ.
+  public func divergence(from reference: AngleDistribution) throws -> [Double] {
+    try zip(triples, probabilities).map { triple, p in
+      let label = triple.label(typeNames)
+      guard let k = reference.triples.firstIndex(where: { $0.label(reference.typeNames) == label }) else {
+        throw DiffNNPError("the reference has no angles \(label)")
+      }
+      let q = reference.probabilities[k]
+      guard p.count == q.count else {
+        throw DiffNNPError("angles on \(p.count) bins cannot be compared with \(q.count) bins")
+      }
+      return jensenShannonDivergence(p, q)
+    }
+  }
+}
+
+/// ½ Σ p ln(p/m) + ½ Σ q ln(q/m) with m = (p + q)/2.
+func jensenShannonDivergence(_ p: [Double], _ q: [Double]) -> Double {
+  zip(p, q).reduce(0) { sum, bin in
+    let m = (bin.0 + bin.1) / 2
+    func term(_ x: Double) -> Double { x > 0 ? 0.5 * x * log(x / m) : 0 }
+    return sum + term(bin.0) + term(bin.1)
+  }
+}

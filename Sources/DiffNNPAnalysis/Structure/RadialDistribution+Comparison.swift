@@ -1,0 +1,117 @@
+import DiffNNP
+
+// What one g(r), or two of them, say in a number.
+extension RadialDistribution {
+  /// Bins that lie below `limit` (Å).
+  func bins(below limit: Double) -> Range<Int> { 0..<min(binCount, Int((limit / binWidth).rounded())) }
+
+  /// Mean absolute difference of two g(r) over the bins below `rMax`, for each pair.
+  /// - Throws: where they have different bins or species.
+  public func meanAbsoluteError(against reference: RadialDistribution, rMax: Double = 10) throws -> [Double] {
+    let bins = try commonBins(reference, rMax: rMax)
+    return zip(values, reference.values).map { g, h in
+      bins.reduce(0) { $0 + abs(g[$1] - h[$1]) } / Double(bins.count)
+    }
+  }
+
+  /// The mean absolute error that sampling alone is expected to leave in the bins below `rMax`, for each pair: what a
+  /// perfect model of these frames would show against the truth if it were sampled by as many frames, and what the frames
+  /// themselves show. From the standard errors of the bins, √(2/π) times their mean. Nil where errors are unknown.
+  public func samplingFloor(rMax: Double = 10) -> [Double]? {
+    errors?.map { meanAbsoluteDeviation($0, bins(below: rMax)) }
+  }
+
+  /// The mean absolute error between two samplings of one truth: the errors of both, added in quadrature.
+  /// Nil where the errors of neither are known.
+  public func samplingFloor(against other: RadialDistribution, rMax: Double = 10) throws -> [Double]? {
+    let bins = try commonBins(other, rMax: rMax)
+    guard let mine = errors ?? other.errors else { return nil }
+    guard let theirs = other.errors, errors != nil else {
+      return mine.map { meanAbsoluteDeviation($0, bins) }
+    }
+    return zip(mine, theirs).map { a, b in
+      meanAbsoluteDeviation(bins.map { (a[$0] * a[$0] + b[$0] * b[$0]).squareRoot() }, bins)
+    }
+  }
+
+  private func meanAbsoluteDeviation(_ errors: [Double], _ bins: Range<Int>) -> Double {
+    BlockStatistics.meanAbsoluteDeviation * bins.reduce(0) { $0 + errors[$1] } / Double(bins.count)
+  }
+
+  private func commonBins(_ other: RadialDistribution, rMax: Double) throws -> Range<Int> {
+    guard typeNames == other.typeNames else {
+      throw DiffNNPError(
+        "g(r) of different species: \(typeNames.joined(separator: " ")) and \(other.typeNames.joined(separator: " "))")
+    }
+    guard abs(binWidth - other.binWidth) < 1e-6 * binWidth else {
+      throw DiffNNPError(
+        "g(r) on different bins: \(binWidth) Å and \(other.binWidth) Å wide; compute both with one --dr")
+    }
+    let bins = bins(below: min(rMax, other.rMax))
+    guard !bins.isEmpty else { throw DiffNNPError("no bins of g(r) in common below \(rMax) Å") }
+    return bins
+  }
+}
+
+// MARK: - Peaks and coordination
+
+extension RadialDistribution {
+  /// The first peak of a g(r) and the minimum behind it.
+  public struct FirstShell: Equatable, Sendable {
+    /// Position (Å) and height of the first maximum.
+    public let peak: (r: Double, g: Double)
+    /// Position (Å) and depth of the minimum behind it.
+    public let minimum: (r: Double, g: Double)
+
+    public static func == (a: FirstShell, b: FirstShell) -> Bool { a.peak == b.peak && a.minimum == b.minimum }
+  }
+
+  /// The first maximum, and the first minimum behind it, of g smoothed over five bins. Noise is not a peak: g must fall from a
+  /// maximum, and rise from a minimum, by more than a twentieth of its largest value and three standard errors of the
+  /// smoothed curve.
+  /// Nil where g does not have both.
+  public func firstShell(_ pair: TypePair) -> FirstShell? {
+    let g = smoothed(values[index(pair)])
+    // Errors of bins are nearly independent: weights 1 2 3 2 1 leave √19/9 of them.
+    let noise = errors.map { smoothed($0[index(pair)]).map { $0 * 19.0.squareRoot() / 9 } } ?? g.map { _ in 0 }
+    guard let largest = g.max(), largest > 0 else { return nil }
+    func significant(_ change: Double, _ bin: Int) -> Bool { change > max(0.05 * largest, 3 * noise[bin]) }
+
+    var peak = 0
+    var bin = 0
+    while bin < binCount, !significant(g[peak] - g[bin], peak) {
+      if g[bin] > g[peak] { peak = bin }
+      bin += 1
+    }
+    var minimum = bin
+    while bin < binCount, !significant(g[bin] - g[minimum], bin) {
+      if g[bin] < g[minimum] { minimum = bin }
+      bin += 1
+    }
+    guard bin < binCount else { return nil }
+    let r = distances
+    return FirstShell(peak: (r[peak], g[peak]), minimum: (r[minimum], g[minimum]))
+  }
+
+  /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`; nil for curves without
+  /// counts, and types without atoms.
+  public func coordinationNumber(of neighbour: Int, around centre: Int, within radius: Double) -> Double? {
+    guard let counts, counts.atoms[centre] > 0 else { return nil }
+    let row = counts.pairs[index(TypePair(centre, neighbour))]
+    let pairs = bins(below: radius).reduce(0) { $0 + row[$1] }
+    return pairs * (centre == neighbour ? 2 : 1) / counts.atoms[centre]
+  }
+
+  /// Weighted mean over five bins, 1 2 3 2 1: removes bin noise, keeps positions.
+  private func smoothed(_ g: [Double]) -> [Double] {
+    g.indices.map { k in
+      var (sum, weight) = (0.0, 0.0)
+      for d in -2...2 where g.indices.contains(k + d) {
+        let w = Double(3 - abs(d))
+        sum += w * g[k + d]
+        weight += w
+      }
+      return sum / weight
+    }
+  }
+}

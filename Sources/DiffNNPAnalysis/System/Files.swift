@@ -1,0 +1,23 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Makes a directory, and those above it, where they are missing.
+public func makeDirectory(_ path: String) throws {
+  var prefix = path.hasPrefix("/") ? "/" : ""
+  for part in path.split(separator: "/") {
+    prefix += prefix.isEmpty || prefix.hasSuffix("/") ? String(part) : "/\(part)"
+    if mkdir(prefix, 0o777) != 0 {
+      let reason = systemError()
+      var status = stat()
+      guard stat(prefix, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+        throw DiffNNPError("cannot make the directory \(path): \(reason)")
+      }
+    }
+  }
+}
+
+/// What the last failed system call says.
+func systemError() -> String { String(cString: strerror(errno)) }

@@ -1,0 +1,143 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Another program, run with its input given and its output captured.
+public struct Subprocess: Sendable {
+  /// Name (looked up on PATH) or path of the program; absolute where there is a directory to run in.
+  public var program: String
+  public var arguments: [String]
+  /// Directory to run in; nil for the present one.
+  public var directory: String?
+
+  public init(_ program: String, _ arguments: [String] = [], directory: String? = nil) {
+    self.program = program
+    self.arguments = arguments
+    self.directory = directory
+  }
+
+  /// How a program ended.
+  public struct Result: Sendable {
+    /// Exit status; 128 + signal where a signal ended it, as shells report it.
+    public let status: Int32
+    /// Standard output, byte by byte.
+    public let bytes: [UInt8]
+    /// Standard error.
+    public let error: String
+
+    /// Standard output as text.
+    public var output: String { String(decoding: bytes, as: UTF8.self) }
+  }
+
+  /// Runs to the end.
+  /// - Throws: where the program cannot be started. Ending with a non-zero status does not throw.
+  public func run(input: String = "") throws -> Result { try start(input: input).wait() }
+
+  /// Starts the program without waiting for it.
+  ///
+  /// Input and output go through unnamed files: unlike pipes, they never fill up and block either side.
+  public func start(input: String = "") throws -> Running {
+    let streams = try (0..<3).map { _ in try UnnamedFile() }
+    try streams[0].write(input)
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for (k, stream) in streams.enumerated() {
+      posix_spawn_file_actions_adddup2(&actions, stream.descriptor, Int32(k))
+    }
+
+    // POSIX has no way to spawn in another directory; coreutils' env has.
+    let command = (directory.map { ["env", "-C", $0] } ?? []) + [program] + arguments
+    var argv = command.map { strdup($0) } + [nil]
+    defer { for a in argv { free(a) } }
+    var pid = pid_t()
+    let code = posix_spawnp(&pid, command[0], &actions, nil, &argv, environ)
+    guard code == 0 else {
+      throw DiffNNPError("cannot start \(program): \(String(cString: strerror(code)))")
+    }
+    return Running(pid: pid, output: streams[1], error: streams[2])
+  }
+
+  /// A program under way. It must be waited for.
+  public struct Running {
+    let pid: pid_t
+    let output: UnnamedFile
+    let error: UnnamedFile
+
+    /// Waits for the end.
+    public func wait() throws -> Result {
+      var status: Int32 = 0
+      while waitpid(pid, &status, 0) < 0 {
+        guard errno == EINTR else { throw DiffNNPError("lost a program: \(systemError())") }
+      }
+      let signal = status & 0x7f
+      return Result(
+        status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, bytes: try output.read(),
+        error: String(decoding: try error.read(), as: UTF8.self))
+    }
+  }
+
+  /// The path of a program: beside the running one, or on PATH; nil where it is in neither place. A name with a slash is a
+  /// path already.
+  public static func find(_ name: String) -> String? {
+    guard !name.contains("/") else { return access(name, X_OK) == 0 ? name : nil }
+    let path = getenv("PATH").map { String(cString: $0) } ?? ""
+    var directories = path.split(separator: ":").map(String.init)
+    if let own = ownDirectory() { directories.insert(own, at: 0) }
+    return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
+  }
+
+  private static func ownDirectory() -> String? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
+    guard count > 0, let slash = buffer[..<count].lastIndex(of: UInt8(ascii: "/")) else { return nil }
+    return String(decoding: buffer[..<slash], as: UTF8.self)
+  }
+}
+
+/// A file that has no name and goes away with its last user.
+final class UnnamedFile {
+  let descriptor: Int32
+
+  init() throws {
+    let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var name = Array("\(directory)/diffnnp.XXXXXX".utf8CString)
+    descriptor = mkstemp(&name)
+    guard descriptor >= 0 else {
+      throw DiffNNPError("cannot make a temporary file in \(directory): \(systemError())")
+    }
+    unlink(name)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Writes `text` and goes back to the start.
+  func write(_ text: String) throws {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      guard count > 0 else {
+        throw DiffNNPError("cannot write a temporary file: \(systemError())")
+      }
+      bytes = bytes.dropFirst(count)
+    }
+    lseek(descriptor, 0, SEEK_SET)
+  }
+
+  /// All there is in the file.
+  func read() throws -> [UInt8] {
+    let size = Int(max(lseek(descriptor, 0, SEEK_END), 0))
+    lseek(descriptor, 0, SEEK_SET)
+    return Array(unsafeUninitializedCapacity: size) { buffer, filled in
+      while filled < buffer.count {
+        let count = Glibc.read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
+        guard count > 0 else { break }
+        filled += count
+      }
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import DiffNNP
+
+/// What a report says besides the results of a validation.
+public struct ValidationContext: Sendable {
+  /// Path of the model, as the user gave it.
+  public var model: String
+  /// Path of the frames.
+  public var frames: String
+  /// Seconds that training took; nil where unknown.
+  public var trainSeconds: Double?
+  /// The log of the training: a column `step`, and others; nil where there is none.
+  public var trainingLog: CSVTable?
+
+  public init(model: String, frames: String, trainSeconds: Double? = nil, trainingLog: CSVTable? = nil) {
+    self.model = model
+    self.frames = frames
+    self.trainSeconds = trainSeconds
+    self.trainingLog = trainingLog
+  }
+}
+
+extension Validation {
+  /// Writes `report.json`, `report.html`, and the runs' g(r) as `rdf.csv` into the directory of the runs.
+  public func writeReport(_ context: ValidationContext) throws {
+    try FileIO.write((json(context).serialised(pretty: true) + "\n").utf8, to: "\(settings.directory)/report.json")
+    if let simulated { try FileIO.write(simulated.csv.text.utf8, to: "\(settings.directory)/rdf.csv") }
+    try FileIO.write(html(context).utf8, to: "\(settings.directory)/report.html")
+  }
+
+  /// The report for programs.
+  public func json(_ context: ValidationContext) throws -> JSONValue {
+    let comparisons = try comparisons()
+    func pairs(_ value: (PairComparison) -> Double?) -> JSONValue {
+      .object(comparisons.map { c in .init(c.key, value(c).map { .number($0) } ?? .null) })
+    }
+    func number(_ x: Double?) -> JSONValue { x.map { .number($0) } ?? .null }
+    let speeds = runs.compactMap(\.log.nanosecondsPerDay)
+    return [
+      "model": .string(context.model),
+      "frames": .string(context.frames),
+      "n_frames": JSONValue(frames.counts?.frameCount ?? 0),
+      "train_seconds": number(context.trainSeconds),
+      "temperature": .number(settings.temperature),
+      "timestep_fs": .number(settings.timestep),
+      "lammps_version": runs.first?.log.version.map { .string($0) } ?? .null,
+      "md_ns": .number(runs.reduce(0) { $0 + $1.stableTime } / 1000),
+      "md_ns_per_day": number(speeds.isEmpty ? nil : speeds.reduce(0, +) / Double(speeds.count)),
+      "stable_ps": .number(stableTime),
+      "min_distance": number(comparisons.compactMap(\.smallest).min()),
+      "min_distances": pairs(\.smallest),
+      "min_distances_frames": pairs(\.framesSmallest),
+      "rdf_mae": pairs { $0.referenceError ?? $0.error },
+      "rdf_floor": pairs { $0.framesReferenceError ?? $0.framesFloor },
+      "rdf_mae_frames": pairs(\.error),
+      "rdf_mae_expected": pairs(\.expected),
+      "runs": .array(
+        runs.map { run in
+          [
+            "start": .string(run.start),
+            "stable_ps": .number(run.stableTime),
+            "failure": run.failure.map { .string($0) } ?? .null,
+            "temperature": .number(run.temperature.mean),
+            "temperature_error": .number(run.temperature.error),
+            "ns_per_day": number(run.log.nanosecondsPerDay),
+          ]
+        }),
+      "verdict": JSONValue(try verdict()),
+    ]
+  }
+
+  /// The report for readers.
+  public func html(_ context: ValidationContext) throws -> String {
+    var page = HTMLPage(title: "Validation of \(context.model)")
+    page.paragraph(
+      "\(runs.count) LAMMPS \(runs.count == 1 ? "run" : "runs") of \(settings.duration.significant(6)) ps at "
+        + "\(settings.temperature.significant(5)) K, timestep \(settings.timestep.significant(4)) fs, compared with "
+        + "\(frames.counts?.frameCount ?? 0) frames of \(context.frames).")
+    for sentence in try verdict() { page.paragraph(sentence, class: "verdict") }
+
+    page.heading("Radial distribution functions")
+    page.figure(
+      svg: try rdfFigure(curves, rMax: settings.rMax).svg(),
+      caption: "Bands are one standard error, from block averages.")
+    try addStructureTable(to: &page)
+
+    page.heading("Runs")
+    page.table(
+      head: ["Start", "Stable (ps)", "Temperature (K)", "Speed (ns/day)", "Failure"],
+      rows: runs.map { run in
+        [
+          run.start, run.stableTime.significant(6),
+          "\(run.temperature.mean.fixed(1)) ± \(run.temperature.error.fixed(1))",
+          run.log.nanosecondsPerDay?.significant(4) ?? "", run.failure ?? "none",
+        ]
+      })
+    page.figure(
+      svg: try temperatureFigure.svg(), caption: "Temperature along the runs, averaged over fiftieths of each.")
+
+    if let figure = context.trainingLog.flatMap(trainingFigure) {
+      page.heading("Training")
+      page.figure(svg: try figure.svg(), caption: "The training log.")
+    }
+    return page.text
+  }
+
+  private var curves: [LabelledRDF] {
+    [
+      reference.map { LabelledRDF("reference", $0, style: .reference) },
+      LabelledRDF("frames", frames, style: reference == nil ? .reference : .faint),
+      simulated.map { LabelledRDF("LAMMPS with the model", $0) },
+    ].compactMap { $0 }
+  }
+
+  private func addStructureTable(to page: inout HTMLPage) throws {
+    func text(_ x: Double?, _ digits: Int = 4) -> String { x.map { $0.fixed(digits) } ?? "–" }
+    let comparisons = try comparisons()
+    var head = ["Pair", "Mean |Δg|", "expected from sampling", "floor of the frames"]
+    if reference != nil { head += ["against reference", "frames against reference"] }
+    page.table(
+      head: head + ["smallest r (Å)", "in the frames (Å)"],
+      rows: comparisons.map { c in
+        [c.label, text(c.error), text(c.expected), text(c.framesFloor)]
+          + (reference == nil ? [] : [text(c.referenceError), text(c.framesReferenceError)])
+          + [text(c.smallest, 2), text(c.framesSmallest, 2)]
+      })
+    page.paragraph(
+      "Mean absolute difference between the g(r) of runs and frames, r < \(settings.rMax.significant(4)) Å in "
+        + "\(settings.binWidth.significant(3)) Å bins. Beside it, what two samplings of one truth of these lengths would "
+        + "show, and what the frames alone show against the truth.")
+  }
+
+  private var temperatureFigure: Figure {
+    let curves = runs.enumerated().map { k, run in
+      let log = run.log
+      let blocks = BlockStatistics.ranges(frameCount: log.steps.count, blockCount: min(50, log.steps.count))
+      func mean(_ values: ArraySlice<Double>) -> Double { values.reduce(0, +) / Double(values.count) }
+      let times = log.steps.map { Double($0) * settings.timestep / 1000 }
+      return Curve(
+        "from \(run.start)", x: blocks.map { mean(times[$0]) }, y: blocks.map { mean(log.temperatures[$0]) },
+        style: .next(k))
+    }
+    return Figure([Panel("Temperature", xLabel: "t / ps", yLabel: "T / K", curves: curves, guide: settings.temperature)]
+    )
+  }
+
+  /// Each column of a training log with a loss or an objective, over the step.
+  private func trainingFigure(_ log: CSVTable) -> Figure? {
+    guard let steps = log.column(["step"]) else { return nil }
+    let columns = zip(log.names, log.columns).filter { $0.0.contains("loss") || $0.0.contains("objective") }
+    guard !columns.isEmpty, steps.count > 1 else { return nil }
+    return Figure([
+      Panel(
+        "Objective", xLabel: "step", yLabel: "objective per atom",
+        curves: columns.enumerated().map { k, column in
+          Curve(column.0.replacing("_", with: " "), x: steps, y: column.1, style: .next(k))
+        })
+    ])
+  }
+}

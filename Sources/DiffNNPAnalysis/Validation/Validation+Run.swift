@@ -1,0 +1,137 @@
+import DiffNNP
+import DiffNNPFrames
+
+// Judging a run from what it left in its directory.
+extension Validation.Run {
+  /// So many standard deviations above its target, a temperature does not come from the canonical ensemble.
+  private static let hot = 10.0
+
+  init(
+    _ result: Subprocess.Result, _ start: String, directory: String, settings: Validation.Settings,
+    frames: RadialDistribution
+  ) throws {
+    let logPath = "\(directory)/\(LAMMPSSimulation.logName)"
+    let text = (try? FileIO.read(logPath)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let log = LAMMPSLog(parsing: text)
+    guard log.steps.count > 1 else {
+      let lines = result.error.split(separator: "\n")
+      let reason = log.error ?? lines.first { $0.hasPrefix("ERROR") }.map(String.init) ?? lines.last.map(String.init)
+      throw DiffNNPError(
+        "LAMMPS did not start (status \(result.status)): \(reason ?? "it gave no reason"); see \(logPath)")
+    }
+    let end = Double(log.steps.last!) * settings.timestep / 1000
+    var failures: [(time: Double, reason: String)] = []
+    if result.status != 0 {
+      failures.append((end, "LAMMPS stopped with status \(result.status): \(log.error ?? "no reason given")"))
+    }
+    let (trajectory, unreadable) = try Self.readableFrames(
+      "\(directory)/\(LAMMPSSimulation.dumpName)", species: frames.typeNames, count: log.steps.count)
+    if let unreadable { failures.append((Double(trajectory.frames.count) * settings.dumpTime, unreadable)) }
+    failures += [
+      Self.firstHeat(log, atomCount: trajectory.frames[0].positions.count, settings),
+      try Self.firstCollapse(trajectory, settings, frames),
+    ].compactMap { $0 }
+
+    let failure = failures.min { $0.time < $1.time }
+    let stable = failure?.time ?? end
+    let kept = trajectory.frames.indices.filter {
+      let time = Double($0) * settings.dumpTime
+      return time >= settings.discarded && time < stable
+    }
+    self.start = start
+    self.log = log
+    stableTime = stable
+    self.failure = failure?.reason
+    self.frames = Trajectory(typeNames: trajectory.typeNames, frames: kept.map { trajectory.frames[$0] })
+    temperature = Self.meanTemperature(log, settings)
+  }
+
+  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in one
+  /// place, and the reason.
+  private static func readableFrames(
+    _ path: String, species: [String], count: Int
+  ) throws -> (Trajectory, unreadable: String?) {
+    func read(_ count: Int) throws -> Trajectory {
+      try Trajectory.read(path: path, TrajectorySelection(species: species, stop: count))
+    }
+    do { return (try read(count), nil) } catch {
+      var (readable, unreadable) = (1, count)
+      while unreadable - readable > 1 {
+        let middle = (readable + unreadable) / 2
+        if (try? read(middle)) != nil { readable = middle } else { unreadable = middle }
+      }
+      return (try read(readable), "\(error)")
+    }
+  }
+
+  /// The first temperature that is no fluctuation of the canonical ensemble, whose standard deviation is T √(2/3N).
+  private static func firstHeat(
+    _ log: LAMMPSLog, atomCount: Int, _ settings: Validation.Settings
+  ) -> (time: Double, reason: String)? {
+    let limit = settings.temperature * (1 + hot * (2 / (3 * Double(atomCount))).squareRoot())
+    guard let k = log.temperatures.firstIndex(where: { !($0 < limit) }) else { return nil }
+    return (
+      Double(log.steps[k]) * settings.timestep / 1000,
+      "the temperature reached \(log.temperatures[k].fixed(0)) K, where fluctuations end at \(limit.fixed(0)) K"
+    )
+  }
+
+  /// The first pair of atoms that is so close that it must have fallen into a hole of the potential.
+  private static func firstCollapse(
+    _ trajectory: Trajectory, _ settings: Validation.Settings, _ frames: RadialDistribution
+  ) throws -> (time: Double, reason: String)? {
+    guard let watch = CollapseWatch(frames) else { return nil }
+    for (f, frame) in trajectory.frames.enumerated() {
+      guard let (pair, found, seen) = try watch.collapse(in: frame) else { continue }
+      return (
+        Double(f) * settings.dumpTime,
+        "a \(pair.label(frames.typeNames)) distance fell to \(found.fixed(2)) Å, where the frames have none below "
+          + "\(seen.fixed(2)) Å"
+      )
+    }
+    return nil
+  }
+
+  private static func meanTemperature(
+    _ log: LAMMPSLog, _ settings: Validation.Settings
+  ) -> (mean: Double, error: Double) {
+    let values = zip(log.steps, log.temperatures).filter {
+      Double($0.0) * settings.timestep / 1000 >= settings.discarded
+    }.map(\.1)
+    func mean(_ x: ArraySlice<Double>) -> Double { x.reduce(0, +) / Double(x.count) }
+    let blocks = BlockStatistics.ranges(
+      frameCount: values.count, blockCount: BlockStatistics.defaultBlockCount(frameCount: values.count))
+    return (mean(values[...]), BlockStatistics.standardError(blocks.map { mean(values[$0]) }))
+  }
+}
+
+/// Looks for pairs of atoms much closer than any in the frames a potential was made from.
+private struct CollapseWatch {
+  /// A distance below this part of the smallest one seen is a collapse.
+  private static let part = 0.7
+
+  private let typeCount: Int
+  /// Smallest distance seen of each pair (Å), zero where none was.
+  private let seen: [Double]
+  private let edges = EdgeList()
+  private let search = NeighbourSearch()
+
+  /// Nil where no distances are known.
+  init?(_ frames: RadialDistribution) {
+    typeCount = frames.typeNames.count
+    seen = frames.counts?.smallestDistances.map { $0 ?? 0 } ?? []
+    guard seen.contains(where: { $0 > 0 }) else { return nil }
+  }
+
+  func collapse(in frame: Frame) throws -> (pair: TypePair, found: Double, seen: Double)? {
+    try search.fill(edges, frame.configuration, cutoff: Self.part * seen.max()!)
+    for i in 0..<edges.centreCount {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        let pair = TypePair(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]))
+        let smallest = seen[PairTerm.pairIndex(pair.first, pair.second, typeCount: typeCount)]
+        if edges.lengths[e] < Self.part * smallest { return (pair, edges.lengths[e], smallest) }
+      }
+    }
+    return nil
+  }
+}

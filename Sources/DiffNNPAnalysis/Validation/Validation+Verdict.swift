@@ -1,0 +1,97 @@
+import DiffNNP
+
+/// How one pair of types fares in a validation.
+struct PairComparison {
+  let label: String
+  let key: String
+  /// Mean absolute difference between the runs' g(r) and the frames'.
+  let error: Double
+  /// The same that sampling alone would leave, from the errors of both.
+  let expected: Double?
+  /// The sampling floor of the frames alone.
+  let framesFloor: Double?
+  /// Runs against the reference, and frames against the reference; nil without one.
+  let referenceError: Double?
+  let framesReferenceError: Double?
+  /// Smallest distances (Å).
+  let smallest: Double?
+  let framesSmallest: Double?
+  /// Where g differs most, relative to sampling: r (Å), g of the runs, g of the frames.
+  let worst: (r: Double, simulated: Double, frames: Double)
+}
+
+extension Validation {
+  /// How often the expected difference two g(r) of one truth may differ by.
+  private static let agreement = 1.5
+  private static let closeness = 3.0
+
+  /// Shortest time that all runs were stable for (ps).
+  public var stableTime: Double { runs.map(\.stableTime).min() ?? 0 }
+
+  func comparisons() throws -> [PairComparison] {
+    guard let simulated else { return [] }
+    let rMax = settings.rMax
+    let errors = try simulated.meanAbsoluteError(against: frames, rMax: rMax)
+    let expected = try simulated.samplingFloor(against: frames, rMax: rMax)
+    let floors = frames.samplingFloor(rMax: rMax)
+    let referenceErrors = try reference.map { try simulated.meanAbsoluteError(against: $0, rMax: rMax) }
+    let framesReferenceErrors = try reference.map { try frames.meanAbsoluteError(against: $0, rMax: rMax) }
+    return frames.pairs.enumerated().map { p, pair in
+      let (g, h) = (simulated.values[p], frames.values[p])
+      let worst = g.indices.max { abs(g[$0] - h[$0]) < abs(g[$1] - h[$1]) } ?? 0
+      return PairComparison(
+        label: pair.label(frames.typeNames), key: pair.key(frames.typeNames), error: errors[p],
+        expected: expected?[p], framesFloor: floors?[p], referenceError: referenceErrors?[p],
+        framesReferenceError: framesReferenceErrors?[p],
+        smallest: simulated.counts?.smallestDistances[p] ?? nil,
+        framesSmallest: frames.counts?.smallestDistances[p] ?? nil,
+        worst: (simulated.distances[worst], g[worst], h[worst]))
+    }
+  }
+
+  /// What all of it means, in sentences: stability, structure, temperature.
+  public func verdict() throws -> [String] { try [stability] + structure() + temperature }
+
+  private var stability: String {
+    let failed = runs.filter { $0.failure != nil }
+    guard let first = failed.min(by: { $0.stableTime < $1.stableTime }), let reason = first.failure else {
+      let each = runs.count == 1 ? "The run was" : "All \(runs.count) runs were"
+      return "\(each) stable to the end, \((stableTime).significant(6)) ps."
+    }
+    return "\(failed.count) of \(runs.count) runs failed, the first (from \(first.start)) after "
+      + "\(first.stableTime.significant(4)) ps: \(reason)."
+  }
+
+  private func structure() throws -> [String] {
+    let comparisons = try comparisons()
+    guard !comparisons.isEmpty else { return ["No run lasted long enough to compare structures."] }
+    func names(_ c: [PairComparison]) -> String { c.map(\.label).joined(separator: ", ") }
+    guard comparisons.allSatisfy({ $0.expected != nil }) else {
+      return ["There are too few frames to say how exactly the structures should agree."]
+    }
+    let ratio = { (c: PairComparison) in c.error / max(c.expected!, 1e-12) }
+    let same = comparisons.filter { ratio($0) <= Self.agreement }
+    let close = comparisons.filter { ratio($0) > Self.agreement && ratio($0) <= Self.closeness }
+    let different = comparisons.filter { ratio($0) > Self.closeness }
+    var sentences: [String] = []
+    if !same.isEmpty { sentences.append("\(names(same)): g(r) agrees with the frames as well as sampling can tell.") }
+    for c in close + different {
+      sentences.append(
+        "\(c.label): g(r) \(ratio(c) <= Self.closeness ? "is close to the frames'" : "differs from the frames'"), "
+          + "\(ratio(c).fixed(1)) times what sampling explains; most at \(c.worst.r.fixed(2)) Å, "
+          + "where it is \(c.worst.simulated.fixed(2)) instead of \(c.worst.frames.fixed(2)).")
+    }
+    return sentences
+  }
+
+  private var temperature: [String] {
+    runs.enumerated().compactMap { k, run in
+      let (mean, error) = run.temperature
+      guard error.isFinite else { return nil }
+      let right = abs(mean - settings.temperature) <= max(3 * error, 0.01 * settings.temperature)
+      guard !right else { return nil }
+      return "The temperature of run \(k + 1) is \(mean.fixed(1)) ± \(error.fixed(1)) K "
+        + "instead of \(settings.temperature.fixed(1)) K: try a shorter timestep."
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import DiffNNP
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Runs a potential in LAMMPS and compares the structure it makes with that of given frames.
+public struct Validation: Sendable {
+  /// What to run, and how long.
+  public struct Settings: Sendable {
+    /// The LAMMPS program.
+    public var launcher: String
+    /// `pair_style` and `pair_coeff` commands.
+    public var potential: [String]
+    /// Where all files go.
+    public var directory: String
+    /// Temperature (K).
+    public var temperature: Double
+    /// Mass of each type (g/mol).
+    public var masses: [Double]
+    /// Timestep (fs).
+    public var timestep = 4.0
+    /// Damping time of the thermostat (ps).
+    public var damping = 0.5
+    /// Length of each run (ps).
+    public var duration = 1000.0
+    /// Time between frames of a run (ps).
+    public var interval = 1.0
+    /// Time at the beginning of each run that is not counted (ps).
+    public var discarded = 50.0
+    /// Independent runs, started from frames at equal distances.
+    public var runs = 1
+    /// One run more, from a lattice of atoms in random order.
+    public var lattice = false
+    /// Seed of velocities, thermostat and lattice.
+    public var seed = 1
+    /// Largest r compared (Å).
+    public var rMax = 10.0
+    /// Width of the bins of g(r) (Å).
+    public var binWidth = 0.05
+
+    public init(launcher: String, potential: [String], directory: String, temperature: Double, masses: [Double]) {
+      self.launcher = launcher
+      self.potential = potential
+      self.directory = directory
+      self.temperature = temperature
+      self.masses = masses
+    }
+  }
+
+  /// One run and what became of it.
+  public struct Run: Sendable {
+    /// "frame 1" or "lattice"
+    public let start: String
+    public let log: LAMMPSLog
+    /// Time until something failed, or until the end (ps).
+    public let stableTime: Double
+    /// What failed; nil where nothing did.
+    public let failure: String?
+    /// Mean temperature behind the discarded part (K) and its standard error.
+    public let temperature: (mean: Double, error: Double)
+    /// Frames behind the discarded part and before a failure.
+    let frames: Trajectory
+  }
+
+  public let settings: Settings
+  public let runs: [Run]
+  /// Of the given frames.
+  public let frames: RadialDistribution
+  /// Of all runs together; nil where no run lasted long enough.
+  public let simulated: RadialDistribution?
+  /// What both are compared with besides, say from a longer run; nil for none.
+  public let reference: RadialDistribution?
+}
+
+// MARK: - Running
+
+extension Validation {
+  /// Runs LAMMPS and compares.
+  /// - Parameters:
+  ///   - settings: what to run.
+  ///   - trajectory: the frames to start from and to compare with.
+  ///   - reference: a g(r) to compare with besides.
+  ///   - progress: told in words what happens.
+  /// - Throws: where LAMMPS cannot start, or does not get as far as its first step.
+  public init(
+    _ settings: Settings, trajectory: Trajectory, reference: RadialDistribution? = nil,
+    progress: (String) -> Void = { _ in }
+  ) throws {
+    try settings.check()
+    let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
+    let simulations = try settings.simulations(trajectory)
+    let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
+    for (simulation, directory) in zip(simulations, directories) { try simulation.system.write(to: directory) }
+
+    let atOnce = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    var runs: [Run] = []
+    for first in stride(from: 0, to: simulations.count, by: atOnce) {
+      let batch = first..<min(first + atOnce, simulations.count)
+      for k in batch {
+        progress("LAMMPS run \(k + 1) of \(simulations.count): \(settings.duration) ps from \(simulations[k].start)")
+      }
+      let running = try batch.map { try settings.command(in: directories[$0]).start() }
+      for (k, process) in zip(batch, running) {
+        runs.append(
+          try Run(
+            process.wait(), simulations[k].start, directory: directories[k], settings: settings, frames: frames))
+      }
+    }
+    let whole = runs.map(\.frames).filter { !$0.frames.isEmpty }
+    self.settings = settings
+    self.runs = runs
+    self.frames = frames
+    self.reference = reference
+    simulated =
+      whole.isEmpty ? nil : try RadialDistribution(whole, rMax: settings.rMax, binWidth: settings.binWidth)
+  }
+}
+
+extension Validation.Settings {
+  fileprivate func check() throws {
+    for (name, value) in [
+      ("temperature", temperature), ("timestep", timestep), ("damping time", damping), ("duration", duration),
+      ("interval between frames", interval),
+    ] where !(value.isFinite && value > 0) {
+      throw DiffNNPError("the \(name) of a run is \(value); give a positive number")
+    }
+    guard discarded >= 0, discarded < duration else {
+      throw DiffNNPError("\(discarded) ps of a run of \(duration) ps are discarded; leave something to compare")
+    }
+    guard runs >= 0, runs + (lattice ? 1 : 0) > 0 else { throw DiffNNPError("no runs asked for") }
+  }
+
+  /// Steps between frames, and the time they take (ps): `interval` as whole steps.
+  var dumpInterval: Int { max(1, Int((interval * 1000 / timestep).rounded())) }
+  var dumpTime: Double { Double(dumpInterval) * timestep / 1000 }
+
+  fileprivate func command(in directory: String) -> Subprocess {
+    Subprocess(
+      launcher,
+      ["-in", LAMMPSSimulation.inputName, "-log", LAMMPSSimulation.logName, "-screen", "none"], directory: directory)
+  }
+
+  /// The runs and where they start.
+  fileprivate func simulations(_ trajectory: Trajectory) throws -> [(start: String, system: LAMMPSSimulation)] {
+    let count = trajectory.frames.count
+    var starts = (0..<runs).map { k in
+      (start: "frame \(k * count / runs + 1)", frame: trajectory.frames[k * count / runs])
+    }
+    if lattice { starts.append(("a lattice", trajectory.frames[0].onLattice(seed: seed))) }
+    return starts.enumerated().map { k, start in
+      let system = LAMMPSSimulation(
+        start: start.frame, typeNames: trajectory.typeNames, masses: masses, potential: potential,
+        temperature: temperature, timestep: timestep, damping: damping,
+        steps: Int((duration * 1000 / timestep).rounded(.up)), dumpInterval: dumpInterval, seed: seed + k)
+      return (start.start, system)
+    }
+  }
+}
+
+extension Frame {
+  /// The same atoms on the points of a lattice as even as the cell allows, types in random order.
+  func onLattice(seed: Int) -> Frame {
+    let heights = cell.heights
+    let spacing = cbrt(cell.volume / Double(positions.count))
+    var counts = SIMD3<Int>(repeating: 1)
+    for k in 0..<3 { counts[k] = max(1, Int((heights[k] / spacing).rounded())) }
+    while counts.x * counts.y * counts.z < positions.count {
+      // One more row where rows are furthest apart.
+      let k = (0..<3).max { heights[$0] / Double(counts[$0]) < heights[$1] / Double(counts[$1]) }!
+      counts[k] += 1
+    }
+    var generator = Shuffler(state: UInt64(truncatingIfNeeded: seed))
+    var frame = self
+    frame.forces = nil
+    let points = (0..<counts.x * counts.y * counts.z).shuffled(using: &generator)
+    for i in positions.indices {
+      let p = points[i]
+      let s = SIMD3(Double(p % counts.x), Double(p / counts.x % counts.y), Double(p / (counts.x * counts.y)))
+      frame.positions[i] = cell.cartesian(s / SIMD3(Double(counts.x), Double(counts.y), Double(counts.z)))
+    }
+    return frame
+  }
+}
+
+/// Knuth's linear congruential generator, high bits: good enough to shuffle a lattice.
+private struct Shuffler: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    func half(_ state: inout UInt64) -> UInt64 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return state >> 32
+    }
+    return half(&state) << 32 | half(&state)
+  }
+}

@@ -1,0 +1,97 @@
+import CDiffNNP
+import DiffNNP
+
+extension Workspace {
+  /// Computes with the neighbour list of the caller.
+  func compute(_ list: NeighbourList, _ results: UnsafeMutablePointer<diffnnp_results>) throws {
+    let potential = evaluator.potential
+    if potential.network != nil && list.owners == nil {
+      throw Failure(
+        DIFFNNP_ERROR_UNSUPPORTED,
+        "a network needs all atoms in one domain, and `owners` of the ghosts; several domains are not supported yet")
+    }
+    try reader.fill(edges, list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
+    // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
+    compute(folding: list.owners == nil ? .centres : .neighbours, results)
+    let wanted = results.pointee
+    wanted.atom_energies.map { reader.spread($0, width: 1, atomCount: list.localCount, list, edges) }
+    wanted.forces.map { reader.spread($0, width: 3, atomCount: list.allCount, list, edges) }
+    wanted.atom_virials.map { reader.spread($0, width: 6, atomCount: list.allCount, list, edges) }
+  }
+
+  /// Computes atoms in a cell.
+  func compute(_ system: diffnnp_periodic_system, _ results: UnsafeMutablePointer<diffnnp_results>) throws {
+    let potential = evaluator.potential
+    let count = try checkCount(system.natoms, "natoms")
+    let x = try required(system.positions, "positions", unless: count == 0)
+    let types = try required(system.types, "types", unless: count == 0)
+    let cell = try Cell(checking: system)
+    for i in 0..<count where types[i] < 0 || types[i] >= potential.typeNames.count {
+      throw DiffNNPError("type of atom \(i) is \(types[i]); expected 0...\(potential.typeNames.count - 1)")
+    }
+    positions.removeAll(keepingCapacity: true)
+    for i in 0..<count { positions.append(SIMD3(x[3 * i], x[3 * i + 1], x[3 * i + 2])) }
+    try positions.withUnsafeBufferPointer {
+      try search.fill(
+        edges, cell: cell, positions: $0, types: UnsafeBufferPointer(start: types, count: count),
+        cutoff: potential.rMax)
+    }
+    compute(folding: .neighbours, results)
+  }
+
+  /// Computes with the edges found; results are in the order of the edge list's atoms.
+  private func compute(folding: ForceFolding, _ results: UnsafeMutablePointer<diffnnp_results>) {
+    let wanted = results.pointee
+    results.pointee.energy = evaluator.compute(
+      edges, folding: folding,
+      into: Evaluator.Outputs(
+        atomEnergies: wanted.atom_energies, forces: wanted.forces, virial: wanted.virial,
+        atomVirials: wanted.atom_virials))
+  }
+}
+
+extension NeighbourList {
+  /// The neighbour list in a system of the caller, with counts and pointers checked; the rest is when it is used.
+  init(checking system: diffnnp_system) throws {
+    let nlocal = try checkCount(system.nlocal, "nlocal")
+    let nall = try checkCount(system.nall, "nall")
+    let inum = try checkCount(system.inum, "inum")
+    guard nlocal <= nall, inum <= nlocal else {
+      throw Failure(
+        DIFFNNP_ERROR_ARGUMENT, "inum is \(inum), nlocal \(nlocal), nall \(nall); expected inum <= nlocal <= nall")
+    }
+    if let exchange = system.exchange { try checkSize(exchange, "diffnnp_exchange") }
+    self.init(
+      localCount: nlocal, allCount: nall,
+      positions: try required(system.positions, "positions", unless: nall == 0),
+      types: try required(system.types, "types", unless: nall == 0),
+      listed: try required(system.ilist, "ilist", unless: inum == 0), listedCount: inum,
+      counts: try required(system.numneigh, "numneigh", unless: inum == 0),
+      neighbours: try required(system.firstneigh, "firstneigh", unless: inum == 0),
+      mask: system.neighbour_mask == 0 ? -1 : system.neighbour_mask, owners: system.owners)
+  }
+}
+
+extension Cell {
+  /// The cell in a system of the caller.
+  init(checking system: diffnnp_periodic_system) throws {
+    let rows = try required(system.cell, "cell")
+    let flags = system.periodic
+    for flag in [flags.0, flags.1, flags.2] where flag != 0 && flag != 1 {
+      throw Failure(DIFFNNP_ERROR_ARGUMENT, "periodic has \(flag); expected 0 or 1")
+    }
+    try self.init(
+      vectors: (0..<3).map { SIMD3(rows[3 * $0], rows[3 * $0 + 1], rows[3 * $0 + 2]) },
+      periodic: [flags.0 == 1, flags.1 == 1, flags.2 == 1])
+  }
+}
+
+extension Precision {
+  init?(_ precision: diffnnp_precision) {
+    switch precision {
+    case DIFFNNP_SINGLE: self = .single
+    case DIFFNNP_DOUBLE: self = .double
+    default: return nil
+    }
+  }
+}

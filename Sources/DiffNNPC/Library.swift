@@ -1,0 +1,117 @@
+import CDiffNNP
+import DiffNNP
+
+// The functions of include/diffnnp.h, which says what they do; the compiler checks them against it. They check
+// arguments, translate, and call the core.
+
+@c @implementation
+public func diffnnp_version() -> UnsafePointer<CChar>! {
+  cString(diffnnpVersion)
+}
+
+@c @implementation
+public func diffnnp_last_error() -> UnsafePointer<CChar>! {
+  LastError.text ?? cString("")
+}
+
+private func cString(_ text: StaticString) -> UnsafePointer<CChar> {
+  UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@c @implementation
+public func diffnnp_model_load(_ path: UnsafePointer<CChar>!, _ model: UnsafeMutablePointer<OpaquePointer?>!)
+  -> diffnnp_status
+{
+  reporting(DIFFNNP_ERROR_FILE) {
+    let result = try required(model, "model")
+    result.pointee = nil
+    let path = String(cString: try required(path, "path"))
+    result.pointee = Handles.shared.insert(Model(try Potential.load(path: path)))
+  }
+}
+
+@c @implementation
+public func diffnnp_model_free(_ model: OpaquePointer!) -> diffnnp_status {
+  reporting { try Handles.shared.removeModel(model) }
+}
+
+@c @implementation
+public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutablePointer<diffnnp_model_info>!)
+  -> diffnnp_status
+{
+  reporting {
+    let potential = try Handles.shared.model(model).potential
+    let info = try required(info, "info")
+    try checkSize(info, "diffnnp_model_info")
+    info.pointee.type_count = Int32(potential.typeNames.count)
+    info.pointee.needs_exchange = potential.network == nil ? 0 : 1
+    info.pointee.r_max = potential.rMax
+    info.pointee.temperature = potential.metadata.temperature ?? 0
+  }
+}
+
+@c @implementation
+public func diffnnp_model_get_type_name(
+  _ model: OpaquePointer!, _ type: CInt, _ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!
+) -> diffnnp_status {
+  reporting {
+    let names = try Handles.shared.model(model).typeNames
+    let name = try required(name, "name")
+    guard names.indices.contains(Int(type)) else {
+      throw Failure(DIFFNNP_ERROR_ARGUMENT, "type is \(type); the model has types 0...\(names.count - 1)")
+    }
+    name.pointee = UnsafePointer(names[Int(type)])
+  }
+}
+
+@c @implementation
+public func diffnnp_evaluator_create(
+  _ model: OpaquePointer!, _ precision: diffnnp_precision, _ evaluator: UnsafeMutablePointer<OpaquePointer?>!
+) -> diffnnp_status {
+  reporting {
+    let result = try required(evaluator, "evaluator")
+    result.pointee = nil
+    let potential = try Handles.shared.model(model).potential
+    guard let precision = Precision(precision) else {
+      throw Failure(DIFFNNP_ERROR_ARGUMENT, "precision is neither DIFFNNP_SINGLE nor DIFFNNP_DOUBLE")
+    }
+    result.pointee = Handles.shared.insert(Workspace(Evaluator(potential, precision: precision)))
+  }
+}
+
+@c @implementation
+public func diffnnp_evaluator_free(_ evaluator: OpaquePointer!) -> diffnnp_status {
+  reporting { try Handles.shared.removeEvaluator(evaluator) }
+}
+
+@c @implementation
+public func diffnnp_compute(
+  _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_system>!,
+  _ results: UnsafeMutablePointer<diffnnp_results>!
+) -> diffnnp_status {
+  reporting(DIFFNNP_ERROR_SYSTEM) {
+    let workspace = try Handles.shared.borrow(evaluator)
+    defer { Handles.shared.giveBack(workspace) }
+    let system = try required(system, "system")
+    let results = try required(results, "results")
+    try checkSize(system, "diffnnp_system")
+    try checkSize(results, "diffnnp_results")
+    try workspace.compute(NeighbourList(checking: system.pointee), results)
+  }
+}
+
+@c @implementation
+public func diffnnp_compute_periodic(
+  _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_periodic_system>!,
+  _ results: UnsafeMutablePointer<diffnnp_results>!
+) -> diffnnp_status {
+  reporting(DIFFNNP_ERROR_SYSTEM) {
+    let workspace = try Handles.shared.borrow(evaluator)
+    defer { Handles.shared.giveBack(workspace) }
+    let system = try required(system, "system")
+    let results = try required(results, "results")
+    try checkSize(system, "diffnnp_periodic_system")
+    try checkSize(results, "diffnnp_results")
+    try workspace.compute(system.pointee, results)
+  }
+}

@@ -1,0 +1,54 @@
+import DiffNNP
+
+/// Settings of the network stage.
+public struct NetworkSettings: Equatable, Sendable {
+  /// Features of each kind (scalars, vectors, …) on an atom.
+  public var features = 16
+  /// Interaction layers.
+  public var layers = 2
+  /// Highest degree of the spherical harmonics.
+  public var lMax = 2
+  /// Cutoff (Å).
+  public var rMax = 5.0
+  /// Bessel functions.
+  public var basisCount = 8
+  /// Hidden layers of the radial network, and their width.
+  public var radialLayers = 2
+  public var radialWidth = 32
+  /// Steps of the optimiser at most.
+  public var steps = 3000
+  /// Frames for each step; each is noised with both signs.
+  public var batchSize = 1
+  public var learningRate = 0.01
+  /// Noise levels (Å), visited in turn. The network is run at the smallest.
+  public var sigmas = [0.02, 0.04, 0.08]
+  /// How parameters follow the noise level: powers of its logarithm, the constant included.
+  public var sigmaOrder = 2
+  /// Decay of the moving average of the parameters.
+  public var averaging = 0.99
+  /// Steps between validations.
+  public var validationInterval = 50
+  /// Steps without a better validation before training stops early; 0 for never.
+  public var patience = 1000
+  public var seed: UInt64 = 1
+
+  public init() {}
+
+  /// - Throws: where a setting makes no sense, naming its key in the configuration.
+  func validate() throws {
+    func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) throws {
+      if !condition { throw DiffNNPError("network.\(key) is \(found); expected \(expected)") }
+    }
+    try require(steps > 0, "steps", steps, "a positive number")
+    try require(batchSize > 0, "batch_size", batchSize, "a positive number")
+    try require(learningRate > 0 && learningRate < 1, "learning_rate", learningRate, "a number between 0 and 1")
+    try require(
+      !sigmas.isEmpty && sigmas.allSatisfy { $0 >= 0.001 && $0 <= 10 }, "sigma", sigmas, "levels from 0.001 Å up")
+    try require((1...4).contains(sigmaOrder), "sigma_order", sigmaOrder, "1 to 4")
+    try require(averaging >= 0 && averaging < 1, "ema", averaging, "a number from 0 to below 1")
+    try require(validationInterval > 0, "validation_interval", validationInterval, "a positive number")
+    try require(patience >= 0, "patience", patience, "0 or more steps")
+    try require((1...1024).contains(features), "features", features, "1 to 1024")
+    try require((0...3).contains(lMax), "l_max", lMax, "0 to 3")
+  }
+}

@@ -1,0 +1,141 @@
+import DiffNNP
+import DiffNNPAnalysis
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `diffnnp validate MODEL FRAMES`.
+enum ValidateCommand: Command {
+  static let syntax = Syntax(
+    name: "validate", summary: "Run a model in LAMMPS, and compare its structure with that of frames.",
+    operands: "MODEL FRAMES", operandCount: 2...2,
+    options: [
+      .init(name: "--output", short: "-o", value: "DIR", summary: "Directory of all files, validation by default."),
+      .init(name: "--ps", value: "TIME", summary: "Length of each run (ps), 1000 by default."),
+      .init(name: "--steps", value: "N", summary: "Length of each run in steps, instead of --ps."),
+      .init(name: "--timestep", value: "FS", summary: "Timestep (fs), 4 by default."),
+      .init(name: "--temperature", value: "K", summary: "Temperature (K); that of the training by default."),
+      .init(name: "--damping", value: "TIME", summary: "Damping time of the Langevin thermostat (ps), 0.5 by default."),
+      .init(name: "--interval", value: "TIME", summary: "Time between the frames of a run (ps), 1 by default."),
+      .init(name: "--discard", value: "TIME", summary: "Leave out the beginning of each run (ps), 5 % by default."),
+      .init(name: "--runs", value: "N", summary: "Independent runs from different frames, 1 by default."),
+      .init(name: "--lattice", summary: "One run more, from a lattice of atoms in random order."),
+      .init(name: "--seed", value: "N", summary: "Seed of velocities and thermostat, 1 by default."),
+      .init(name: "--mass", value: "NAME=M", summary: "Mass of a type (g/mol); elements know theirs.", repeats: true),
+      .init(name: "--reference", value: "CSV", summary: "Compare with the g(r) in this table too."),
+      .init(name: "--rmax", value: "R", summary: "Largest distance compared (Å), 10 by default."),
+      .init(name: "--dr", value: "WIDTH", summary: "Width of a bin of g(r) (Å), 0.05 by default."),
+      .init(name: "--launcher", value: "PATH", summary: "LAMMPS with pair_style diffnnp; lmp-diffnnp by default."),
+      .init(name: "--json", summary: "Print the report as JSON."),
+    ] + TrajectoryOptions.options,
+    details: """
+      Writes LAMMPS input and data files, runs them (as many at once as there are processors), and writes report.html,
+      report.json and rdf.csv into the directory. Runs are Langevin dynamics in the cell of the frame they start from.
+      With --reference, rdf_mae and rdf_floor of report.json are the differences of runs and of FRAMES from that table;
+      without, they are the difference of runs from FRAMES, and what sampling is expected to leave in FRAMES.
+      """)
+
+  static func run(_ arguments: Arguments) throws {
+    let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
+    let potential = try Potential.load(path: modelPath)
+    let selection = try TrajectoryOptions.selection(arguments)
+    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
+    let settings = try settings(arguments, potential, modelPath)
+    let reference = try arguments.text("--reference").map {
+      try RadialDistribution(csv: $0, typeNames: potential.typeNames)
+    }
+    let validation = try Validation(settings, trajectory: trajectory, reference: reference) {
+      fputs("\($0)\n", stderr)
+    }
+    let context = try ValidationContext(
+      model: modelPath, frames: framesPath,
+      trainSeconds: potential.metadata.provenance["train_seconds"].flatMap(Double.init),
+      trainingLog: trainingLog(modelPath))
+    try validation.writeReport(context)
+    if arguments.flag("--json") {
+      print(try validation.json(context).serialised(pretty: true))
+    } else {
+      print((try validation.verdict() + ["Report: \(settings.directory)/report.html"]).joined(separator: "\n"))
+    }
+  }
+
+  private static func settings(
+    _ arguments: Arguments, _ potential: Potential, _ modelPath: String
+  ) throws -> Validation.Settings {
+    guard let temperature = try arguments.number("--temperature") ?? potential.metadata.temperature else {
+      throw UsageError("\(modelPath) does not say at which temperature it was trained; give --temperature K")
+    }
+    let types = potential.typeNames
+    var settings = Validation.Settings(
+      launcher: try launcher(arguments),
+      potential: [
+        "pair_style diffnnp", "pair_coeff * * \"\(try absolute(modelPath))\" \(types.joined(separator: " "))",
+      ],
+      directory: arguments.text("--output") ?? "validation", temperature: temperature,
+      masses: try masses(arguments, types))
+    settings.timestep = try arguments.number("--timestep") ?? settings.timestep
+    settings.damping = try arguments.number("--damping") ?? settings.damping
+    settings.duration = try duration(arguments, settings.timestep) ?? settings.duration
+    settings.interval = try arguments.number("--interval") ?? settings.interval
+    settings.discarded = try arguments.number("--discard") ?? 0.05 * settings.duration
+    settings.runs = try arguments.integer("--runs") ?? settings.runs
+    settings.lattice = arguments.flag("--lattice")
+    settings.seed = try arguments.integer("--seed") ?? settings.seed
+    settings.rMax = try arguments.number("--rmax") ?? settings.rMax
+    settings.binWidth = try arguments.number("--dr") ?? settings.binWidth
+    return settings
+  }
+
+  private static func duration(_ arguments: Arguments, _ timestep: Double) throws -> Double? {
+    let time = try arguments.number("--ps")
+    guard let steps = try arguments.integer("--steps") else { return time }
+    guard time == nil else { throw UsageError("the length of a run is given twice, by --ps and --steps") }
+    return Double(steps) * timestep / 1000
+  }
+
+  private static func masses(_ arguments: Arguments, _ types: [String]) throws -> [Double] {
+    var given: [String: Double] = [:]
+    for text in arguments.all("--mass") {
+      let parts = text.split(separator: "=").map(String.init)
+      guard parts.count == 2, let mass = Double(parts[1]), mass.isFinite, mass > 0 else {
+        throw UsageError("--mass is \"\(text)\"; expected a type and its mass, O=18.015")
+      }
+      guard types.contains(parts[0]) else {
+        throw UsageError("--mass \(text): the model's types are \(types.joined(separator: " "))")
+      }
+      given[parts[0]] = mass
+    }
+    return try types.map { type in
+      guard let mass = given[type] ?? atomicMass(of: type) else {
+        throw UsageError("\(type) is no element; give its mass with --mass \(type)=…")
+      }
+      return mass
+    }
+  }
+
+  /// The launcher as an absolute path, because runs have directories of their own.
+  private static func launcher(_ arguments: Arguments) throws -> String {
+    if let path = arguments.text("--launcher") { return try absolute(Subprocess.find(path) ?? path) }
+    guard let path = Subprocess.find("lmp-diffnnp") else {
+      throw DiffNNPError(
+        "lmp-diffnnp is neither beside this program nor on PATH; build it with make, or name a LAMMPS with --launcher")
+    }
+    return try absolute(path)
+  }
+
+  private static func absolute(_ path: String) throws -> String {
+    guard let resolved = realpath(path, nil) else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  /// The log that training leaves beside a model: model.log.csv for model.safetensors.
+  private static func trainingLog(_ modelPath: String) throws -> CSVTable? {
+    let ending = ".safetensors"
+    let stem = modelPath.hasSuffix(ending) ? String(modelPath.dropLast(ending.count)) : modelPath
+    let path = "\(stem).log.csv"
+    return access(path, R_OK) == 0 ? try CSVTable(path: path) : nil
+  }
+}

@@ -1,0 +1,139 @@
+import DiffNNP
+import DiffNNPFrames
+import Testing
+
+@testable import DiffNNPAnalysis
+
+@Suite struct RadialDistributionTests {
+  /// Numbers from an independent program in NumPy (minimum images, `numpy.histogram`) for the configurations of
+  /// `TestTrajectories.random`, seeds 1 and 2, r < 5.5 Å in 0.25 Å bins: g of seed 1 in bins 6, 10, 15 and 21, and the mean
+  /// absolute difference between the two.
+  @Test func agreesWithNumPy() throws {
+    let g = try RadialDistribution(TestTrajectories.random(seed: 1), rMax: 5.5, binWidth: 0.25)
+    let h = try RadialDistribution(TestTrajectories.random(seed: 2), rMax: 5.5, binWidth: 0.25)
+    let expected = [
+      [0.0, 1.7615553005920195, 0.5389149410760184, 1.1203834686296459],
+      [1.9700233835023178, 0.7549522716822941, 0.6928906385263095, 1.1478928841540343],
+      [0.37885065067352264, 0.5807325166786877, 1.3991060970242786, 1.1426987987053736],
+    ]
+    for (row, reference) in zip(g.values, expected) {
+      for (bin, value) in zip([6, 10, 15, 21], reference) { #expect(abs(row[bin] - value) < 1e-12) }
+    }
+    let errors = try g.meanAbsoluteError(against: h)
+    for (e, value) in zip(errors, [0.5195575183638508, 0.24446932249956452, 0.399495521298911]) {
+      #expect(abs(e - value) < 1e-12)
+    }
+  }
+
+  /// Beyond half the cell too, where images count, g of an ideal gas is one to within its own error bars, and its mean
+  /// distance from one is what `samplingFloor` expects.
+  @Test func idealGasIsFlat() throws {
+    let g = try RadialDistribution(TestTrajectories.idealGas(frameCount: 200, seed: 3), rMax: 12, binWidth: 0.5)
+    let errors = try #require(g.errors)
+    let floor = try #require(g.samplingFloor(rMax: 12))
+    // The volume of shell k over that at its middle radius, by which the convention for bins differs from one.
+    func exact(_ k: Int) -> Double {
+      let middle = Double(k) + 0.5
+      return 1 + 1 / (12 * middle * middle)
+    }
+    for p in 0..<3 {
+      let deviations = g.values[p].indices.map { abs(g.values[p][$0] - exact($0)) }
+      #expect(zip(deviations, errors[p]).dropFirst(2).allSatisfy { $0 < 6 * $1 })
+      let found = deviations.reduce(0, +) / Double(g.binCount)
+      #expect(found < 2 * floor[p] && floor[p] < 2 * found)
+    }
+  }
+
+  /// Shells of a face-centred cubic crystal: 12, 6, 24, 12 neighbours at √1, √2, √3, √4; also where shells reach beyond the
+  /// cell, except for the images of an atom itself.
+  @Test(arguments: [3, 5]) func crystalShells(_ repeats: Int) throws {
+    let g = try RadialDistribution(TestTrajectories.faceCentredCubic(repeats: repeats), rMax: 2.2, binWidth: 0.02)
+    for (radius, count) in [(0.9, 0.0), (1.2, 12), (1.6, 18), (1.9, 42), (2.1, 54)] {
+      let found = try #require(g.coordinationNumber(of: 0, around: 0, within: radius))
+      #expect(abs(found - count) < 1e-9)
+    }
+    let smallest = try #require(g.counts?.smallestDistances[0])
+    #expect(abs(smallest - 1) < 1e-12)
+  }
+
+  @Test func coordinationCountsUnlikePairsFromBothSides() throws {
+    let cell = try Cell(orthogonal: [20, 20, 20])
+    let frame = Frame(cell: cell, positions: [[0, 0, 0], [1, 0, 0], [0, 1.5, 0], [5, 5, 5]], types: [0, 1, 1, 1])
+    let g = try RadialDistribution(Trajectory(typeNames: ["A", "B"], frames: [frame]))
+    #expect(g.coordinationNumber(of: 1, around: 0, within: 2) == 2)
+    #expect(abs(g.coordinationNumber(of: 0, around: 1, within: 2)! - 2.0 / 3) < 1e-12)
+    #expect(g.counts?.smallestDistances[0] == nil)
+    #expect(g.errors == nil)
+  }
+
+  /// A contact peak below one, a deep minimum, a second peak that is higher, and noise: the contact peak is first.
+  @Test func firstShellIgnoresNoise() throws {
+    let r = (0..<200).map { (Double($0) + 0.5) * 0.05 }
+    func bump(_ x: Double, _ centre: Double, _ width: Double) -> Double { max(0, 1 - abs(x - centre) / width) }
+    let g = r.enumerated().map { k, x in
+      0.4 * bump(x, 2.4, 0.4) + 3 * bump(x, 4.6, 0.8) + 0.02 * (k % 2 == 0 ? 1 : -1) + (x > 5 ? 0.8 : 0.05)
+    }
+    let curve = RadialDistribution(typeNames: ["A"], binWidth: 0.05, values: [g])
+    let shell = try #require(curve.firstShell(TypePair(0, 0)))
+    #expect(abs(shell.peak.r - 2.4) < 0.1)
+    #expect(shell.minimum.r > 2.7 && shell.minimum.r < 3.9)
+  }
+
+  @Test func blocksMayNotBeMoreThanFrames() throws {
+    let g = try RadialDistribution(TestTrajectories.random(seed: 1), rMax: 5, blockCount: 100)
+    #expect(g.errors!.allSatisfy { $0.allSatisfy(\.isFinite) })
+  }
+
+  @Test func refusesWhatHasNoDensity() throws {
+    let cell = try Cell(orthogonal: [10, 10, 10], periodic: [true, true, false])
+    let frame = Frame(cell: cell, positions: [[0, 0, 0], [1, 0, 0]], types: [0, 0])
+    expectError("frame 1: g(r) needs a density") {
+      _ = try RadialDistribution(Trajectory(typeNames: ["A"], frames: [frame]))
+    }
+    expectError("no frames") { _ = try RadialDistribution(Trajectory(typeNames: ["A"], frames: [])) }
+    expectError("bin width") { _ = try RadialDistribution(TestTrajectories.random(seed: 1), rMax: 5, binWidth: 0) }
+  }
+
+  @Test func refusesToCompareDifferentBins() throws {
+    let frames = try TestTrajectories.random(seed: 1)
+    let (g, h) = (try RadialDistribution(frames, binWidth: 0.05), try RadialDistribution(frames, binWidth: 0.1))
+    expectError("different bins") { _ = try g.meanAbsoluteError(against: h) }
+  }
+}
+
+@Suite struct BlockStatisticsTests {
+  @Test func standardErrorOfUncorrelatedNumbersIsUnbiased() {
+    var generator = SplitMix64(state: 5)
+    // The sum of twelve uniform numbers is nearly Gaussian, of unit variance.
+    func gaussian() -> Double {
+      var sum = -6.0
+      for _ in 0..<12 { sum += Double.random(in: 0..<1, using: &generator) }
+      return sum
+    }
+    let repeats = 20_000
+    var mean = 0.0
+    for _ in 0..<repeats {
+      let blocks: [Double] = (0..<5).map { _ in gaussian() }
+      mean += BlockStatistics.standardError(blocks) / Double(repeats)
+    }
+    let expected = 1 / 5.0.squareRoot()
+    #expect((mean - expected).magnitude < 0.005)
+  }
+
+  @Test func blocksCoverAllFramesOnce() {
+    let ranges = BlockStatistics.ranges(frameCount: 53, blockCount: 10)
+    #expect(ranges.flatMap(Array.init) == Array(0..<53))
+    #expect(ranges.allSatisfy { 5...6 ~= $0.count })
+  }
+}
+
+/// Expects a `DiffNNPError` of one line with `part` in it.
+func expectError(_ part: String, _ body: () throws -> Void, sourceLocation: SourceLocation = #_sourceLocation) {
+  do {
+    try body()
+    Issue.record("no error; expected one with '\(part)'", sourceLocation: sourceLocation)
+  } catch {
+    let message = "\(error)"
+    #expect(error is DiffNNPError && message.contains(part) && !message.contains("\n"), sourceLocation: sourceLocation)
+  }
+}

@@ -1,0 +1,27 @@
+// What the pair style needs of LAMMPS that is called differently in old and new versions. Each door (plugin.cpp,
+// launcher.cpp) has its own.
+#ifndef DIFFNNP_LAMMPS_HOST_H
+#define DIFFNNP_LAMMPS_HOST_H
+
+#include "lammps.h"
+
+namespace LAMMPS_NS {
+class Comm;
+class Neighbor;
+class Pair;
+}    // namespace LAMMPS_NS
+
+namespace diffnnp_host {
+
+// Asks for a full neighbour list, rebuilt whenever LAMMPS rebuilds its lists.
+void request_full_list(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Neighbor *neighbor, LAMMPS_NS::Pair *pair);
+
+// Copies to every ghost what the pair style packs for its owner.
+void forward_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
+
+// Stops with one line where the running LAMMPS is not the one whose headers this was compiled with.
+void require_same_lammps(LAMMPS_NS::LAMMPS *lmp);
+
+}    // namespace diffnnp_host
+
+#endif

@@ -1,0 +1,25 @@
+// LAMMPS's headers name a few things of the formatting library inside LAMMPS, which is not installed with them. These
+// declarations let them compile. They have no definitions: only functions that take a std::string may be called.
+#ifndef DIFFNNP_FMT_FORMAT_H
+#define DIFFNNP_FMT_FORMAT_H
+
+#include <string>
+
+namespace fmt {
+inline namespace v7_lmp {
+
+template <typename Char> class basic_string_view {
+ public:
+  basic_string_view(const Char *);
+  basic_string_view(const std::basic_string<Char> &);
+};
+using string_view = basic_string_view<char>;
+
+struct format_args {};
+
+template <typename... Args, typename Format> format_args make_args_checked(const Format &, const Args &...);
+
+}    // namespace v7_lmp
+}    // namespace fmt
+
+#endif

@@ -1,0 +1,50 @@
+// The door for LAMMPS with the PLUGIN package: `plugin load diffnnpplugin.so`, or its folder in LAMMPS_PLUGIN_PATH.
+#include "lammps_host.h"
+#include "pair_diffnnp.h"
+
+#include "comm.h"
+#include "neighbor.h"
+
+using namespace LAMMPS_NS;
+
+void diffnnp_host::request_full_list(LAMMPS *, Neighbor *neighbor, Pair *pair)
+{
+  neighbor->add_request(pair, NeighConst::REQ_FULL);
+}
+
+void diffnnp_host::forward_comm(Comm *comm, Pair *pair)
+{
+  comm->forward_comm(pair);
+}
+
+// As LAMMPS's lammpsplugin.h has it, which is not installed.
+struct lammpsplugin_t {
+  const char *version;
+  const char *style;
+  const char *name;
+  const char *info;
+  const char *author;
+  void *(*creator)(void *);
+  void *handle;
+};
+
+static void *create_pair_diffnnp(void *lmp)
+{
+  return new PairDiffNNP(static_cast<LAMMPS *>(lmp));
+}
+
+extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,
+                                                                         void *register_plugin)
+{
+  diffnnp_host::require_same_lammps(static_cast<LAMMPS *>(lmp));
+  static const std::string info = std::string("pair style diffnnp ") + diffnnp_version();
+  lammpsplugin_t plugin{};
+  plugin.version = static_cast<LAMMPS *>(lmp)->version;
+  plugin.style = "pair";
+  plugin.name = "diffnnp";
+  plugin.info = info.c_str();
+  plugin.author = "the diffnnp authors";
+  plugin.creator = create_pair_diffnnp;
+  plugin.handle = handle;
+  reinterpret_cast<void (*)(lammpsplugin_t *, void *)>(register_plugin)(&plugin, lmp);
+}
