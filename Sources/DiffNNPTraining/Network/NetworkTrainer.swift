@@ -61,7 +61,8 @@ public final class NetworkTrainer {
     best = parameters.values
   }
 
-  private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture {
+  private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture
+  {
     let (edges, search) = (EdgeList(), NeighbourSearch())
     var (edgeCount, atomCount) = (0, 0)
     for k in stride(from: 0, to: trajectory.frames.count, by: max(1, trajectory.frames.count / 10)) {
