@@ -39,7 +39,7 @@ let package = Package(
       exclude: ["Fixtures", "WeightFile/resave.py"]),
     .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]
