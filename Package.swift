@@ -15,7 +15,9 @@ let package = Package(
     // Exclusivity is checked when compiling; buffers of the hot path need no check while running.
     .target(name: "DiffNNP", swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
     .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
-    .target(name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"]),
+    .target(
+      name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"],
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
     .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .systemLibrary(name: "CDiffNNP"),
     .target(
@@ -37,7 +39,7 @@ let package = Package(
       exclude: ["Fixtures", "WeightFile/resave.py"]),
     .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]

@@ -26,7 +26,7 @@ public struct PairTerm: Equatable, Sendable {
   public static func pairCount(_ typeCount: Int) -> Int { typeCount * (typeCount + 1) / 2 }
 
   /// Row of the pair (a, b), the same for (b, a): (0,0), (0,1), …, (1,1), ….
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func pairIndex(_ a: Int, _ b: Int, typeCount: Int) -> Int {
     let (low, high) = a < b ? (a, b) : (b, a)
     return low * typeCount - low * (low - 1) / 2 + (high - low)
@@ -95,7 +95,7 @@ public struct PairTerm: Equatable, Sendable {
 /// Uniform cubic B-splines: within one knot interval, the four that do not vanish.
 public enum CubicBSpline {
   /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func basis(_ t: Double) -> (value: SIMD4<Double>, slope: SIMD4<Double>) {
     let u = 1 - t
     let t2 = t * t
@@ -107,6 +107,6 @@ public enum CubicBSpline {
   }
 
   /// Second derivatives with respect to t.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
 }

@@ -23,6 +23,9 @@ struct ConditionalLikelihood {
   var radii = [0.75, 1.5, 3.0]
   /// K, the number of places offered beside the true one.
   var candidates = 16
+  /// Atoms closer to a neighbour than this (Å, for each pair of types) are in a trap or an error: no question is asked
+  /// about them, as no finite energy would explain where they are.
+  let smallestDistances: [Double]
   let seed: UInt64
   let threads: Int
 
@@ -34,8 +37,8 @@ struct ConditionalLikelihood {
     case full
 
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
-    var budget: Int { self == .low ? 25_000 : 120_000 }
-    static let mostChoicesForAnAtom = 6
+    var budget: Int { self == .low ? 24_000 : 144_000 }
+    static let mostChoicesForAnAtom = 4
   }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
@@ -118,7 +121,7 @@ private final class Choices {
 
   func add(_ frame: Frame, number: Int) throws {
     try search.fill(edges, frame.configuration, cutoff: likelihood.basis.rMax + reach)
-    for i in 0..<edges.centreCount where (i + number) % stride == 0 {
+    for i in 0..<edges.centreCount where (i + number) % stride == 0 && !isTrapped(i) {
       var random = Philox(seed: likelihood.seed, purpose: .candidates, frame: number, stream: i)
       for choice in 0..<repeats {
         let radius = likelihood.radii[((i + number) / stride + choice) % likelihood.radii.count]
@@ -126,6 +129,18 @@ private final class Choices {
         addChoice()
       }
     }
+  }
+
+  private func isTrapped(_ i: Int) -> Bool {
+    (Int(edges.offsets[i])..<Int(edges.offsets[i + 1])).contains {
+      edges.lengths[$0] < likelihood.smallestDistances[pair(i, $0)]
+    }
+  }
+
+  @inline(__always)
+  private func pair(_ i: Int, _ e: Int) -> Int {
+    let other = Int(edges.types[Int(edges.neighbours[e])])
+    return PairTerm.pairIndex(Int(edges.types[i]), other, typeCount: likelihood.basis.typeCount)
   }
 
   /// Fills `runs`, `starts` and `energies` for atom i at its place and at others about a noised one.
@@ -151,9 +166,7 @@ private final class Choices {
       let vector = edges.vectors[e] - displacement
       let squared = (vector * vector).sum()
       guard squared < basis.rMax * basis.rMax else { continue }
-      let j = Int(edges.neighbours[e])
-      let pair = PairTerm.pairIndex(Int(edges.types[i]), Int(edges.types[j]), typeCount: basis.typeCount)
-      let (first, t) = basis.locate(pair: pair, squared.squareRoot(), inverse)
+      let (first, t) = basis.locate(pair: pair(i, e), squared.squareRoot(), inverse)
       let values = CubicBSpline.basis(t).value
       for k in 0..<4 { energy += padded[first + k] * values[k] }
       runs.append(.init(first: Int32(first), values: values, direction: [1, 0, 0, 0]))

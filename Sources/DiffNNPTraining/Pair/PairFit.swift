@@ -141,7 +141,8 @@ public struct PairFit: Sendable {
     case .denoising where !settings.usesLikelihood: break
     case .denoising, .mixed:
       let likelihood = ConditionalLikelihood(
-        basis: statistics.basis, frames: frames, blocks: statistics.blocks, seed: settings.seed,
+        basis: statistics.basis, frames: frames, blocks: statistics.blocks,
+        smallestDistances: statistics.connectedDistances, seed: settings.seed,
         threads: settings.threads)
       stages.append(
         try settings.objective == .mixed

@@ -1,0 +1,110 @@
+import DiffNNP
+import DiffNNPFrames
+import Testing
+
+@testable import DiffNNPTraining
+
+@Suite struct PairStatisticsTests {
+  static let basis = PairBasis(typeCount: 2, rMax: 4, intervals: 6)
+
+  /// Two frames of a few atoms in a cell smaller than twice the cutoff.
+  static func frames(_ atoms: Int = 7) throws -> [Frame] {
+    let cell = try Cell(vectors: [[7, 0, 0], [1, 6.5, 0], [-1, 0.5, 6]])
+    return (0..<2).map { f in
+      var random = Philox(seed: 11, purpose: .network, frame: f)
+      let positions = (0..<atoms).map { _ in
+        cell.cartesian([random.uniform(), random.uniform(), random.uniform()])
+      }
+      return Frame(cell: cell, positions: positions, types: (0..<atoms).map { $0 % 2 }, forces: positions)
+    }
+  }
+
+  static func statistics(_ frames: [Frame], _ noise: NoiseMode, _ sigmas: [Double]) throws -> PairStatistics {
+    try PairStatistics(
+      frames, blocks: TimeBlocks(frameCount: 2, blockCount: 2),
+      .init(basis: basis, noise: noise, sigmas: sigmas, usesForces: true, thermalEnergy: 1, seed: 3, threads: 2))
+  }
+
+  /// ∇φ_k of one configuration from the pair term itself.
+  static func gradients(_ frame: Frame) throws -> [[Double]] {
+    let edges = EdgeList()
+    try NeighbourSearch().fill(edges, frame.configuration, cutoff: basis.rMax)
+    return try (0..<basis.count).map { k in
+      var c = Array(repeating: 0.0, count: basis.count)
+      c[k] = 1
+      let potential = try Potential(
+        typeNames: ["A", "B"], energyScale: 1, pair: basis.pairTerm(c), network: nil)
+      var forces = Array(repeating: 0.0, count: 3 * frame.positions.count)
+      forces.withUnsafeMutableBufferPointer {
+        _ = Evaluator(potential, precision: .double).compute(edges, into: .init(forces: $0.baseAddress!))
+      }
+      return forces.map { -$0 }
+    }
+  }
+
+  static func expectEqual(_ x: [Double], _ y: [Double], _ tolerance: Double) {
+    #expect(x.count == y.count)
+    let scale = y.map(abs).max() ?? 1
+    for (a, b) in zip(x, y) { #expect(abs(a - b) <= tolerance * scale) }
+  }
+
+  // The sparse way of summing serves few neighbours, the dense way many.
+  @Test(arguments: [7, 40]) func formsAgreeWithTheirDefinition(_ atoms: Int) throws {
+    let frames = try Self.frames(atoms)
+    let statistics = try Self.statistics(frames, .fresh(sigma: 0), [0])
+    for (f, frame) in frames.enumerated() {
+      let gradients = try Self.gradients(frame)
+      let g = gradients.flatMap { a in gradients.map { b in zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } } }
+      Self.expectEqual(statistics.forms[0][f].matrix, g, 1e-10)
+
+      var laplacian = Array(repeating: 0.0, count: Self.basis.count)
+      let step = 1e-4
+      for i in 0..<atoms {
+        for k in 0..<3 {
+          var (low, high) = (frame, frame)
+          low.positions[i][k] -= step
+          high.positions[i][k] += step
+          let (a, b) = (try Self.gradients(low), try Self.gradients(high))
+          for n in laplacian.indices { laplacian[n] += (b[n][3 * i + k] - a[n][3 * i + k]) / (2 * step) }
+        }
+      }
+      Self.expectEqual(statistics.forms[0][f].vector, laplacian, 1e-5)
+
+      for type in 0..<2 {
+        let h = gradients.map { gradient in
+          -(0..<3 * atoms).reduce(0) { sum, n in
+            sum + (frame.types[n / 3] == type ? gradient[n] * frame.positions[n / 3][n % 3] : 0)
+          }
+        }
+        Self.expectEqual(statistics.forceForms[type][f].vector, h, 1e-10)
+      }
+    }
+  }
+
+  @Test func exactLaplaciansAreTheMeanOverNoise() throws {
+    let frames = try Self.frames()
+    let exact = try Self.statistics(frames, .fresh(sigma: 0.3), [0, 0.3]).forms[1]
+    // The same from labels, with antithetic noise: equal in the mean.
+    let sampled = try Self.statistics(frames, .antithetic(sigma: 0.3, pairs: 4000), [0, 0.3]).forms[1]
+    for block in 0..<2 {
+      Self.expectEqual(sampled[block].vector, exact[block].vector, 0.05)
+      Self.expectEqual(
+        try Self.statistics(frames, .antithetic(sigma: 0.3, pairs: 4000), [0, 0.3]).forms[0][block].vector,
+        try Self.statistics(frames, .fresh(sigma: 0), [0]).forms[0][block].vector, 1e-12)
+    }
+  }
+
+  @Test func distancesBeyondAGapAreOutliers() throws {
+    let cell = try Cell(orthogonal: [20, 20, 20])
+    let frames = [1.0, 2.6, 3.1, 3.8].map {
+      Frame(cell: cell, positions: [[0, 0, 0], [$0, 0, 0]], types: [0, 0])
+    }
+    let statistics = try PairStatistics(
+      frames, blocks: TimeBlocks(frameCount: 4, blockCount: 2),
+      .init(
+        basis: PairBasis(typeCount: 1, rMax: 5, intervals: 10), noise: .fresh(sigma: 0), sigmas: [0], thermalEnergy: 1,
+        seed: 1, threads: 1))
+    #expect(abs(statistics.smallestDistances[0] - 1) < 1e-9)
+    #expect(abs(statistics.connectedDistances[0] - 2.6) < 0.01)
+  }
+}
