@@ -21,10 +21,10 @@ public final class NetworkTrainer {
 
   public let settings: NetworkSettings
   public let architecture: NetworkArchitecture
-  /// The smallest held-out objective so far.
-  public private(set) var bestHeldOut = Double.infinity
-  public private(set) var bestStep = 0
-  public var step: Int { optimiser.step }
+  /// The smallest held-out objective so far, and the step it came from.
+  public var bestHeldOut: Double { state.bestHeldOut }
+  public var bestStep: Int { state.bestStep }
+  public var step: Int { state.optimiser.step }
   /// The noise level (Å) at which the network is run; 0 for force labels.
   public var runSigma: Double { sigmas.min()! }
 
@@ -35,9 +35,7 @@ public final class NetworkTrainer {
   private let network: TrainableNetwork
   private let pairs: [Double: Potential]
   private let threads: Int
-  private var parameters: ConditionedParameters
-  private var optimiser: Adam
-  private var best: [Double]
+  private var state: TrainingState
   private var gradients: [TrainableNetwork.Gradient] = []
   private let workers: WorkerPool<ScoreObjective>
 
@@ -70,11 +68,10 @@ public final class NetworkTrainer {
     }
     self.pairs = pairs
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
-    parameters = ConditionedParameters(
-      parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random), sigmas: sigmas,
-      order: settings.sigmaOrder)
-    optimiser = Adam(parameters.values)
-    best = parameters.values
+    state = TrainingState(
+      ConditionedParameters(
+        parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random), sigmas: sigmas,
+        order: settings.sigmaOrder))
   }
 
   /// The ladder is the network's own: it needs levels above zero. Force labels have none.
@@ -108,13 +105,14 @@ public final class NetworkTrainer {
   /// One step of the optimiser, and a validation when it is due.
   public func advance() throws -> Report {
     let sigma = sigma(ofStep: step)
-    network.set(parameters.parameters(sigma: sigma))
+    network.set(state.parameters.parameters(sigma: sigma))
     let batch = trainingBatch(step: step, sigma: sigma)
     while gradients.count < batch.count { gradients.append(network.makeGradient()) }
     let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
-    let gradient = parameters.pullBack(network.parameterGradient(Array(gradients[..<batch.count])), sigma: sigma)
+    let gradient = state.parameters.pullBack(network.parameterGradient(Array(gradients[..<batch.count])), sigma: sigma)
     let rate = learningRate(step)
-    optimiser.update(&parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)
+    state.optimiser.update(
+      &state.parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)
     var report = Report(
       step: step, sigma: sigma, loss: losses.reduce(0, +) / Double(losses.count), heldOut: nil, learningRate: rate)
     if step % settings.validationInterval == 0 || step == settings.steps { report.heldOut = try validate() }
@@ -169,16 +167,14 @@ public final class NetworkTrainer {
 
   private func validate() throws -> Double {
     let sigma = runSigma
-    var averaged = parameters
-    averaged.values = optimiser.average
-    network.set(averaged.parameters(sigma: sigma))
+    network.set(parameters(state.optimiser.average))
     let atoms = heldOutFrames.reduce(0) { $0 + items.frames[$1].positions.count }
     let batch = stride(
       from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: max(1, atoms / Self.validationAtoms)
     ).flatMap { items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }
     let heldOut = try evaluate(batch, sigma: sigma, gradients: nil).reduce(0, +) / Double(batch.count)
     if heldOut < bestHeldOut {
-      (bestHeldOut, bestStep, best) = (heldOut, step, optimiser.average)
+      (state.bestHeldOut, state.bestStep, state.best) = (heldOut, step, state.optimiser.average)
     }
     return heldOut
   }
@@ -187,10 +183,38 @@ public final class NetworkTrainer {
   private static let validationAtoms = 10_000
 
   /// The network to be run: that of the best validation, at the smallest noise level.
-  public func result() throws -> Network {
-    var chosen = parameters
-    chosen.values = best
-    return try Network(architecture, parameters: chosen.parameters(sigma: runSigma))
+  public func result() throws -> Network { try Network(architecture, parameters: parameters(state.best)) }
+
+  /// Parameters at the smallest noise level.
+  private func parameters(_ values: [Double]) -> [Double] {
+    var conditioned = state.parameters
+    conditioned.values = values
+    return conditioned.parameters(sigma: runSigma)
+  }
+
+  /// Writes a checkpoint, beside and then renamed.
+  public func save(to path: String) throws {
+    try FileIO.write(state.file(identity: identity).serialised(), to: path)
+  }
+
+  /// Continues from a checkpoint.
+  /// - Throws: where it cannot be read, or belongs to another run.
+  public func resume(from path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    do { try state.restore(file, identity: identity) } catch {
+      throw DiffNNPError("checkpoint \(path): \(error)")
+    }
+  }
+
+  /// Settings and frames in one line; threads do not matter.
+  private var identity: String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for frame in items.frames {
+      for x in frame.positions {
+        for k in 0..<3 { hash = (hash ^ x[k].bitPattern) &* 0x100_0000_01b3 }
+      }
+    }
+    return "\(settings) \(items.noise) \(items.objective) \(items.thermalEnergy) \(architecture.json) \(hash)"
   }
 }
 

@@ -1,0 +1,70 @@
+import DiffNNP
+
+/// All that a network's training carries from step to step. Noise and the order of frames follow from the seed and the
+/// step, so that a run continued from here ends as one that was never interrupted.
+struct TrainingState: Equatable, Sendable {
+  var parameters: ConditionedParameters
+  var optimiser: Adam
+  /// The averaged parameters of the best validation, its step, and its held-out objective.
+  var best: [Double]
+  var bestStep = 0
+  var bestHeldOut = Double.infinity
+
+  init(_ parameters: ConditionedParameters) {
+    self.parameters = parameters
+    optimiser = Adam(parameters.values)
+    best = parameters.values
+  }
+
+  // MARK: Checkpoints
+
+  private static let format = "diffnnp-checkpoint"
+
+  /// As a safetensors file; numbers keep all their digits.
+  /// - Parameter identity: names the run; only a run of the same identity may continue.
+  func file(identity: String) -> SafetensorsFile {
+    func tensor(_ name: String, _ values: [Double]) -> NamedTensor {
+      NamedTensor(name: name, shape: [values.count], values: values)
+    }
+    // Infinity has no place among finite tensors, so the best objective travels as text.
+    return SafetensorsFile(
+      metadata: [
+        "format": Self.format, "identity": identity, "step": "\(optimiser.step)", "best_step": "\(bestStep)",
+        "best_held_out": "\(bestHeldOut)",
+      ],
+      tensors: [
+        tensor("parameters", parameters.values), tensor("first_moment", optimiser.firstMoment),
+        tensor("second_moment", optimiser.secondMoment), tensor("average", optimiser.average), tensor("best", best),
+        tensor("usual_norm", [optimiser.usualNorm]),
+      ])
+  }
+
+  /// Continues from a checkpoint.
+  /// - Throws: where it is no checkpoint, or that of another run.
+  mutating func restore(_ file: SafetensorsFile, identity: String) throws {
+    guard file.metadata["format"] == Self.format else {
+      throw DiffNNPError("it is no checkpoint of diffnnp train; remove it, or train without --resume")
+    }
+    guard file.metadata["identity"] == identity else {
+      throw DiffNNPError("it belongs to a run with other settings or frames; train without --resume to start anew")
+    }
+    func values(_ name: String, _ count: Int) throws -> [Double] {
+      guard let tensor = file.tensors.first(where: { $0.name == name }), tensor.values.count == count else {
+        throw DiffNNPError("its tensor \(name) is missing or of another size; train without --resume to start anew")
+      }
+      return tensor.values
+    }
+    let count = parameters.values.count
+    guard let step = file.metadata["step"].flatMap({ Int($0) }),
+      let bestStep = file.metadata["best_step"].flatMap({ Int($0) }),
+      let bestHeldOut = file.metadata["best_held_out"].flatMap({ Double($0) })
+    else { throw DiffNNPError("its step is unreadable; train without --resume to start anew") }
+    parameters.values = try values("parameters", count)
+    optimiser = try Adam(
+      step: step, firstMoment: values("first_moment", count), secondMoment: values("second_moment", count),
+      average: values("average", count), usualNorm: values("usual_norm", 1)[0])
+    best = try values("best", count)
+    self.bestStep = bestStep
+    self.bestHeldOut = bestHeldOut
+  }
+}
