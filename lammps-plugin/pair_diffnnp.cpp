@@ -133,7 +133,11 @@ void PairDiffNNP::map_types(const std::vector<std::string> &names, char **elemen
   model_type.assign(ntypes + 1, -1);
   for (int type = 1; type <= ntypes; type++) {
     const std::string element = elements[type - 1];
-    if (element == "NULL") continue;
+    if (element == "NULL") {
+      if (force->pair == this)
+        error->all(FLERR, prefix + "NULL is for atom types that another style of pair_style hybrid knows");
+      continue;
+    }
     const auto found = std::find(names.begin(), names.end(), element);
     if (found == names.end()) {
       std::string known;
@@ -175,12 +179,8 @@ void PairDiffNNP::init_style()
   diffnnp_host::request_full_list(lmp, neighbor, this);
 }
 
-double PairDiffNNP::init_one(int i, int j)
+double PairDiffNNP::init_one(int, int)
 {
-  if (!setflag[i][j])
-    error->all(FLERR,
-               prefix + "atom types " + std::to_string(i) + " and " + std::to_string(j) +
-                   " have no potential: NULL is for types that another style of pair_style hybrid knows");
   return info.r_max;
 }
 

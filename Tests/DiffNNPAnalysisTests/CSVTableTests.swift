@@ -25,7 +25,7 @@ import Testing
 
   @Test(arguments: [
     ("r_A,g_AA\n0.1,1\n0.3\n", "line 3: 1 values, expected 2"),
-    ("r_A,g_AA\n0.1,one\n0.3,1\n", "line 2: 'one' is not a number"),
+    ("r_A,g_AA\n0.1,one\n0.3,1\n", "row 1 of g_AA: 'one' is not a number"),
     ("r_A,g_AB\n0.1,1\n0.3,1\n", "no column g_AA"),
     ("r_A,g_AA\n1,1\n2,1\n", "equal bins that start at zero"),
     ("x,g_AA\n1,1\n2,1\n", "expected a column r_A"),
@@ -35,6 +35,17 @@ import Testing
     try withTemporaryDirectory { directory in
       try FileIO.write(text.utf8, to: "\(directory)/t.csv")
       expectError(message) { _ = try RadialDistribution(csv: "\(directory)/t.csv", typeNames: ["A"]) }
+    }
+  }
+
+  @Test func quotesHoldCommas() throws {
+    try withTemporaryDirectory { directory in
+      try FileIO.write("name, x\r\n\"a, b\",1\r\nc,2\n".utf8, to: "\(directory)/t.csv")
+      let table = try CSVTable(path: "\(directory)/t.csv")
+      #expect(table.names == ["name", "x"])
+      #expect(table.rows == [["a, b", "1"], ["c", "2"]])
+      #expect(try table.numbers("x") == [1, 2])
+      expectError("'a, b' is not a number") { _ = try table.numbers("name") }
     }
   }
 

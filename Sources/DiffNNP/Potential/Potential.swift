@@ -10,6 +10,9 @@ public final class Potential: @unchecked Sendable {
   /// What the weight file says besides: temperature, provenance, ….
   public let metadata: PotentialMetadata
 
+  /// A longer cutoff (Å) is a damaged file: tables and neighbour lists grow with it.
+  private static let largestCutoff = 1000.0
+
   public init(
     typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
     metadata: PotentialMetadata = PotentialMetadata()
@@ -24,6 +27,10 @@ public final class Potential: @unchecked Sendable {
       if let count, count != typeNames.count {
         throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
       }
+    }
+    let rMax = max(pair?.rMax ?? 0, network?.architecture.rMax ?? 0)
+    guard rMax <= Self.largestCutoff else {
+      throw DiffNNPError("cutoff is \(rMax) Å; expected \(Self.largestCutoff) Å at most")
     }
     self.typeNames = typeNames
     self.energyScale = energyScale

@@ -1,54 +1,66 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// A table of numbers with a name for each column, as text with commas.
+/// A table with a name for each column, as text with commas.
 public struct CSVTable: Equatable, Sendable {
   public var names: [String]
-  /// Values [column][row].
-  public var columns: [[Double]]
+  public var rows: [[String]]
+  /// Where the table comes from, for messages.
+  private var source = "table"
 
   public init(names: [String], columns: [[Double]]) {
     self.names = names
-    self.columns = columns
+    rows = (columns.first?.indices ?? 0..<0).map { row in columns.map { $0[row].significant(6) } }
   }
 
-  /// Reads a file: a line of names, then lines of as many numbers.
+  /// Reads a file: a line of names, then lines of as many values; values with commas stand in double quotes.
   /// - Throws: with file and line, where there is something else.
   public init(path: String) throws {
-    let lines = try String(decoding: FileIO.read(path), as: UTF8.self).split(
-      separator: "\n", omittingEmptySubsequences: false)
-    names = lines[0].split(separator: ",").map(Self.trimmed)
-    columns = names.map { _ in [] }
-    guard !names.isEmpty else { throw DiffNNPError("\(path): expected a table with commas and a line of column names") }
+    source = path
+    let text = String(decoding: try FileIO.read(path), as: UTF8.self)
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    names = Self.fields(lines.first ?? "")
+    rows = []
+    guard names != [""] else { throw DiffNNPError("\(path): expected a table with commas and a line of column names") }
     for (n, line) in lines.enumerated().dropFirst() where !line.allSatisfy(\.isWhitespace) {
-      let fields = line.split(separator: ",", omittingEmptySubsequences: false).map(Self.trimmed)
+      let fields = Self.fields(line)
       guard fields.count == names.count else {
         throw DiffNNPError("\(path), line \(n + 1): \(fields.count) values, expected \(names.count)")
       }
-      for (k, field) in fields.enumerated() {
-        guard let value = Double(field) else {
-          throw DiffNNPError("\(path), line \(n + 1): '\(field)' is not a number")
-        }
-        columns[k].append(value)
+      rows.append(fields)
+    }
+  }
+
+  private static func fields(_ line: Substring) -> [String] {
+    var fields = [""]
+    var quoted = false
+    for c in line where c != "\r" {
+      if c == "\"" {
+        quoted.toggle()
+      } else if c == ",", !quoted {
+        fields.append("")
+      } else if c != " " || quoted || !fields[fields.count - 1].isEmpty {
+        fields[fields.count - 1].append(c)
       }
     }
+    return fields
   }
 
-  private static func trimmed(_ text: Substring) -> String {
-    String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
-  }
+  /// The column of one of `names` as numbers; nil where there is none of them.
+  /// - Throws: where a value is no number.
+  public func numbers(_ names: String...) throws -> [Double]? { try numbers(names) }
 
-  /// The column of one of `names`; nil where there is none.
-  public func column(_ names: [String]) -> [Double]? {
-    self.names.firstIndex { names.contains($0) }.map { columns[$0] }
-  }
-
-  public var text: String {
-    let rows = (0..<(columns.first?.count ?? 0)).map { row in
-      columns.map { $0[row].significant(6) }.joined(separator: ",")
+  func numbers(_ names: [String]) throws -> [Double]? {
+    guard let k = self.names.firstIndex(where: { names.contains($0) }) else { return nil }
+    return try rows.enumerated().map { n, row in
+      guard let value = Double(row[k]) else {
+        throw DiffNNPError("\(source), row \(n + 1) of \(self.names[k]): '\(row[k])' is not a number")
+      }
+      return value
     }
-    return ([names.joined(separator: ",")] + rows).joined(separator: "\n") + "\n"
   }
+
+  public var text: String { ([names] + rows).map { $0.joined(separator: ",") + "\n" }.joined() }
 }
 
 extension RadialDistribution {
@@ -56,7 +68,7 @@ extension RadialDistribution {
   /// - Throws: where a pair of `typeNames` is missing, or r are not the middles of equal bins from zero.
   public init(csv path: String, typeNames: [String]) throws {
     let table = try CSVTable(path: path)
-    guard let r = table.column(["r_A", "r"]), r.count > 1 else {
+    guard let r = try table.numbers("r_A", "r"), r.count > 1 else {
       throw DiffNNPError(
         "\(path): expected a column r_A with the middles of bins; found \(table.names.joined(separator: ", "))")
     }
@@ -64,16 +76,18 @@ extension RadialDistribution {
     guard width > 0, zip(r, r.indices).allSatisfy({ abs($0 - (Double($1) + 0.5) * width) < 0.01 * width }) else {
       throw DiffNNPError("\(path): r_A must be the middles of equal bins that start at zero")
     }
-    func columns(_ prefix: String) -> [[Double]?] {
-      TypePair.all(typeCount: typeNames.count).map { pair in table.column(pair.keys(typeNames).map { prefix + $0 }) }
+    func columns(_ prefix: String) throws -> [[Double]?] {
+      try TypePair.all(typeCount: typeNames.count).map { pair in
+        try table.numbers(pair.keys(typeNames).map { prefix + $0 })
+      }
     }
-    let values = columns("g_")
+    let values = try columns("g_")
     if let missing = values.firstIndex(where: { $0 == nil }) {
       let pair = TypePair.all(typeCount: typeNames.count)[missing]
       throw DiffNNPError(
         "\(path): no column g_\(pair.key(typeNames)); found \(table.names.joined(separator: ", "))")
     }
-    let errors = columns("e_")
+    let errors = try columns("e_")
     self.init(
       typeNames: typeNames, binWidth: (width * 1e6).rounded() / 1e6, values: values.map { $0! },
       errors: errors.contains { $0 == nil } ? nil : errors.map { $0! })
@@ -93,7 +107,7 @@ extension AngleDistribution {
   public init(csv path: String, typeNames: [String]) throws {
     let table = try CSVTable(path: path)
     let triples = TypeTriple.equalLegs(typeCount: typeNames.count).filter {
-      table.column([$0.label(typeNames)]) != nil
+      table.names.contains($0.label(typeNames))
     }
     guard !triples.isEmpty else {
       throw DiffNNPError(
@@ -101,8 +115,8 @@ extension AngleDistribution {
     }
     self.init(
       typeNames: typeNames, triples: triples,
-      probabilities: triples.map { triple in
-        let column = table.column([triple.label(typeNames)])!
+      probabilities: try triples.map { triple in
+        let column = try table.numbers(triple.label(typeNames))!
         let sum = column.reduce(0, +)
         return sum > 0 ? column.map { $0 / sum } : column
       })

@@ -6,15 +6,18 @@ public struct ValidationContext: Sendable {
   public var model: String
   /// Path of the frames.
   public var frames: String
-  /// Seconds that training took; nil where unknown.
-  public var trainSeconds: Double?
-  /// The log of the training: a column `step`, and others; nil where there is none.
+  /// Numbers to go with the report, such as the seconds that training took.
+  public var records: [(name: String, value: Double)]
+  /// The log of the training; nil where there is none. With a column `step` it is drawn; of one with a column `chosen` the
+  /// rows that say 1 are shown.
   public var trainingLog: CSVTable?
 
-  public init(model: String, frames: String, trainSeconds: Double? = nil, trainingLog: CSVTable? = nil) {
+  public init(
+    model: String, frames: String, records: [(name: String, value: Double)] = [], trainingLog: CSVTable? = nil
+  ) {
     self.model = model
     self.frames = frames
-    self.trainSeconds = trainSeconds
+    self.records = records
     self.trainingLog = trainingLog
   }
 }
@@ -34,12 +37,12 @@ extension Validation {
       .object(comparisons.map { c in .init(c.key, value(c).map { .number($0) } ?? .null) })
     }
     func number(_ x: Double?) -> JSONValue { x.map { .number($0) } ?? .null }
+    let head: [JSONValue.Member] = [
+      .init("model", .string(context.model)), .init("frames", .string(context.frames)),
+      .init("n_frames", JSONValue(frames.counts?.frameCount ?? 0)),
+    ]
     let speeds = runs.compactMap(\.log.nanosecondsPerDay)
-    return [
-      "model": .string(context.model),
-      "frames": .string(context.frames),
-      "n_frames": JSONValue(frames.counts?.frameCount ?? 0),
-      "train_seconds": number(context.trainSeconds),
+    let results: JSONValue = [
       "temperature": .number(settings.temperature),
       "timestep_fs": .number(settings.timestep),
       "lammps_version": runs.first?.log.version.map { .string($0) } ?? .null,
@@ -66,6 +69,7 @@ extension Validation {
         }),
       "verdict": JSONValue(try verdict()),
     ]
+    return .object(head + context.records.map { .init($0.name, .number($0.value)) } + (results.object ?? []))
   }
 
   /// The report for readers.
@@ -96,10 +100,7 @@ extension Validation {
     page.figure(
       svg: try temperatureFigure.svg(), caption: "Temperature along the runs, averaged over fiftieths of each.")
 
-    if let figure = context.trainingLog.flatMap(trainingFigure) {
-      page.heading("Training")
-      page.figure(svg: try figure.svg(), caption: "The training log.")
-    }
+    if let log = context.trainingLog { try add(log, to: &page) }
     return page.text
   }
 
@@ -143,17 +144,20 @@ extension Validation {
     )
   }
 
-  /// Each column of a training log with a loss or an objective, over the step.
-  private func trainingFigure(_ log: CSVTable) -> Figure? {
-    guard let steps = log.column(["step"]) else { return nil }
-    let columns = zip(log.names, log.columns).filter { $0.0.contains("loss") || $0.0.contains("objective") }
-    guard !columns.isEmpty, steps.count > 1 else { return nil }
-    return Figure([
-      Panel(
-        "Objective", xLabel: "step", yLabel: "objective per atom",
-        curves: columns.enumerated().map { k, column in
-          Curve(column.0.replacing("_", with: " "), x: steps, y: column.1, style: .next(k))
-        })
-    ])
+  /// The course of a training, or the settings it chose.
+  private func add(_ log: CSVTable, to page: inout HTMLPage) throws {
+    page.heading("Training")
+    guard let steps = try log.numbers("step") else {
+      let chosen = log.names.firstIndex(of: "chosen")
+      page.table(head: log.names, rows: log.rows.filter { row in chosen.map { row[$0] == "1" } ?? true })
+      return
+    }
+    let names = log.names.filter { $0.contains("loss") || $0.contains("objective") || $0.contains("held_out") }
+    let curves = try names.enumerated().map { k, name in
+      Curve(name.replacing("_", with: " "), x: steps, y: try log.numbers(name) ?? [], style: .next(k))
+    }
+    guard !curves.isEmpty, steps.count > 1 else { return }
+    let panel = Panel("Objective", xLabel: "step", yLabel: "objective", curves: curves)
+    page.figure(svg: try Figure([panel]).svg(), caption: "The training log.")
   }
 }

@@ -88,7 +88,7 @@ extension Validation {
     runs.enumerated().compactMap { k, run in
       let (mean, error) = run.temperature
       guard error.isFinite else { return nil }
-      let right = abs(mean - settings.temperature) <= max(3 * error, 0.01 * settings.temperature)
+      let right = abs(mean - settings.temperature) <= max(3 * error, 0.02 * settings.temperature)
       guard !right else { return nil }
       return "The temperature of run \(k + 1) is \(mean.fixed(1)) ± \(error.fixed(1)) K "
         + "instead of \(settings.temperature.fixed(1)) K: try a shorter timestep."

@@ -25,40 +25,63 @@ public final class NetworkTrainer {
   public private(set) var bestHeldOut = Double.infinity
   public private(set) var bestStep = 0
   public var step: Int { optimiser.step }
+  /// The noise level (Å) at which the network is run; 0 for force labels.
+  public var runSigma: Double { sigmas.min()! }
 
-  private let frames: [Frame]
+  private let items: TrainingItems
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
+  private let sigmas: [Double]
   private let network: TrainableNetwork
-  private let pairs: [Double: PairTerm]
-  private let typeNames: [String]
+  private let pairs: [Double: Potential]
   private let threads: Int
   private var parameters: ConditionedParameters
   private var optimiser: Adam
   private var best: [Double]
   private var gradients: [TrainableNetwork.Gradient] = []
+  private let workers: WorkerPool<ScoreObjective>
 
   /// - Parameter pair: the fit whose pair terms the network adds to; nil for a network alone.
   public init(
-    _ settings: NetworkSettings, pair: PairFit.Result?, trajectory: Trajectory, blocks: TimeBlocks, threads: Int
+    _ settings: NetworkSettings, pair: PairFit.Result?, pairSettings: PairFit.Settings, trajectory: Trajectory,
+    temperature: Double
   ) throws {
     try settings.validate()
     self.settings = settings
-    self.threads = threads
-    frames = trajectory.frames
-    typeNames = trajectory.typeNames
+    threads = pairSettings.threads
+    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: pairSettings.blockCount)
     heldOutFrames = blocks.ranges.last!
     trainingFrames = 0..<heldOutFrames.lowerBound
+    let sigmas = Self.levels(settings, pairSettings)
+    self.sigmas = sigmas
+    items = try TrainingItems(
+      frames: trajectory.frames, noise: pairSettings.noise, sigmas: sigmas, objective: pairSettings.objective,
+      thermalEnergy: boltzmannConstant * temperature, seed: settings.seed)
     architecture = try Self.architecture(settings, trajectory)
-    network = try TrainableNetwork(architecture)
-    pairs = try Dictionary(uniqueKeysWithValues: settings.sigmas.map { ($0, try pair?.pairTerm(sigma: $0)) })
-      .compactMapValues { $0 }
+    let network = try TrainableNetwork(architecture)
+    self.network = network
+    workers = WorkerPool { ScoreObjective(network) }
+    var pairs: [Double: Potential] = [:]
+    if let pair {
+      for sigma in sigmas {
+        pairs[sigma] = try Potential(
+          typeNames: trajectory.typeNames, energyScale: 1, pair: pair.pairTerm(sigma: sigma), network: nil)
+      }
+    }
+    self.pairs = pairs
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
     parameters = ConditionedParameters(
-      parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random),
-      sigmas: settings.sigmas, order: settings.sigmaOrder)
+      parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random), sigmas: sigmas,
+      order: settings.sigmaOrder)
     optimiser = Adam(parameters.values)
     best = parameters.values
+  }
+
+  /// The ladder is the network's own: it needs levels above zero. Force labels have none.
+  private static func levels(_ settings: NetworkSettings, _ pair: PairFit.Settings) -> [Double] {
+    if pair.objective == .forces { return [0] }
+    if case .ladder = pair.noise { return settings.sigmas }
+    return pair.noise.sigmas
   }
 
   private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture
@@ -86,11 +109,10 @@ public final class NetworkTrainer {
   public func advance() throws -> Report {
     let sigma = sigma(ofStep: step)
     network.set(parameters.parameters(sigma: sigma))
-    let items = try trainingItems(step: step, sigma: sigma)
-    while gradients.count < items.count { gradients.append(network.makeGradient()) }
-    let weight = levelWeight(sigma) / Double(items.count)
-    let losses = try evaluate(items, weight: weight, gradients: gradients)
-    let gradient = parameters.pullBack(network.parameterGradient(Array(gradients[..<items.count])), sigma: sigma)
+    let batch = trainingBatch(step: step, sigma: sigma)
+    while gradients.count < batch.count { gradients.append(network.makeGradient()) }
+    let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
+    let gradient = parameters.pullBack(network.parameterGradient(Array(gradients[..<batch.count])), sigma: sigma)
     let rate = learningRate(step)
     optimiser.update(&parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)
     var report = Report(
@@ -99,14 +121,10 @@ public final class NetworkTrainer {
     return report
   }
 
-  /// Levels in turn, in an order that visits all within a few steps.
+  /// All levels in turn, each round in another order.
   private func sigma(ofStep step: Int) -> Double {
-    let sigmas = settings.sigmas
-    return sigmas[(step * 7 + step / sigmas.count) % sigmas.count]
+    sigmas[(step + step / sigmas.count) % sigmas.count]
   }
-
-  /// Levels weigh in proportion to τ where the objective's noise, 1/τ, dominates; equally below the smallest τ's reach.
-  private func levelWeight(_ sigma: Double) -> Double { 1 }
 
   /// A short rise, then half a cosine down to nothing.
   private func learningRate(_ step: Int) -> Double {
@@ -114,12 +132,11 @@ public final class NetworkTrainer {
     return settings.learningRate * rise * 0.5 * (1 + cos(Double.pi * Double(step) / Double(settings.steps)))
   }
 
-  /// Frames of one step, each with both signs of its noise.
-  private func trainingItems(step: Int, sigma: Double) throws -> [ScoreObjective.Item] {
+  private func trainingBatch(step: Int, sigma: Double) -> [ScoreObjective.Item] {
     (0..<settings.batchSize).flatMap { k -> [ScoreObjective.Item] in
       let draw = step * settings.batchSize + k
-      let frame = frames[trainingFrames.lowerBound + order(draw)]
-      return signs(frame, sigma, Philox(seed: settings.seed, purpose: .network, frame: draw, stream: 1))
+      let frame = trainingFrames.lowerBound + order(draw)
+      return items.items(frame: frame, sigma: sigma, visit: draw / trainingFrames.count, stream: 1)
     }
   }
 
@@ -136,50 +153,44 @@ public final class NetworkTrainer {
 
   private var shuffled: (epoch: Int, order: [Int])?
 
-  private func signs(_ frame: Frame, _ sigma: Double, _ generator: Philox) -> [ScoreObjective.Item] {
-    var random = generator
-    let noise = frame.positions.map { _ in random.normal3() }
-    return [1, -1].map { ScoreObjective.Item(frame: frame, noise: noise, sign: $0, sigma: sigma) }
-  }
-
   private func evaluate(
-    _ items: [ScoreObjective.Item], weight: Double = 1, gradients: [TrainableNetwork.Gradient]?
+    _ batch: [ScoreObjective.Item], sigma: Double, gradients: [TrainableNetwork.Gradient]?
   ) throws -> [Double] {
-    let workers = WorkerPool { [network] in ScoreObjective(network) }
-    let pair = items.first.flatMap { pairs[$0.sigma] }
-    return try Parallel.map(items.count, threads: threads) { k in
+    let pair = pairs[sigma]
+    let weight = 1 / Double(batch.count)
+    return try Parallel.map(batch.count, threads: threads) { k in
       let worker = workers.take()
       defer { workers.give(worker) }
-      let evaluator = try pair.map {
-        Evaluator(try Potential(typeNames: self.typeNames, energyScale: 1, pair: $0, network: nil))
-      }
-      return try worker.evaluate(items[k], pair: evaluator, weight: weight, gradient: gradients?[k])
+      return try worker.evaluate(batch[k], pair: pair, weight: weight, gradient: gradients?[k])
     }
   }
 
   // MARK: Validation and results
 
   private func validate() throws -> Double {
-    let sigma = settings.sigmas.min()!
+    let sigma = runSigma
     var averaged = parameters
     averaged.values = optimiser.average
     network.set(averaged.parameters(sigma: sigma))
-    let stride = max(1, heldOutFrames.count * frames[heldOutFrames.lowerBound].positions.count / 20_000)
-    let items = Swift.stride(from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: stride).flatMap {
-      signs(frames[$0], sigma, Philox(seed: settings.seed, purpose: .network, frame: $0, stream: 3))
-    }
-    let heldOut = try evaluate(items, gradients: nil).reduce(0, +) / Double(items.count)
+    let atoms = heldOutFrames.reduce(0) { $0 + items.frames[$1].positions.count }
+    let batch = stride(
+      from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: max(1, atoms / Self.validationAtoms)
+    ).flatMap { items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }
+    let heldOut = try evaluate(batch, sigma: sigma, gradients: nil).reduce(0, +) / Double(batch.count)
     if heldOut < bestHeldOut {
       (bestHeldOut, bestStep, best) = (heldOut, step, optimiser.average)
     }
     return heldOut
   }
 
+  /// About as many held-out atoms are looked at in one validation.
+  private static let validationAtoms = 10_000
+
   /// The network to be run: that of the best validation, at the smallest noise level.
   public func result() throws -> Network {
     var chosen = parameters
     chosen.values = best
-    return try Network(architecture, parameters: chosen.parameters(sigma: settings.sigmas.min()!))
+    return try Network(architecture, parameters: chosen.parameters(sigma: runSigma))
   }
 }
 

@@ -1,19 +1,16 @@
 import DiffNNP
-import DiffNNPFrames
 
-/// The denoising objective of one noised configuration, for a pair term that is kept and a network that learns.
+/// The objective of one configuration, for a pair term that is kept and a network that learns.
 ///
-/// With y = x ± σε and s = F/kT the score, L = ½|s(y)|² ± ε·s(y)/σ: the mean of both signs is the antithetic
-/// objective without its constant, which stays finite as σ → 0, where it is Hyvärinen's with one Hutchinson probe.
+/// With s = F/kT the score, and a target t whose conditional mean is the score, L = ½|s|² - s·t: least squares without
+/// the constant ½|t|². For noise y = x ± σε the target is ∓ε/σ; the mean of both signs is the antithetic objective,
+/// which stays finite as σ → 0, where it is Hyvärinen's with one Hutchinson probe. For force labels the target is F/kT.
 final class ScoreObjective {
-  /// What one noised configuration gives.
+  /// One configuration with its target.
   struct Item {
-    var frame: Frame
-    /// Standard normal, [atoms].
-    var noise: [SIMD3<Double>]
-    /// +1 or -1.
-    var sign: Double
-    var sigma: Double
+    var configuration: Configuration
+    /// 1/Å, [atoms].
+    var target: [SIMD3<Double>]
   }
 
   private let worker: TrainableNetwork.Worker
@@ -28,37 +25,33 @@ final class ScoreObjective {
   }
 
   /// The objective for an atom. Where `gradient` is given, it receives the gradient of `weight` times that.
-  /// - Parameter pair: evaluator of the pair term at the item's noise level, in units of kT.
+  /// - Parameter pair: the pair term at the item's noise level, in units of kT.
   func evaluate(
-    _ item: Item, pair: Evaluator?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
+    _ item: Item, pair: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {
-    let shift = item.sign * item.sigma
-    let positions = zip(item.frame.positions, item.noise).map { $0 + shift * $1 }
-    let configuration = Configuration(cell: item.frame.cell, positions: positions, types: item.frame.types)
-    try search.fill(networkEdges, configuration, cutoff: networkCutoff)
-    var score = try pairScore(configuration, pair)
+    try search.fill(networkEdges, item.configuration, cutoff: networkCutoff)
+    var score = try pairScore(item.configuration, pair)
     _ = worker.addForces(networkEdges, to: &score)
 
-    let count = Double(positions.count)
-    let perSigma = item.sign / item.sigma
+    let count = Double(score.count)
     var sum = 0.0
-    for i in score.indices { sum += dot(score[i], 0.5 * score[i] + perSigma * item.noise[i]) }
+    for i in score.indices { sum += dot(score[i], 0.5 * score[i] - item.target[i]) }
     if let gradient {
-      // dL/dθ = Σ w·∂s/∂θ with w = s ± ε/σ; forces are minus the energy's derivative, hence the sign.
+      // dL/dθ = Σ (s - t)·∂s/∂θ; `differentiate` gives minus the derivative of a projected force, hence the sign.
       let factor = -weight / count
-      let directions = score.indices.map { factor * (score[$0] + perSigma * item.noise[$0]) }
+      let directions = score.indices.map { factor * (score[$0] - item.target[$0]) }
       worker.differentiate(networkEdges, directions: directions, into: gradient)
     }
     return sum / count
   }
 
-  private func pairScore(_ configuration: Configuration, _ pair: Evaluator?) throws -> [SIMD3<Double>] {
+  private func pairScore(_ configuration: Configuration, _ pair: Potential?) throws -> [SIMD3<Double>] {
     let n = configuration.positions.count
     guard let pair else { return Array(repeating: .zero, count: n) }
-    try search.fill(pairEdges, configuration, cutoff: pair.potential.rMax)
+    try search.fill(pairEdges, configuration, cutoff: pair.rMax)
     var forces = [Double](repeating: 0, count: 3 * n)
     forces.withUnsafeMutableBufferPointer {
-      _ = pair.compute(pairEdges, folding: .centres, into: .init(forces: $0.baseAddress!))
+      _ = Evaluator(pair).compute(pairEdges, folding: .centres, into: .init(forces: $0.baseAddress!))
     }
     return (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }
   }

@@ -11,6 +11,7 @@ enum RDFCommand: Command {
       .init(name: "--rmax", value: "R", summary: "Largest distance (Å), 10 by default."),
       .init(name: "--dr", value: "WIDTH", summary: "Width of a bin (Å), 0.05 by default."),
       .init(name: "--reference", value: "CSV", summary: "Compare with the g(r) in this table."),
+      .init(name: "--reference-label", value: "NAME", summary: "Name of the reference, reference by default."),
       .init(name: "--label", value: "NAME", summary: "Name of a curve, one for each FRAMES in order.", repeats: true),
       .init(name: "--faint", value: "NAME", summary: "Draw the curve of this name thin and grey.", repeats: true),
       .init(name: "--plot", value: "FILE", summary: "Draw all curves: .svg or .png.", repeats: true),
@@ -38,7 +39,8 @@ enum RDFCommand: Command {
       try FileIO.write(structures[0].rdf.distribution.csv.text.utf8, to: output)
     }
     for plot in arguments.all("--plot") {
-      let drawn = reference.map { [LabelledRDF("reference", $0, style: .reference)] } ?? []
+      let label = arguments.text("--reference-label") ?? "reference"
+      let drawn = reference.map { [LabelledRDF(label, $0, style: .reference)] } ?? []
       try rdfFigure(drawn + structures.map(\.rdf), rMax: settings.rMax).write(to: plot)
     }
     let summaries = try structures.enumerated().map { k, structure in

@@ -28,6 +28,7 @@ enum ValidateCommand: Command {
       .init(name: "--rmax", value: "R", summary: "Largest distance compared (Å), 10 by default."),
       .init(name: "--dr", value: "WIDTH", summary: "Width of a bin of g(r) (Å), 0.05 by default."),
       .init(name: "--launcher", value: "PATH", summary: "LAMMPS with pair_style diffnnp; lmp-diffnnp by default."),
+      .init(name: "--record", value: "NAME=X", summary: "Put a number into report.json as it is.", repeats: true),
       .init(name: "--json", summary: "Print the report as JSON."),
     ] + TrajectoryOptions.options,
     details: """
@@ -51,8 +52,7 @@ enum ValidateCommand: Command {
     }
     let context = try ValidationContext(
       model: modelPath, frames: framesPath,
-      trainSeconds: potential.metadata.provenance["train_seconds"].flatMap(Double.init),
-      trainingLog: trainingLog(modelPath))
+      records: records(arguments), trainingLog: trainingLog(modelPath))
     try validation.writeReport(context)
     if arguments.flag("--json") {
       print(try validation.json(context).serialised(pretty: true))
@@ -98,14 +98,11 @@ enum ValidateCommand: Command {
   private static func masses(_ arguments: Arguments, _ types: [String]) throws -> [Double] {
     var given: [String: Double] = [:]
     for text in arguments.all("--mass") {
-      let parts = text.split(separator: "=").map(String.init)
-      guard parts.count == 2, let mass = Double(parts[1]), mass.isFinite, mass > 0 else {
-        throw UsageError("--mass is \"\(text)\"; expected a type and its mass, O=18.015")
+      let (name, mass) = try assignment(text, "--mass", example: "O=18.015")
+      guard types.contains(name), mass > 0 else {
+        throw UsageError("--mass \(text): expected a positive mass of one of the types \(types.joined(separator: " "))")
       }
-      guard types.contains(parts[0]) else {
-        throw UsageError("--mass \(text): the model's types are \(types.joined(separator: " "))")
-      }
-      given[parts[0]] = mass
+      given[name] = mass
     }
     return try types.map { type in
       guard let mass = given[type] ?? atomicMass(of: type) else {
@@ -131,11 +128,25 @@ enum ValidateCommand: Command {
     return String(cString: resolved)
   }
 
-  /// The log that training leaves beside a model: model.log.csv for model.safetensors.
+  /// The log that training leaves beside a model.
   private static func trainingLog(_ modelPath: String) throws -> CSVTable? {
-    let ending = ".safetensors"
-    let stem = modelPath.hasSuffix(ending) ? String(modelPath.dropLast(ending.count)) : modelPath
-    let path = "\(stem).log.csv"
+    let path = "\(modelPath).log.csv"
     return access(path, R_OK) == 0 ? try CSVTable(path: path) : nil
+  }
+
+  private static func records(_ arguments: Arguments) throws -> [(name: String, value: Double)] {
+    try arguments.all("--record").map { text in
+      let (name, value) = try assignment(text, "--record", example: "train_seconds=12.5")
+      return (name, value)
+    }
+  }
+
+  /// NAME=NUMBER.
+  private static func assignment(_ text: String, _ option: String, example: String) throws -> (String, Double) {
+    let parts = text.split(separator: "=").map(String.init)
+    guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
+      throw UsageError("\(option) is \"\(text)\"; expected a name and a number, \(example)")
+    }
+    return (parts[0], value)
   }
 }

@@ -151,6 +151,7 @@ import Testing
     ("r_max and intervals", { $0.metadata["pair"] = "{}" }),
     ("no metadata \"pair\"", { $0.metadata["pair"] = nil }),
     ("expected [3, 1000000000000000]", { $0.metadata["pair"] = "{\"r_max\": 7.5, \"intervals\": 1000000000000000}" }),
+    ("cutoff is 1000000.0 Å", { $0.metadata["pair"] = "{\"r_max\": 1e6, \"intervals\": 3}" }),
     ("cutoff", { $0.metadata["pair"] = "{\"r_max\": 0, \"intervals\": 3}" }),
     ("neither a pair term nor a network", { ($0.metadata["pair"], $0.tensors) = (nil, []) }),
     ("no tensor pair.coefficients", { $0.tensors = [] }),

@@ -1,0 +1,92 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// Makes the configurations and targets that a network learns from, by the noise mode and the objective. What is drawn
+/// depends on the seed, the frame and the draw alone.
+struct TrainingItems: Sendable {
+  let frames: [Frame]
+  let noise: NoiseMode
+  let objective: TrainingObjective
+  /// kT (eV).
+  let thermalEnergy: Double
+  let seed: UInt64
+  /// Share of the force label in a mixed target, for each noise level.
+  private let forceShares: [Double: Double]
+
+  /// - Throws: where the objective needs forces that frames lack.
+  init(
+    frames: [Frame], noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,
+    seed: UInt64
+  ) throws {
+    if objective != .denoising, let k = frames.firstIndex(where: { $0.forces == nil }) {
+      throw DiffNNPError("objective \(objective.rawValue) needs forces, but frame \(k) has none")
+    }
+    self.frames = frames
+    self.noise = noise
+    self.objective = objective
+    self.thermalEnergy = thermalEnergy
+    self.seed = seed
+    var shares: [Double: Double] = [:]
+    if objective == .mixed {
+      let variance = Self.forceVariance(frames, thermalEnergy)
+      // The share a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's variance.
+      for sigma in sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
+    }
+    forceShares = shares
+  }
+
+  /// Mean square of a component of F/kT (1/Å²).
+  private static func forceVariance(_ frames: [Frame], _ thermalEnergy: Double) -> Double {
+    var (sum, count) = (0.0, 0)
+    for frame in frames {
+      for force in frame.forces! { sum += dot(force, force) }
+      count += 3 * frame.positions.count
+    }
+    return sum / (Double(count) * thermalEnergy * thermalEnergy)
+  }
+
+  /// How many items one frame makes at a step: with antithetic noise, both signs.
+  var itemsPerFrame: Int { objective != .forces && usesBothSigns ? 2 : 1 }
+
+  private var usesBothSigns: Bool {
+    switch noise {
+    case .ladder, .antithetic: true
+    case .fixed, .copies, .fresh, .variancePreserving: false
+    }
+  }
+
+  /// The items of a frame at a noise level.
+  /// - Parameters:
+  ///   - visit: how often the frame has been used before: static noise returns to the same draws.
+  ///   - stream: keeps draws for training and for validation apart.
+  func items(frame index: Int, sigma: Double, visit: Int, stream: Int) -> [ScoreObjective.Item] {
+    let frame = frames[index]
+    guard objective != .forces else {
+      return [.init(configuration: frame.configuration, target: frame.forces!.map { $0 / thermalEnergy })]
+    }
+    let draw: Int
+    switch noise {
+    case .ladder, .antithetic, .fresh: draw = visit
+    case .fixed: draw = 0
+    case .copies(_, let count), .variancePreserving(_, let count): draw = visit % count
+    }
+    var random = Philox(seed: seed, purpose: .network, frame: index, stream: draw << 4 ^ stream)
+    let epsilon = frame.positions.map { _ in random.normal3() }
+    return (usesBothSigns ? [1, -1] : [1]).map { item(frame, epsilon, sigma: sigma, sign: $0) }
+  }
+
+  private func item(
+    _ frame: Frame, _ epsilon: [SIMD3<Double>], sigma: Double, sign: Double
+  ) -> ScoreObjective.Item {
+    var configuration = frame.configuration
+    let scale = noise.positionScale
+    for i in epsilon.indices {
+      configuration.positions[i] = scale * configuration.positions[i] + sign * sigma * epsilon[i]
+    }
+    var target = epsilon.map { -sign / sigma * $0 }
+    if let share = forceShares[sigma] {
+      for i in target.indices { target[i] = (1 - share) * target[i] + share / thermalEnergy * frame.forces![i] }
+    }
+    return .init(configuration: configuration, target: target)
+  }
+}

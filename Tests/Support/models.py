@@ -1,0 +1,164 @@
+"""Weight files for tests, each with a configuration whose energy and forces are known from elsewhere: from a plain
+formula for pair terms, from nequip itself for networks.
+
+    models.py pair|network|sum FILE    writes one of them
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+NEQUIP_MODELS = pathlib.Path(__file__).parents[1] / "DiffNNPTests" / "Fixtures" / "nequip-random"
+
+
+def save_weights(path, type_names, r_max, energy_scale, tensors, **terms):
+    """Writes a weight file as docs/FORMAT.md describes it; `terms` are the metadata `pair` and `network`."""
+    metadata = {
+        "format": "diffnnp",
+        "format_version": "1",
+        "energy_unit": "eV",
+        "length_unit": "Angstrom",
+        "type_names": json.dumps(type_names),
+        "energy_scale": repr(energy_scale),
+        "r_max": repr(r_max),
+        "temperature": "300.0",
+    }
+    metadata |= {key: json.dumps(value) for key, value in terms.items()}
+    metadata["checksum"] = checksum(metadata, tensors)
+    save_file(tensors, path, metadata)
+
+
+def checksum(metadata, tensors):
+    """FNV-1a over metadata and tensors, as docs/FORMAT.md has it."""
+    data = b""
+    for key, value in sorted(metadata.items(), key=lambda item: item[0].encode()):
+        data += key.encode() + b"\0" + value.encode() + b"\0"
+    for name in sorted(tensors, key=str.encode):
+        tensor = tensors[name]
+        data += name.encode() + b"\0" + ",".join(map(str, tensor.shape)).encode() + b"\0"
+        data += np.ascontiguousarray(tensor, "<f8").tobytes()
+    h = 0xCBF29CE484222325
+    for byte in data:
+        h = (h ^ byte) * 0x100000001B3 % 2**64
+    return f"fnv1a64:{h:016x}"
+
+
+class PairTerm:
+    """u_ab(r) = sum_k c_abk B(r/h - k + 3) in eV, with cubic B-splines B of knot spacing h."""
+
+    def __init__(self, r_max, coefficients):
+        self.r_max = r_max
+        self.coefficients = np.asarray(coefficients, float)  # [pairs of types][intervals]
+        self.spacing = r_max / self.coefficients.shape[1]
+
+    @classmethod
+    def charged_spheres(cls, r_max):
+        """Something like Li and Cl ions, with no symmetry between the types."""
+        r = np.arange(-1, 39) * r_max / 40
+        strength = [(23, 0.8), (39, -0.9), (100, 0.65)]
+        return cls(r_max, [a * np.exp(-r / 0.45) + q * np.exp(-r / 2) * (1 - r / r_max) ** 2 for a, q in strength])
+
+    def value(self, a, b, r):
+        """Energy and slope for the types a, b of two at distances r < r_max."""
+        c = np.append(self.coefficients[[[0, 1], [1, 2]][a][b]], [0, 0, 0])
+        m = np.minimum((r / self.spacing).astype(int), len(c) - 4)
+        t = r / self.spacing - m
+        basis = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+        slopes = [-3 * (1 - t) ** 2, 9 * t**2 - 12 * t, -9 * t**2 + 6 * t + 3, 3 * t**2]
+        near = np.array([c[m + k] for k in range(4)])
+        return np.sum(near * basis, 0) / 6, np.sum(near * slopes, 0) / 6 / self.spacing
+
+    def evaluate(self, positions, types, cell):
+        """Energies of the atoms (eV), forces (eV/A) and virial xx yy zz xy xz yz (eV), through all images."""
+        fractions = positions @ np.linalg.inv(cell)
+        positions = (fractions - np.floor(fractions)) @ cell
+        reach = np.ceil(self.r_max * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
+        shifts = (np.array(list(np.ndindex(*(2 * reach + 1)))) - reach) @ cell
+        energies, forces, virial = np.zeros(len(types)), np.zeros((len(types), 3)), np.zeros((3, 3))
+        for i in range(len(types)):
+            for j in range(len(types)):
+                vectors = positions[j] + shifts - positions[i]
+                lengths = np.linalg.norm(vectors, axis=1)
+                near = (lengths < self.r_max) & (lengths > 0)
+                vectors, lengths = vectors[near], lengths[near]
+                u, slope = self.value(types[i], types[j], lengths)
+                gradients = vectors * (slope / lengths)[:, None]
+                energies[i] += 0.5 * u.sum()
+                forces[i] += gradients.sum(0)
+                virial -= 0.5 * vectors.T @ gradients
+        return energies, forces, virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
+
+
+class Case:
+    """A potential for Li and Cl, and a configuration [n][3] in a cell with its known atom energies and forces."""
+
+    type_names = ["Li", "Cl"]
+
+    def __init__(self, name, positions, types, cell, pair=None, nequip=None):
+        self.name = name
+        self.positions, self.types, self.cell = positions, np.asarray(types), np.asarray(cell, float)
+        self.pair, self.nequip = pair, nequip
+        self.energies, self.forces = 0, 0
+        self.has_network = nequip is not None
+        if pair:
+            self.energies, self.forces, _ = pair.evaluate(self.positions, self.types, self.cell)
+        if nequip:
+            reference = np.load(nequip / "reference.npz")
+            self.energies = self.energies + reference["atomic_energy"][0]
+            self.forces = self.forces + reference["F"][0]
+
+    @property
+    def energy(self):
+        return self.energies.sum()
+
+    def save(self, path, scale=1.0):
+        """Writes the weight file; pair coefficients are stored in units of kT, as training does, if alone."""
+        tensors, terms, r_max = {}, {}, 0.0
+        energy_scale = 0.025852 if not self.has_network else 1.0
+        if self.nequip:
+            with safe_open(self.nequip / "weights.safetensors", "np") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}
+                terms["network"] = json.loads(file.metadata()["config"])
+            tensors["scale_by"] = np.ones_like(tensors["scale_by"])  # the references were made without
+            r_max = terms["network"]["r_max"]
+        if self.pair:
+            tensors["pair.coefficients"] = scale * self.pair.coefficients / energy_scale
+            terms["pair"] = {"r_max": self.pair.r_max, "intervals": self.pair.coefficients.shape[1]}
+            r_max = max(r_max, self.pair.r_max)
+        save_weights(path, self.type_names, r_max, energy_scale, tensors, **terms)
+
+
+def ions(rng=np.random.default_rng(7)):
+    """64 ions near the sites of a crystal, in a triclinic cell that the cutoff exceeds by more than half."""
+    cell = np.array([[12.0, 0, 0], [1.1, 11.8, 0], [-0.8, 0.9, 12.3]])
+    sites = np.array(list(np.ndindex(4, 4, 4)))
+    positions = (sites + 0.5) / 4 @ cell + rng.uniform(-0.4, 0.4, (64, 3))
+    return positions, sites.sum(1) % 2, cell
+
+
+def pair_case():
+    return Case("pair", *ions(), pair=PairTerm.charged_spheres(8.0))
+
+
+def network_case():
+    return nequip_case("network")
+
+
+def sum_case():
+    return nequip_case("sum", pair=PairTerm.charged_spheres(6.0))
+
+
+def nequip_case(name, pair=None):
+    folder = NEQUIP_MODELS / "l1-2layers"
+    reference = np.load(folder / "reference.npz")
+    return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, folder)
+
+
+CASES = {"pair": pair_case, "network": network_case, "sum": sum_case}
+
+if __name__ == "__main__":
+    CASES[sys.argv[1]]().save(sys.argv[2])
