@@ -21,7 +21,7 @@ public struct NetworkSettings: Equatable, Sendable {
   public var batchSize = 1
   public var learningRate = 0.01
   /// Noise levels (Å), visited in turn. The network is run at the smallest.
-  public var sigmas = [0.02, 0.04, 0.08]
+  public var sigmas = [0.01, 0.02, 0.04]
   /// How parameters follow the noise level: powers of its logarithm, the constant included.
   public var sigmaOrder = 2
   /// Decay of the moving average of the parameters.

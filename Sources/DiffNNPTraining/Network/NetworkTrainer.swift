@@ -25,13 +25,14 @@ public final class NetworkTrainer {
   public var bestHeldOut: Double { state.bestHeldOut }
   public var bestStep: Int { state.bestStep }
   public var step: Int { state.optimiser.step }
+  /// Noise levels (Å) of the training.
+  public let sigmas: [Double]
   /// The noise level (Å) at which the network is run; 0 for force labels.
   public var runSigma: Double { sigmas.min()! }
 
   private let items: TrainingItems
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
-  private let sigmas: [Double]
   private let network: TrainableNetwork
   private let pairs: [Double: Potential]
   private let threads: Int

@@ -22,6 +22,9 @@ enum Program {
     } catch let error as UsageError {
       fputs("diffnnp: error: \(error.message)\n", stderr)
       return 2
+    } catch let interruption as Interrupted {
+      fputs("diffnnp: \(interruption)\n", stderr)
+      return 130
     } catch {
       fputs("diffnnp: error: \(error)\n", stderr)
       return 1

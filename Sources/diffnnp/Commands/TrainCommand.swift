@@ -23,6 +23,8 @@ enum TrainCommand: Command {
       .init(
         name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: noise.mode=fresh.", repeats: true
       ),
+      .init(name: "--network", summary: "Train a network on what the pair term leaves, with the defaults below."),
+      .init(name: "--resume", summary: "Continue an interrupted training from OUTPUT.checkpoint, if there is one."),
     ] + TrajectoryOptions.options,
     details: """
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
@@ -33,7 +35,8 @@ enum TrainCommand: Command {
         select: [Li, Cl]       species to keep, in this order of types [all]
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames
-        output: FILE           the weight file; FILE.log.csv lists all settings that were compared
+        output: FILE           the weight file; FILE.pair.csv lists the settings compared for the pair term, and
+                               FILE.log.csv is the network's training curve
         objective: KIND        denoising, forces or mixed [denoising]
         seed: N                [1]
         threads: N             [all cores]
@@ -46,23 +49,50 @@ enum TrainCommand: Command {
           r_max: Å             cutoff [10, or half the cell where that is less]
           spacing: Å           between knots of the splines [0.1]
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
+        network:               a network for what the pair term leaves; without this section, the pair term alone
+          features: N          of each degree on an atom [16]
+          layers: N            interaction layers [2]
+          l_max: N             highest degree, 0 to 3 [2]
+          r_max: Å             cutoff [5]
+          num_basis: N         Bessel functions [8]
+          radial_layers: N     hidden layers of the radial network [2]
+          radial_width: N      and their width [32]
+          sigma: [Å, …]        noise levels of the ladder; run at the smallest [0.01, 0.02, 0.04]
+          sigma_order: N       how weights follow the level: powers of its logarithm, the constant included [2]
+          steps: N             of the optimiser at most [3000]
+          batch_size: N        frames for each step [1]
+          learning_rate: X     of Adam; it falls to 0 as half a cosine [0.01]
+          ema: X               decay of the weights' moving average [0.99]
+          validation_interval: N  steps between validations on the last block of time [50]
+          patience: N          steps without a better validation before stopping early; 0 for never [1000]
       """)
 
   static func run(_ arguments: Arguments) throws {
     let configuration = try configuration(arguments)
-    guard configuration.network == nil else {
-      throw DiffNNPError("network: this version trains pair terms alone; remove the section")
-    }
     let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
     let start = seconds()
     var fit = try PairFit(configuration.pair, temperature: configuration.temperature)
     fit.progress = { fputs("train: \($0)\n", stderr) }
     let result = try fit.run(trajectory)
+    try writeLog(result, path: configuration.output + ".pair.csv")
+
+    let trainer = try configuration.network.map {
+      try NetworkTrainer(
+        $0, pair: result, pairSettings: configuration.pair, trajectory: trajectory,
+        temperature: configuration.temperature)
+    }
+    var network: Network?
+    if let trainer {
+      var stage = try NetworkStage(trainer, output: configuration.output, resume: arguments.flag("--resume"))
+      network = try stage.run()
+    }
     let elapsed = seconds() - start
-    let potential = try potential(result, fit, trajectory, configuration)
-    try writeLog(result, path: configuration.output + ".log.csv")
+    let potential = try Potential(
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: network,
+      metadata: metadata(result, trainer, trajectory, configuration))
     try potential.save(path: configuration.output)
-    summarise(result, trajectory, configuration, elapsed: elapsed)
+    unlink(NetworkStage.checkpointPath(configuration.output))
+    summarise(result, trainer, trajectory, configuration, elapsed: elapsed)
   }
 
   // MARK: Configuration
@@ -83,6 +113,9 @@ enum TrainCommand: Command {
       guard let names = arguments.list(option) else { continue }
       try root.set("\(key)=[\(names.map(quoted).joined(separator: ", "))]", place: option)
     }
+    if arguments.flag("--network"), root.mapping?.contains(where: { $0.key == "network" }) != true {
+      try root.set("network={}", place: "--network")
+    }
     for assignment in arguments.all("--set") { try root.set(assignment, place: "--set") }
     return try TrainingConfiguration(root)
   }
@@ -94,12 +127,13 @@ enum TrainCommand: Command {
 
   // MARK: Results
 
-  private static func potential(
-    _ result: PairFit.Result, _ fit: PairFit, _ trajectory: Trajectory, _ configuration: TrainingConfiguration
-  ) throws -> Potential {
+  private static func metadata(
+    _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
+    _ configuration: TrainingConfiguration
+  ) -> PotentialMetadata {
     var metadata = PotentialMetadata()
     metadata.temperature = configuration.temperature
-    metadata.sigma = result.sigma
+    metadata.sigma = trainer?.runSigma ?? result.sigma
     metadata.smallestDistances = result.smallestDistances
     metadata.provenance = [
       "program": "diffnnp \(diffnnpVersion)",
@@ -110,9 +144,12 @@ enum TrainCommand: Command {
       "chosen": result.chosen.map(describe).joined(separator: "; "),
       "held-out objective": "\(result.heldOutObjective)",
     ]
-    return try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: nil,
-      metadata: metadata)
+    if let trainer {
+      metadata.provenance["network's noise levels (Å)"] =
+        trainer.sigmas.map { "\($0)" }.joined(separator: " ")
+      metadata.provenance["network's held-out objective"] = "\(trainer.bestHeldOut) at step \(trainer.bestStep)"
+    }
+    return metadata
   }
 
   private static func describe(_ candidate: PairFit.Candidate) -> String {
@@ -132,25 +169,29 @@ enum TrainCommand: Command {
   }
 
   private static func summarise(
-    _ result: PairFit.Result, _ trajectory: Trajectory, _ configuration: TrainingConfiguration, elapsed: Double
+    _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
+    _ configuration: TrainingConfiguration, elapsed: Double
   ) {
     let names = trajectory.typeNames
     var lines = result.chosen.map { "chosen: \(describe($0))" }
-    lines.append("held-out objective at σ → 0: \(rounded(result.heldOutObjective)) for a frame")
+    lines.append("pair term's held-out objective at σ → 0: \(thousandths(result.heldOutObjective)) for a frame")
+    if let trainer {
+      lines.append(
+        "network's held-out objective at σ = \(trainer.runSigma) Å: \(thousandths(trainer.bestHeldOut)) for an atom, "
+          + "from step \(trainer.bestStep) of \(trainer.step)")
+    }
     for a in names.indices {
       for b in a..<names.count {
         let p = PairTerm.pairIndex(a, b, typeCount: names.count)
         let (seen, wall) = (result.smallestDistances[p], result.wallDistances[p])
-        let outlier = seen + 0.05 < wall ? "; wall at \(rounded(wall)) Å, past a gap in the data" : ""
-        let distance = seen.isFinite ? "\(rounded(seen)) Å" : "never met"
+        let outlier = seen + 0.05 < wall ? "; wall at \(thousandths(wall)) Å, past a gap in the data" : ""
+        let distance = seen.isFinite ? "\(thousandths(seen)) Å" : "never met"
         lines.append("smallest \(names[a])-\(names[b]) distance: \(distance)\(outlier)")
       }
     }
-    lines.append("\(trajectory.frames.count) frames, \(rounded(elapsed)) s; wrote \(configuration.output)")
+    lines.append("\(trajectory.frames.count) frames, \(thousandths(elapsed)) s; wrote \(configuration.output)")
     for line in lines { fputs("train: \(line)\n", stderr) }
   }
-
-  private static func rounded(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
 
   private static func seconds() -> Double {
     var time = timespec()

@@ -89,7 +89,10 @@ extension NetworkSettings {
     batchSize = try section.positive("batch_size", or: batchSize)!
     learningRate = try section.double("learning_rate") ?? learningRate
     sigmas = try section.doubles("sigma") ?? sigmas
+    sigmaOrder = try section.positive("sigma_order", or: sigmaOrder)!
     averaging = try section.double("ema") ?? averaging
+    validationInterval = try section.positive("validation_interval", or: validationInterval)!
+    patience = try section.int("patience") ?? patience
     self.seed = try section.positive("seed", or: nil).map(UInt64.init) ?? seed
     for (key, value) in [("r_max", rMax), ("learning_rate", learningRate)] where value <= 0 {
       throw section.failure(key, "is \(value); expected a positive number")

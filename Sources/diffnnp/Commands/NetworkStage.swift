@@ -1,0 +1,133 @@
+import DiffNNP
+import DiffNNPFrames
+import DiffNNPTraining
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The part of `diffnnp train` in which a network learns: progress, log, checkpoints, Ctrl-C.
+struct NetworkStage {
+  let trainer: NetworkTrainer
+  let output: String
+  private var log: TrainingLog
+
+  static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
+
+  init(_ trainer: NetworkTrainer, output: String, resume: Bool) throws {
+    self.trainer = trainer
+    self.output = output
+    log = TrainingLog(path: output + ".log.csv")
+    let checkpoint = Self.checkpointPath(output)
+    if resume, access(checkpoint, F_OK) == 0 {
+      try trainer.resume(from: checkpoint)
+      try log.load(upTo: trainer.step)
+      fputs("train: continuing from step \(trainer.step)\n", stderr)
+    }
+  }
+
+  /// Trains to the end, and returns the best network.
+  /// - Throws: `Interrupted` after Ctrl-C, with a checkpoint on disk.
+  mutating func run() throws -> Network {
+    Interruption.watch()
+    defer { Interruption.unwatch() }
+    let bar = ProgressBar("network", total: trainer.settings.steps)
+    var average = RunningMean()
+    while !trainer.isFinished {
+      let report = try trainer.advance()
+      average.add(report.loss)
+      if let heldOut = report.heldOut {
+        log.append(report, loss: average.take(), heldOut: heldOut)
+        try saveProgress()
+      }
+      bar.update(report.step, note: note)
+      if Interruption.isRequested {
+        try saveProgress()
+        bar.finish()
+        throw Interrupted(
+          "interrupted at step \(trainer.step); \(Self.checkpointPath(output)) is saved: --resume continues")
+      }
+    }
+    bar.finish()
+    return try trainer.result()
+  }
+
+  private func saveProgress() throws {
+    try trainer.save(to: Self.checkpointPath(output))
+    try log.write()
+  }
+
+  private var note: String {
+    trainer.bestHeldOut.isFinite ? "held-out \(thousandths(trainer.bestHeldOut)) at step \(trainer.bestStep)" : ""
+  }
+}
+
+/// Training stopped because the user asked; exit code 130, as shells have it.
+struct Interrupted: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// The training curve as CSV: one row for each validation.
+private struct TrainingLog {
+  let path: String
+  private var rows: [(step: Int, line: String)] = []
+
+  private static let header = "step,sigma_A,loss,held_out,learning_rate"
+
+  init(path: String) { self.path = path }
+
+  mutating func append(_ report: NetworkTrainer.Report, loss: Double, heldOut: Double) {
+    rows.append((report.step, "\(report.step),\(report.sigma),\(loss),\(heldOut),\(report.learningRate)"))
+  }
+
+  /// Takes over the rows of an earlier run.
+  mutating func load(upTo step: Int) throws {
+    guard access(path, F_OK) == 0 else { return }
+    let text = String(decoding: try FileIO.read(path), as: UTF8.self)
+    for line in text.split(separator: "\n").dropFirst() {
+      guard let first = line.split(separator: ",").first.flatMap({ Int($0) }), first <= step else { continue }
+      rows.append((first, String(line)))
+    }
+  }
+
+  func write() throws {
+    let lines = [Self.header] + rows.map(\.line)
+    try FileIO.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: path)
+  }
+}
+
+private struct RunningMean {
+  private var sum = 0.0
+  private var count = 0.0
+
+  mutating func add(_ x: Double) {
+    sum += x
+    count += 1
+  }
+
+  /// The mean since it was last taken.
+  mutating func take() -> Double {
+    defer { (sum, count) = (0, 0) }
+    return sum / count
+  }
+}
+
+/// Ctrl-C and the polite kill, noticed between steps.
+enum Interruption {
+  nonisolated(unsafe) private static var requested: sig_atomic_t = 0
+
+  static var isRequested: Bool { requested != 0 }
+
+  static func watch() {
+    requested = 0
+    for number in [SIGINT, SIGTERM] { signal(number) { _ in Interruption.requested = 1 } }
+  }
+
+  static func unwatch() {
+    for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+  }
+}
+
+/// A number for people, to three decimals.
+func thousandths(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
