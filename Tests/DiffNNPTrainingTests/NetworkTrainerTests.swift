@@ -12,6 +12,7 @@ import Testing
   private static let settings: NetworkSettings = {
     var settings = NetworkSettings()
     settings.features = 3
+    settings.layers = 2
     settings.lMax = 1
     settings.radialWidth = 4
     settings.rMax = 3.5

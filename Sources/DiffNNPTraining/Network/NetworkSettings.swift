@@ -5,7 +5,7 @@ public struct NetworkSettings: Equatable, Sendable {
   /// Features of each kind (scalars, vectors, …) on an atom.
   public var features = 16
   /// Interaction layers.
-  public var layers = 2
+  public var layers = 3
   /// Highest degree of the spherical harmonics.
   public var lMax = 2
   /// Cutoff (Å).

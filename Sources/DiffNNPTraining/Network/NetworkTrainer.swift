@@ -12,7 +12,7 @@ public final class NetworkTrainer {
   public struct Report: Sendable {
     public var step: Int
     public var sigma: Double
-    /// Objective for an atom, of this step's configurations.
+    /// Objective for an atom of the training configurations, the mean of all steps since the last validation.
     public var loss: Double
     /// Held-out objective for an atom at the smallest noise level, of the averaged parameters; nil between validations.
     public var heldOut: Double?
@@ -114,9 +114,13 @@ public final class NetworkTrainer {
     let rate = learningRate(step)
     state.optimiser.update(
       &state.parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)
+    state.losses += [losses.reduce(0, +) / Double(losses.count), 1]
     var report = Report(
-      step: step, sigma: sigma, loss: losses.reduce(0, +) / Double(losses.count), heldOut: nil, learningRate: rate)
-    if step % settings.validationInterval == 0 || step == settings.steps { report.heldOut = try validate() }
+      step: step, sigma: sigma, loss: state.losses.x / state.losses.y, heldOut: nil, learningRate: rate)
+    if step % settings.validationInterval == 0 || step == settings.steps {
+      report.heldOut = try validate()
+      state.losses = .zero
+    }
     return report
   }
 

@@ -9,6 +9,8 @@ struct TrainingState: Equatable, Sendable {
   var best: [Double]
   var bestStep = 0
   var bestHeldOut = Double.infinity
+  /// Sum and number of the steps' objectives since the last validation.
+  var losses = SIMD2<Double>.zero
 
   init(_ parameters: ConditionedParameters) {
     self.parameters = parameters
@@ -35,7 +37,7 @@ struct TrainingState: Equatable, Sendable {
       tensors: [
         tensor("parameters", parameters.values), tensor("first_moment", optimiser.firstMoment),
         tensor("second_moment", optimiser.secondMoment), tensor("average", optimiser.average), tensor("best", best),
-        tensor("usual_norm", [optimiser.usualNorm]),
+        tensor("usual_norm", [optimiser.usualNorm]), tensor("losses", [losses.x, losses.y]),
       ])
   }
 
@@ -64,6 +66,8 @@ struct TrainingState: Equatable, Sendable {
       step: step, firstMoment: values("first_moment", count), secondMoment: values("second_moment", count),
       average: values("average", count), usualNorm: values("usual_norm", 1)[0])
     best = try values("best", count)
+    let sums = try values("losses", 2)
+    losses = [sums[0], sums[1]]
     self.bestStep = bestStep
     self.bestHeldOut = bestHeldOut
   }

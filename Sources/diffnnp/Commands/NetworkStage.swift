@@ -32,12 +32,10 @@ struct NetworkStage {
     Interruption.watch()
     defer { Interruption.unwatch() }
     let bar = ProgressBar("network", total: trainer.settings.steps)
-    var average = RunningMean()
     while !trainer.isFinished {
       let report = try trainer.advance()
-      average.add(report.loss)
       if let heldOut = report.heldOut {
-        log.append(report, loss: average.take(), heldOut: heldOut)
+        log.append(report, heldOut: heldOut)
         try saveProgress()
       }
       bar.update(report.step, note: note)
@@ -73,12 +71,12 @@ private struct TrainingLog {
   let path: String
   private var rows: [(step: Int, line: String)] = []
 
-  private static let header = "step,sigma_A,loss,held_out,learning_rate"
+  private static let header = "step,loss,held_out,learning_rate"
 
   init(path: String) { self.path = path }
 
-  mutating func append(_ report: NetworkTrainer.Report, loss: Double, heldOut: Double) {
-    rows.append((report.step, "\(report.step),\(report.sigma),\(loss),\(heldOut),\(report.learningRate)"))
+  mutating func append(_ report: NetworkTrainer.Report, heldOut: Double) {
+    rows.append((report.step, "\(report.step),\(report.loss),\(heldOut),\(report.learningRate)"))
   }
 
   /// Takes over the rows of an earlier run.
@@ -97,22 +95,6 @@ private struct TrainingLog {
   }
 }
 
-private struct RunningMean {
-  private var sum = 0.0
-  private var count = 0.0
-
-  mutating func add(_ x: Double) {
-    sum += x
-    count += 1
-  }
-
-  /// The mean since it was last taken.
-  mutating func take() -> Double {
-    defer { (sum, count) = (0, 0) }
-    return sum / count
-  }
-}
-
 /// Ctrl-C and the polite kill, noticed between steps.
 enum Interruption {
   nonisolated(unsafe) private static var requested: sig_atomic_t = 0
@@ -121,7 +103,14 @@ enum Interruption {
 
   static func watch() {
     requested = 0
-    for number in [SIGINT, SIGTERM] { signal(number) { _ in Interruption.requested = 1 } }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { _ in Interruption.requested = 1 }
+      sigaddset(&signals, number)
+    }
+    // A parent's mask is inherited; whoever starts us from a thread that blocks signals can still stop us.
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   static func unwatch() {

@@ -51,7 +51,7 @@ enum TrainCommand: Command {
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
         network:               a network for what the pair term leaves; without this section, the pair term alone
           features: N          of each degree on an atom [16]
-          layers: N            interaction layers [2]
+          layers: N            interaction layers [3]
           l_max: N             highest degree, 0 to 3 [2]
           r_max: Å             cutoff [5]
           num_basis: N         Bessel functions [8]
