@@ -9,6 +9,7 @@ enum Program {
   /// All verbs, in the order of the help page.
   static let commands: [any Command.Type] = [
     TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
+    ImportNequIPCommand.self,
   ]
 
   /// Runs a command line, and returns the exit code: 0, 1 where it failed, 2 where it cannot be understood.
