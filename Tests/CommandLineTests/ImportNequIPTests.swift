@@ -119,7 +119,3 @@ import Testing
     }
   }
 }
-
-private func besideThisFile(_ name: String) -> String {
-  #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/" + name
-}
