@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 
 #if canImport(Glibc)
   import Glibc
