@@ -35,7 +35,7 @@ let package = Package(
       name: "diffnnp",
       dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
     .executableTarget(
-      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPCommandLine"]),
+      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining"]),
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
       exclude: ["Fixtures", "WeightFile/resave.py"]),
