@@ -207,6 +207,7 @@ import Testing
     ("evaluate model.safetensors frames.xyz --frames 3", 2, "START:STOP:STEP"),
     ("evaluate model.safetensors frames.xyz --temperature 0", 1, "temperature is 0.0 K"),
     ("evaluate model.safetensors frames.xyz --sigma -1", 1, "sigma is -1.0 Å"),
+    ("evaluate model.safetensors frames.xyz --draws 0", 1, "draws are 0"),
     ("evaluate cold.safetensors frames.xyz --sigma 0.1", 2, "give --temperature"),
     ("inspect none.safetensors", 1, "none.safetensors: No such file"), ("inspect .", 1, "Is a directory"),
     ("inspect frames.xyz", 1, "not a safetensors file"),

@@ -34,6 +34,24 @@ import Testing
     #expect(values[1] < values[0] && values[1] < values[2])
   }
 
+  /// With frames that stay the same, only noise scatters; twenty draws leave less of it than one.
+  @Test func drawsMakeItLessNoisy() throws {
+    let configuration = Configuration(
+      cell: try Cell(orthogonal: [100, 100, 100]), positions: [[0.1, 0.2, 0.3], [1, 1, 1]], types: [0, 0])
+    func scatter(draws: Int) throws -> Double {
+      let objective = try HeldOutObjective(temperature: 300, draws: draws)
+      let values = (0..<200).map { frame in
+        objective.estimate(configuration, frame: frame) { noised in
+          noised.positions.map { -Self.stiffness * objective.thermalEnergy * $0 }
+        }
+      }
+      let mean = values.reduce(0, +) / 200
+      return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 199).squareRoot()
+    }
+    let ratio = try scatter(draws: 1) / scatter(draws: 20)
+    #expect(abs(ratio - 20.squareRoot()) < 1.5)
+  }
+
   @Test func isReproducible() throws {
     let value = try Self.objective(modelStiffness: 5, sigma: 0.02, frames: 3)
     #expect(try Self.objective(modelStiffness: 5, sigma: 0.02, frames: 3) == value)

@@ -12,31 +12,44 @@ public struct HeldOutObjective: Sendable {
   public let thermalEnergy: Double
   /// Noise (Å), small against the width of the sharpest well.
   public let sigma: Double
+  /// Draws of noise for each frame.
+  public let draws: Int
   public let seed: UInt64
 
   public static let defaultSigma = 0.01
 
   /// - Parameter temperature: of the frames (K).
-  /// - Throws: where temperature or noise is not positive.
-  public init(temperature: Double, sigma: Double = defaultSigma, seed: UInt64 = 1) throws {
+  /// - Throws: where temperature, noise or draws are not positive.
+  public init(temperature: Double, sigma: Double = defaultSigma, draws: Int = 1, seed: UInt64 = 1) throws {
     guard temperature > 0, temperature.isFinite else {
       throw DiffNNPError("temperature is \(temperature) K; expected a positive number")
     }
     guard sigma > 0, sigma.isFinite else { throw DiffNNPError("sigma is \(sigma) Å; expected a positive number") }
+    guard draws > 0 else { throw DiffNNPError("draws are \(draws); expected a positive number") }
     thermalEnergy = boltzmannConstant * temperature
     self.sigma = sigma
+    self.draws = draws
     self.seed = seed
   }
 
-  /// The estimate from one frame.
+  /// The estimate from one frame: the mean over draws.
   /// - Parameters:
   ///   - frame: the frame's number, which names its noise: all models see the same.
   ///   - forces: computes forces (eV/Å), [atoms].
   public func estimate(
     _ configuration: Configuration, frame: Int, forces: (Configuration) throws -> [SIMD3<Double>]
   ) rethrows -> Double {
-    var random = Philox(seed: seed, purpose: .objective, frame: frame)
-    let epsilon = configuration.positions.map { _ in random.normal3() }
+    try (0..<draws).reduce(0) { sum, draw in
+      var random = Philox(seed: seed, purpose: .objective, frame: frame, stream: draw)
+      let epsilon = configuration.positions.map { _ in random.normal3() }
+      return sum + (try estimate(configuration, epsilon, forces)) / Double(draws)
+    }
+  }
+
+  private func estimate(
+    _ configuration: Configuration, _ epsilon: [SIMD3<Double>],
+    _ forces: (Configuration) throws -> [SIMD3<Double>]
+  ) rethrows -> Double {
     func score(_ sign: Double) throws -> [SIMD3<Double>] {
       var noised = configuration
       for i in epsilon.indices { noised.positions[i] += sign * sigma * epsilon[i] }

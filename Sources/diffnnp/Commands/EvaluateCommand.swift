@@ -15,6 +15,8 @@ enum EvaluateCommand: Command {
       .init(name: "--precision", value: "KIND", summary: "Arithmetic of the network: single (default) or double."),
       .init(name: "--temperature", value: "K", summary: "Temperature of the frames; that of the training by default."),
       .init(name: "--sigma", value: "Å", summary: "Noise of the objective, 0.01 by default."),
+      .init(
+        name: "--draws", value: "N", summary: "Draws of noise for each frame, 1 by default; more make it less noisy."),
       .init(name: "--json", summary: "Print JSON: measures, energies and forces."),
     ] + TrajectoryOptions.options,
     details: """
@@ -79,14 +81,15 @@ enum EvaluateCommand: Command {
 
   /// Nil where no temperature is known.
   private static func objective(_ arguments: Arguments, _ potential: Potential) throws -> HeldOutObjective? {
-    let sigma = try arguments.number("--sigma")
+    let (sigma, draws) = (try arguments.number("--sigma"), try arguments.integer("--draws"))
     guard let temperature = try arguments.number("--temperature") ?? potential.metadata.temperature else {
-      guard sigma == nil else {
-        throw UsageError("--sigma is the noise of the objective, and the model has no temperature: give --temperature")
+      guard sigma == nil, draws == nil else {
+        throw UsageError("there is no objective without a temperature, and the model has none: give --temperature")
       }
       return nil
     }
-    return try HeldOutObjective(temperature: temperature, sigma: sigma ?? HeldOutObjective.defaultSigma)
+    return try HeldOutObjective(
+      temperature: temperature, sigma: sigma ?? HeldOutObjective.defaultSigma, draws: draws ?? 1)
   }
 
   private static func estimate(
