@@ -30,16 +30,20 @@ let package = Package(
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
+    .target(name: "DiffNNPCommandLine", dependencies: ["DiffNNP"]),
     .executableTarget(
       name: "diffnnp",
-      dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
-    .executableTarget(name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPTraining"]),
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
+    .executableTarget(
+      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining"]),
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
       exclude: ["Fixtures", "WeightFile/resave.py"]),
     .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["diffnnp", "DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]

@@ -1,3 +1,4 @@
+@testable import DiffNNPCommandLine
 import Testing
 
 @testable import diffnnp

@@ -1,5 +1,6 @@
 import DiffNNP
 import DiffNNPFrames
+import DiffNNPTraining
 import Testing
 
 @testable import diffnnp
@@ -95,6 +96,65 @@ import Testing
     }
   }
 
+  /// Measures do not depend on the order in which the model names the species of a file with forces.
+  @Test func mapsSpecies() throws {
+    let frames = besideThisFile("../DiffNNPFramesTests/Fixtures/stored.npz")
+    let free: [[Double]] = (0..<3).map { p in (0..<20).map { sin(Double(20 * p + $0)) } }
+    func evaluate(_ names: [String], _ coefficients: [Double]) throws -> JSONValue {
+      var json = JSONValue.null
+      try withDirectory { directory in
+        let pair = try PairTerm(typeCount: 2, rMax: 6, intervals: 20, free: coefficients)
+        try Potential(typeNames: names, energyScale: 0.025, pair: pair, network: nil)
+          .save(path: directory + "/model.safetensors")
+        let run = try diffnnp("evaluate model.safetensors '\(frames)' --json --temperature 300", in: directory)
+        #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+        json = try JSONValue(parsing: run.output)
+      }
+      return json
+    }
+    let json = try evaluate(["Li", "Cl"], free[0] + free[1] + free[2])
+    #expect(json == (try evaluate(["Cl", "Li"], free[2] + free[1] + free[0])))
+    // F = -R/8 of the fixture.
+    let components: [Double] = (0..<27).map { 0.0625 * Double($0) + 0.03125 }
+    let squared: Double = components.reduce(0) { $0 + $1 * $1 }
+    #expect(abs(try #require(json["force_rms"]?.double) - (squared / 27).squareRoot()) < 1e-12)
+  }
+
+  /// ½|s|² + div s of the pair term by central differences along each coordinate, against the program's estimate.
+  @Test func estimatesTheObjective() throws {
+    try Self.withFiles { directory in
+      let potential = try Self.potential()
+      let frame = try Trajectory.read(
+        path: directory + "/frames.xyz", TrajectorySelection(species: ["Li", "Cl"])
+      ).frames[0]
+      let thermalEnergy = boltzmannConstant * 300
+      func score(_ configuration: Configuration) throws -> [SIMD3<Double>] {
+        try Self.reference(potential, configuration).forces.map { $0 / thermalEnergy }
+      }
+      var exact = 0.5 * (try score(frame.configuration)).reduce(0) { $0 + dot($1, $1) }
+      let h = 1e-4
+      for i in 0..<3 {
+        for k in 0..<3 {
+          var (up, down) = (frame.configuration, frame.configuration)
+          up.positions[i][k] += h
+          down.positions[i][k] -= h
+          exact += (try score(up)[i][k] - score(down)[i][k]) / (2 * h)
+        }
+      }
+      // The same frame many times: the mean over its noise.
+      let text = try FileIO.read(directory + "/frames.xyz")
+      let first = text.split(separator: UInt8(ascii: "\n")).prefix(5).joined(separator: [UInt8(ascii: "\n")])
+      let many = Array(repeatElement(Array(first) + [UInt8(ascii: "\n")], count: 2000).joined())
+      try FileIO.write(many, to: directory + "/many.xyz")
+      let run = try diffnnp("evaluate model.safetensors many.xyz --json --sigma 0.001", in: directory)
+      #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
+      let json = try JSONValue(parsing: run.output)
+      let (value, error) = (try #require(json["objective"]?.double), try #require(json["objective_error"]?.double))
+      #expect(abs(value - exact / 3) < 5 * error)
+      #expect(error > 0 && error < 0.1 * abs(exact / 3))
+    }
+  }
+
   /// Sums over all images, from the definition of the pair term.
   static func reference(
     _ potential: Potential, _ configuration: Configuration
@@ -145,6 +205,10 @@ import Testing
     ("evaluate model.safetensors frames.xyz --output --json", 2, "--output needs a value"),
     ("evaluate model.safetensors frames.xyz --precision half", 2, "expected single or double"),
     ("evaluate model.safetensors frames.xyz --frames 3", 2, "START:STOP:STEP"),
+    ("evaluate model.safetensors frames.xyz --temperature 0", 1, "temperature is 0.0 K"),
+    ("evaluate model.safetensors frames.xyz --sigma -1", 1, "sigma is -1.0 Å"),
+    ("evaluate model.safetensors frames.xyz --draws 0", 1, "draws are 0"),
+    ("evaluate cold.safetensors frames.xyz --sigma 0.1", 2, "give --temperature"),
     ("inspect none.safetensors", 1, "none.safetensors: No such file"), ("inspect .", 1, "Is a directory"),
     ("inspect frames.xyz", 1, "not a safetensors file"),
     ("evaluate model.safetensors none.xyz", 1, "none.xyz: No such file"),
@@ -159,6 +223,9 @@ import Testing
     try Self.withFiles { directory in
       let sodium = Array(Self.frames.replacing("Cl", with: "Na").utf8)
       try FileIO.write(sodium, to: directory + "/sodium.xyz")
+      let potential = try Self.potential()
+      try Potential(typeNames: potential.typeNames, energyScale: 1, pair: potential.pair, network: nil)
+        .save(path: directory + "/cold.safetensors")
       let run = try diffnnp(arguments, in: directory)
       #expect(run.exitCode == exitCode && run.output.isEmpty)
       #expect(run.errors.hasPrefix("diffnnp: error: ") && run.errors.contains(reason), "\(run.errors)")

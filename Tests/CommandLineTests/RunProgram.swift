@@ -20,6 +20,11 @@ let programPath: String = {
   return tests[...(tests.lastIndex(of: "/") ?? tests.startIndex)] + "diffnnp"
 }()
 
+/// A file or folder, named from the folder of these tests.
+func besideThisFile(_ name: String) -> String {
+  #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/" + name
+}
+
 /// A directory that goes when `body` returns, with everything in it.
 func withDirectory(_ body: (String) throws -> Void) throws {
   var template = Array("/tmp/diffnnp-test-XXXXXX".utf8CString)

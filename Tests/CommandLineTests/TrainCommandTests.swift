@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 import DiffNNPTraining
 import Testing
 

@@ -1,5 +1,5 @@
 /// Whether an imported model's energies are multiplied by its tensor `scale_by`.
-public enum NequIPScale: String, Sendable {
+public enum NequIPScale: String, CaseIterable, Sendable {
   /// As nequip does when it evaluates or deploys a model.
   case apply
   /// As nequip does in training mode, where its RescaleOutput passes energies through.

@@ -6,7 +6,14 @@
 ///
 /// Frames of one run are correlated, so their scatter says little about the error of their mean. Means over blocks
 /// much longer than the correlation time are independent (Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989)).
-enum BlockStatistics {
+public enum BlockStatistics {
+  /// The mean of a time series and its standard error; the error is NaN where the series is too short for blocks.
+  public static func mean(_ series: [Double]) -> (mean: Double, error: Double) {
+    func mean(_ x: ArraySlice<Double>) -> Double { x.reduce(0, +) / Double(x.count) }
+    let ranges = ranges(frameCount: series.count, blockCount: defaultBlockCount(frameCount: series.count))
+    return (mean(series[...]), standardError(ranges.map { mean(series[$0]) }))
+  }
+
   /// Blocks for a series of `frameCount` frames: ten, five where there are fewer than 50 frames, none below five.
   static func defaultBlockCount(frameCount: Int) -> Int {
     frameCount >= 50 ? 10 : frameCount >= 5 ? 5 : 0

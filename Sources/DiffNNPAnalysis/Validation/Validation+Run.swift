@@ -98,10 +98,7 @@ extension Validation.Run {
     let values = zip(log.steps, log.temperatures).filter {
       Double($0.0) * settings.timestep / 1000 >= settings.discarded
     }.map(\.1)
-    func mean(_ x: ArraySlice<Double>) -> Double { x.reduce(0, +) / Double(x.count) }
-    let blocks = BlockStatistics.ranges(
-      frameCount: values.count, blockCount: BlockStatistics.defaultBlockCount(frameCount: values.count))
-    return (mean(values[...]), BlockStatistics.standardError(blocks.map { mean(values[$0]) }))
+    return BlockStatistics.mean(values)
   }
 }
 

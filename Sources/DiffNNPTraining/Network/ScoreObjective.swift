@@ -5,12 +5,17 @@ import DiffNNP
 /// With s = F/kT the score, and a target t whose conditional mean is the score, L = ½|s|² - s·t: least squares without
 /// the constant ½|t|². For noise y = x ± σε the target is ∓ε/σ; the mean of both signs is the antithetic objective,
 /// which stays finite as σ → 0, where it is Hyvärinen's with one Hutchinson probe. For force labels the target is F/kT.
-final class ScoreObjective {
+public final class ScoreObjective {
   /// One configuration with its target.
-  struct Item {
-    var configuration: Configuration
+  public struct Item {
+    public var configuration: Configuration
     /// 1/Å, [atoms].
-    var target: [SIMD3<Double>]
+    public var target: [SIMD3<Double>]
+
+    public init(configuration: Configuration, target: [SIMD3<Double>]) {
+      self.configuration = configuration
+      self.target = target
+    }
   }
 
   private let worker: TrainableNetwork.Worker
@@ -19,14 +24,15 @@ final class ScoreObjective {
   private let networkEdges = EdgeList()
   private let pairEdges = EdgeList()
 
-  init(_ network: TrainableNetwork) {
+  /// For the work of one thread; the network's parameters may change between evaluations.
+  public init(_ network: TrainableNetwork) {
     worker = network.makeWorker()
     networkCutoff = network.architecture.rMax
   }
 
   /// The objective for an atom. Where `gradient` is given, it receives the gradient of `weight` times that.
   /// - Parameter pair: the pair term at the item's noise level, in units of kT.
-  func evaluate(
+  public func evaluate(
     _ item: Item, pair: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {
     try search.fill(networkEdges, item.configuration, cutoff: networkCutoff)

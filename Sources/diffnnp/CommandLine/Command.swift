@@ -1,3 +1,5 @@
+import DiffNNPCommandLine
+
 /// A verb of the command line.
 protocol Command {
   static var syntax: Syntax { get }
@@ -5,11 +7,4 @@ protocol Command {
   /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`, for
   ///   what cannot be meant, with exit code 2.
   static func run(_ arguments: Arguments) throws
-}
-
-/// A command line that cannot be understood.
-struct UsageError: Error {
-  let message: String
-
-  init(_ message: String) { self.message = message }
 }

@@ -1,35 +1,16 @@
 import DiffNNP
-
-#if canImport(Glibc)
-  import Glibc
-#endif
+import DiffNNPCommandLine
 
 /// The program: finds the verb, and says what went wrong.
 enum Program {
   /// All verbs, in the order of the help page.
   static let commands: [any Command.Type] = [
     TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
+    ImportNequIPCommand.self,
   ]
 
-  /// Runs a command line, and returns the exit code: 0, 1 where it failed, 2 where it cannot be understood.
-  static func run(_ words: [String]) -> Int32 {
-    do {
-      try dispatch(words)
-      guard fflush(stdout) == 0 else {
-        throw DiffNNPError("standard output: \(String(cString: strerror(errno)))")
-      }
-      return 0
-    } catch let error as UsageError {
-      fputs("diffnnp: error: \(error.message)\n", stderr)
-      return 2
-    } catch let interruption as Interrupted {
-      fputs("diffnnp: \(interruption)\n", stderr)
-      return 130
-    } catch {
-      fputs("diffnnp: error: \(error)\n", stderr)
-      return 1
-    }
-  }
+  /// Runs a command line, and returns the exit code.
+  static func run(_ words: [String]) -> Int32 { exitCode(program: "diffnnp") { try dispatch(words) } }
 
   private static func dispatch(_ words: [String]) throws {
     guard let verb = words.first else { throw UsageError("no verb given; see diffnnp --help") }

@@ -1,3 +1,5 @@
+import DiffNNPCommandLine
+
 #if canImport(Glibc)
   import Glibc
 #endif

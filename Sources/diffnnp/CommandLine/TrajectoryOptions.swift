@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 import DiffNNPFrames
 
 /// The options of every verb that reads frames.

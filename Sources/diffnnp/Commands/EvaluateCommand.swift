@@ -1,5 +1,8 @@
 import DiffNNP
+import DiffNNPAnalysis
+import DiffNNPCommandLine
 import DiffNNPFrames
+import DiffNNPTraining
 
 /// `diffnnp evaluate MODEL FRAMES`.
 enum EvaluateCommand: Command {
@@ -10,11 +13,20 @@ enum EvaluateCommand: Command {
       .init(
         name: "--output", short: "-o", value: "FILE", summary: "Write frames, energies and forces as extended XYZ."),
       .init(name: "--precision", value: "KIND", summary: "Arithmetic of the network: single (default) or double."),
+      .init(name: "--temperature", value: "K", summary: "Temperature of the frames; that of the training by default."),
+      .init(name: "--sigma", value: "Å", summary: "Noise of the objective, 0.01 by default."),
+      .init(
+        name: "--draws", value: "N", summary: "Draws of noise for each frame, 1 by default; more make it less noisy."),
       .init(name: "--json", summary: "Print JSON: measures, energies and forces."),
     ] + TrajectoryOptions.options,
     details: """
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Where the frames carry
       forces, they are compared: force_rmse and force_rms (of the frames' forces, eV/Å), relative_force_error.
+
+      Where a temperature is known, the objective of denoising without noise, E[½|s|² + div s] with s = F/kT, is
+      estimated with antithetic noise: objective (for an atom, 1/Å²) and its standard error objective_error, from blocks of
+      time. It needs no forces. Of several models, the one with the smallest objective for frames that none was trained on
+      has the forces closest to those behind the frames.
       """)
 
   static func run(_ arguments: Arguments) throws {
@@ -22,10 +34,13 @@ enum EvaluateCommand: Command {
     let precision = try arguments.choice("--precision", Precision.self) ?? .single
     let selection = try TrajectoryOptions.selection(arguments)
     let potential = try Potential.load(path: modelPath)
+    let objective = try objective(arguments, potential)
     let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
 
-    let results = try evaluate(potential, trajectory.frames, precision)
-    let measures = forceErrors(results, trajectory.frames)
+    let calculator = Calculator(potential, precision)
+    let results = try trajectory.frames.map { try calculator.compute($0.configuration) }
+    var measures = forceErrors(results, trajectory.frames)
+    if let objective { measures += try estimate(objective, trajectory.frames, calculator) }
     if let output = arguments.text("--output") { try write(results, trajectory, to: output) }
     if arguments.flag("--json") {
       print(json(results, measures).serialised(pretty: true))
@@ -41,18 +56,50 @@ enum EvaluateCommand: Command {
     var forces: [SIMD3<Double>]
   }
 
-  private static func evaluate(_ potential: Potential, _ frames: [Frame], _ precision: Precision) throws -> [Result] {
-    let evaluator = Evaluator(potential, precision: precision)
-    let (search, edges) = (NeighbourSearch(), EdgeList())
-    return try frames.map { frame in
-      try search.fill(edges, frame.configuration, cutoff: potential.rMax)
-      var flat = [Double](repeating: 0, count: 3 * frame.positions.count)
+  /// Energies and forces of one configuration after the other.
+  private final class Calculator {
+    private let evaluator: Evaluator
+    private let search = NeighbourSearch()
+    private let edges = EdgeList()
+
+    init(_ potential: Potential, _ precision: Precision) {
+      evaluator = Evaluator(potential, precision: precision)
+    }
+
+    func compute(_ configuration: Configuration) throws -> Result {
+      try search.fill(edges, configuration, cutoff: evaluator.potential.rMax)
+      var flat = [Double](repeating: 0, count: 3 * configuration.positions.count)
       let energy = flat.withUnsafeMutableBufferPointer {
         evaluator.compute(edges, into: .init(forces: $0.baseAddress))
       }
-      let forces = frame.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
+      let forces = configuration.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
       return Result(energy: energy, forces: forces)
     }
+  }
+
+  // MARK: Measures
+
+  /// Nil where no temperature is known.
+  private static func objective(_ arguments: Arguments, _ potential: Potential) throws -> HeldOutObjective? {
+    let (sigma, draws) = (try arguments.number("--sigma"), try arguments.integer("--draws"))
+    guard let temperature = try arguments.number("--temperature") ?? potential.metadata.temperature else {
+      guard sigma == nil, draws == nil else {
+        throw UsageError("there is no objective without a temperature, and the model has none: give --temperature")
+      }
+      return nil
+    }
+    return try HeldOutObjective(
+      temperature: temperature, sigma: sigma ?? HeldOutObjective.defaultSigma, draws: draws ?? 1)
+  }
+
+  private static func estimate(
+    _ objective: HeldOutObjective, _ frames: [Frame], _ calculator: Calculator
+  ) throws -> [JSONValue.Member] {
+    let series = try frames.enumerated().map { k, frame in
+      try objective.estimate(frame.configuration, frame: k) { try calculator.compute($0).forces }
+    }
+    let (mean, error) = BlockStatistics.mean(series)
+    return [.init("objective", .number(mean)), .init("objective_error", .number(error))]
   }
 
   /// Root mean squares over all components of all frames that carry forces; empty where none does.

@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 
 /// `diffnnp inspect MODEL`.
 enum InspectCommand: Command {

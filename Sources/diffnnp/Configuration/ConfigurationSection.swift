@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 
 /// A mapping of a configuration file, read key by key. Asking for a key makes it known; `finish` refuses all others, so
 /// that no misspelled key is passed over:

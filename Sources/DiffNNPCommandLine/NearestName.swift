@@ -1,5 +1,5 @@
 /// " (did you mean X?)" for the candidate nearest to a misspelled name; empty where none is near.
-func didYouMean(_ name: String, of candidates: [String]) -> String {
+public func didYouMean(_ name: String, of candidates: [String]) -> String {
   let distances = candidates.map { (editDistance(name, $0), $0) }
   guard let nearest = distances.min(by: { $0.0 < $1.0 }), nearest.0 <= max(2, name.count / 3) else { return "" }
   return " (did you mean \(nearest.1)?)"

@@ -1,12 +1,12 @@
-/// The arguments of a verb, split into operands and options as its syntax says.
-struct Arguments {
-  private(set) var operands: [String] = []
+/// The arguments of a program or verb, split into operands and options as its syntax says.
+public struct Arguments {
+  public private(set) var operands: [String] = []
   /// Values of each option in the order given; flags have an empty one.
   private var values: [String: [String]] = [:]
 
   /// Options may stand anywhere, as `--name value`, `--name=value` or `-n value`; behind `--` all are operands.
   /// - Throws: `UsageError` for unknown options, missing or surplus values, and the wrong number of operands.
-  init(_ words: [String], _ syntax: Syntax) throws {
+  public init(_ words: [String], _ syntax: Syntax) throws {
     var rest = words[...]
     while let word = rest.popFirst() {
       if word == "--" {
@@ -20,8 +20,8 @@ struct Arguments {
     }
     guard flag("--help") || syntax.operandCount.contains(operands.count) else {
       throw UsageError(
-        "\(syntax.name) expects \(syntax.operands), found \(operands.isEmpty ? "nothing" : operands.joined(separator: " "))"
-          + "; see diffnnp \(syntax.name) --help")
+        "\(syntax.name) expects \(syntax.operands.isEmpty ? "no operands" : syntax.operands), found \(operands.isEmpty ? "nothing" : operands.joined(separator: " "))"
+          + "; see \(syntax.invocation) --help")
     }
   }
 
@@ -30,7 +30,7 @@ struct Arguments {
     guard let option = syntax.allOptions.first(where: { $0.name == parts[0] || $0.short == parts[0] }) else {
       let known = syntax.allOptions.map(\.name)
       throw UsageError(
-        "\(syntax.name) has no option \(parts[0])\(didYouMean(parts[0], of: known)); see diffnnp \(syntax.name) --help")
+        "\(syntax.name) has no option \(parts[0])\(didYouMean(parts[0], of: known)); see \(syntax.invocation) --help")
     }
     var value = parts.count == 2 ? parts[1] : nil
     if let name = option.value {
@@ -43,25 +43,25 @@ struct Arguments {
     values[option.name, default: []].append(value ?? "")
   }
 
-  func flag(_ name: String) -> Bool { values[name] != nil }
+  public func flag(_ name: String) -> Bool { values[name] != nil }
 
-  func text(_ name: String) -> String? { values[name]?.last }
+  public func text(_ name: String) -> String? { values[name]?.last }
 
   /// All values of an option that may be repeated.
-  func all(_ name: String) -> [String] { values[name] ?? [] }
+  public func all(_ name: String) -> [String] { values[name] ?? [] }
 
   /// Values separated by commas.
-  func list(_ name: String) -> [String]? {
+  public func list(_ name: String) -> [String]? {
     text(name)?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
   }
 
-  func number(_ name: String) throws -> Double? {
+  public func number(_ name: String) throws -> Double? {
     try parse(name, "a number") { Double($0).flatMap { $0.isFinite ? $0 : nil } }
   }
 
-  func integer(_ name: String) throws -> Int? { try parse(name, "a whole number") { Int($0) } }
+  public func integer(_ name: String) throws -> Int? { try parse(name, "a whole number") { Int($0) } }
 
-  func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T?
+  public func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T?
   where T.RawValue == String {
     try parse(name, T.allCases.map(\.rawValue).joined(separator: " or ")) { T(rawValue: $0) }
   }

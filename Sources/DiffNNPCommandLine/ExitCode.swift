@@ -1,0 +1,30 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A command line that cannot be understood.
+public struct UsageError: Error {
+  public let message: String
+
+  public init(_ message: String) { self.message = message }
+}
+
+/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it failed,
+/// 2 where the command line cannot be understood.
+public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
+  do {
+    try body()
+    guard fflush(stdout) == 0 else {
+      throw DiffNNPError("standard output: \(String(cString: strerror(errno)))")
+    }
+    return 0
+  } catch let error as UsageError {
+    fputs("\(program): error: \(error.message)\n", stderr)
+    return 2
+  } catch {
+    fputs("\(program): error: \(error)\n", stderr)
+    return 1
+  }
+}

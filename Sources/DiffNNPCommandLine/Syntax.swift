@@ -1,0 +1,77 @@
+/// What a program or one of its verbs accepts: written once, for parsing and for the help page.
+public struct Syntax: Sendable {
+  /// The program a verb belongs to; nil for a program without verbs.
+  public var program: String?
+  public var name: String
+  /// One line: what it does.
+  public var summary: String
+  /// Operands as the help page shows them: "MODEL FRAMES".
+  public var operands: String
+  public var operandCount: ClosedRange<Int>
+  public var options: [Option]
+  /// Paragraphs of the help page, below the summary.
+  public var details: String
+
+  public init(
+    program: String? = "diffnnp", name: String, summary: String, operands: String, operandCount: ClosedRange<Int>,
+    options: [Option], details: String = ""
+  ) {
+    self.program = program
+    self.name = name
+    self.summary = summary
+    self.operands = operands
+    self.operandCount = operandCount
+    self.options = options
+    self.details = details
+  }
+
+  /// An option, with a value or without (a flag).
+  public struct Option: Sendable {
+    /// With its dashes: "--output".
+    public var name: String
+    /// One letter: "-o".
+    public var short: String?
+    /// What its value is called on the help page; nil for a flag.
+    public var value: String?
+    public var summary: String
+    /// Whether it may be given more than once.
+    public var repeats: Bool
+
+    public init(
+      name: String, short: String? = nil, value: String? = nil, summary: String, repeats: Bool = false
+    ) {
+      self.name = name
+      self.short = short
+      self.value = value
+      self.summary = summary
+      self.repeats = repeats
+    }
+  }
+
+  public static let help = Option(name: "--help", short: "-h", summary: "Show this page.")
+
+  public var allOptions: [Option] { options + [Self.help] }
+
+  /// What is typed before operands and options: "diffnnp evaluate".
+  public var invocation: String { [program, name].compactMap { $0 }.joined(separator: " ") }
+
+  /// What --help shows.
+  public var helpPage: String {
+    var page = "Usage: \(operands.isEmpty ? invocation : "\(invocation) \(operands)") [options]\n\n\(summary)\n"
+    if !details.isEmpty { page += "\n\(details)\n" }
+    page += "\nOptions:\n"
+    let heads = allOptions.map { option in
+      [option.short, option.name].compactMap { $0 }.joined(separator: ", ") + (option.value.map { " " + $0 } ?? "")
+    }
+    let width = heads.map(\.count).max() ?? 0
+    for (head, option) in zip(heads, allOptions) {
+      page += "  \(head.padded(to: width))  \(option.summary)\n"
+    }
+    return page
+  }
+}
+
+extension String {
+  /// Followed by spaces up to a width.
+  public func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

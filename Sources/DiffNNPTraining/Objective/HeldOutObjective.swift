@@ -1,0 +1,65 @@
+import DiffNNP
+
+/// The objective of denoising in the limit of no noise, E[½|s|² + div s] with the score s = F/kT, for an atom (1/Å²).
+///
+/// Up to a constant of the data it is half the Fisher divergence of the model from the data (Hyvärinen, J. Mach. Learn.
+/// Res. 6, 695 (2005)): of two models the one with the smaller value on held-out frames is the better one, whatever
+/// noise they were trained with. Estimated at x ± σε with antithetic noise ε ~ N(0, I), for N atoms,
+///
+///     L = [¼ (|s(x + σε)|² + |s(x - σε)|²) + ε·(s(x + σε) - s(x - σε)) / 2σ] / N
+public struct HeldOutObjective: Sendable {
+  /// kT (eV).
+  public let thermalEnergy: Double
+  /// Noise (Å), small against the width of the sharpest well.
+  public let sigma: Double
+  /// Draws of noise for each frame.
+  public let draws: Int
+  public let seed: UInt64
+
+  public static let defaultSigma = 0.01
+
+  /// - Parameter temperature: of the frames (K).
+  /// - Throws: where temperature, noise or draws are not positive.
+  public init(temperature: Double, sigma: Double = defaultSigma, draws: Int = 1, seed: UInt64 = 1) throws {
+    guard temperature > 0, temperature.isFinite else {
+      throw DiffNNPError("temperature is \(temperature) K; expected a positive number")
+    }
+    guard sigma > 0, sigma.isFinite else { throw DiffNNPError("sigma is \(sigma) Å; expected a positive number") }
+    guard draws > 0 else { throw DiffNNPError("draws are \(draws); expected a positive number") }
+    thermalEnergy = boltzmannConstant * temperature
+    self.sigma = sigma
+    self.draws = draws
+    self.seed = seed
+  }
+
+  /// The estimate from one frame: the mean over draws.
+  /// - Parameters:
+  ///   - frame: the frame's number, which names its noise: all models see the same.
+  ///   - forces: computes forces (eV/Å), [atoms].
+  public func estimate(
+    _ configuration: Configuration, frame: Int, forces: (Configuration) throws -> [SIMD3<Double>]
+  ) rethrows -> Double {
+    try (0..<draws).reduce(0) { sum, draw in
+      var random = Philox(seed: seed, purpose: .objective, frame: frame, stream: draw)
+      let epsilon = configuration.positions.map { _ in random.normal3() }
+      return sum + (try estimate(configuration, epsilon, forces)) / Double(draws)
+    }
+  }
+
+  private func estimate(
+    _ configuration: Configuration, _ epsilon: [SIMD3<Double>],
+    _ forces: (Configuration) throws -> [SIMD3<Double>]
+  ) rethrows -> Double {
+    func score(_ sign: Double) throws -> [SIMD3<Double>] {
+      var noised = configuration
+      for i in epsilon.indices { noised.positions[i] += sign * sigma * epsilon[i] }
+      return try forces(noised).map { $0 / thermalEnergy }
+    }
+    let (up, down) = (try score(1), try score(-1))
+    var sum = 0.0
+    for i in epsilon.indices {
+      sum += 0.25 * (dot(up[i], up[i]) + dot(down[i], down[i])) + dot(epsilon[i], up[i] - down[i]) / (2 * sigma)
+    }
+    return sum / Double(epsilon.count)
+  }
+}

@@ -1,0 +1,118 @@
+import DiffNNP
+import DiffNNPCommandLine
+import DiffNNPTraining
+
+/// The program: what to measure, and how to show it.
+enum Benchmark {
+  static let syntax = Syntax(
+    program: nil, name: "diffnnp-bench", summary: "Measure the speed of forces, and of training, on one core.",
+    operands: "", operandCount: 0...0,
+    options: [
+      .init(
+        name: "--sizes", value: "N,N,…", summary: "Numbers of atoms, up to 1000000 (default \(list(defaultSizes)))."),
+      .init(name: "--precision", value: "KINDS", summary: "single, double, or both (default single,double)."),
+      .init(name: "--model", value: "FILE", summary: "A weight file instead of the default network."),
+      .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (default 12.5)."),
+      .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
+      .init(name: "--quick", summary: "A measurement of each kind just to see that it works; the numbers mean little."),
+      .init(name: "--json", summary: "Print JSON."),
+    ],
+    details: """
+      The default network has the architecture of the published LiCl model: 2 layers, features 8x0e+8x1e, edges
+      1x0e+1x1e, r_max 10 Å. Its weights are random, which makes no difference to speed.
+
+      A step computes the energy and all forces from the list of neighbours; finding the neighbours is measured by itself.
+      Atoms are placed at random, no two very close, and numbered along the cell, as molecular dynamics codes sort them.
+      Training is steps with one frame of 48 atoms each: forces and gradient of the loss at two noised copies (antithetic
+      noise), the gradient put together, weights renewed.
+
+      Each measurement is repeated until its time is over; shown are the median, and the quartiles as lower and upper.
+      Keys of the JSON:
+
+        microseconds_per_atom   median of the first run: by default of 3072 atoms in single precision
+        runs                    list of all sizes and precisions, with the keys
+          atoms, precision, neighbours_per_atom
+          microseconds_per_atom                   {median, lower, upper}: energy and forces, for an atom and a step
+          neighbour_search_microseconds_per_atom  {median, lower, upper}
+        training                missing where the model has no network
+          frames_per_second     median
+          lower, upper, atoms
+        model                   what was measured
+        machine                 {processor, processors, version}
+      """)
+
+  static let defaultSizes = [3072, 384, 48]
+  private static let largestSize = 1_000_000
+  /// What fits into memory.
+  private static let mostEdges = 1e8
+
+  static func run(_ words: [String]) throws {
+    let arguments = try Arguments(words, syntax)
+    guard !arguments.flag("--help") else { return print(syntax.helpPage, terminator: "") }
+    let report = try measure(arguments)
+    print(arguments.flag("--json") ? report.json.serialised(pretty: true) : report.table)
+  }
+
+  private static func measure(_ arguments: Arguments) throws -> Report {
+    let quick = arguments.flag("--quick")
+    let path = arguments.text("--model")
+    let potential = try path.map(Potential.load) ?? publishedArchitecture()
+    let neighbours = try arguments.number("--neighbours") ?? 12.5
+    guard neighbours > 0, neighbours <= 1000 else {
+      throw UsageError("--neighbours is \(neighbours); expected a positive number, 1000 at most")
+    }
+    let time = try arguments.number("--seconds") ?? (quick ? 0 : 1)
+    guard time >= 0 else { throw UsageError("--seconds is \(time); expected 0 or more") }
+    let sizes = try sizes(arguments) ?? (quick ? [48] : defaultSizes)
+    guard Double(sizes.max() ?? 0) * neighbours <= mostEdges else {
+      throw UsageError(
+        "\(sizes.max() ?? 0) atoms of \(neighbours) neighbours each are too many; choose fewer of either")
+    }
+    let stopwatch = Stopwatch(seconds: time, fewest: quick ? 2 : 5)
+
+    let runs = try precisions(arguments).flatMap { precision in
+      try sizes.map { atoms in
+        try ForceBenchmark(potential, precision, atoms: atoms, neighbours: neighbours).run(stopwatch)
+      }
+    }
+    let training = try potential.network.map {
+      try TrainingBenchmark($0.architecture, neighbours: neighbours).run(stopwatch)
+    }
+    return Report(
+      runs: runs, training: training, model: path ?? "published LiCl architecture, random weights", machine: Machine())
+  }
+
+  private static func sizes(_ arguments: Arguments) throws -> [Int]? {
+    try arguments.list("--sizes")?.map { text in
+      guard let size = Int(text), (2...largestSize).contains(size) else {
+        throw UsageError("--sizes has \"\(text)\"; expected whole numbers from 2 to \(largestSize)")
+      }
+      return size
+    }
+  }
+
+  private static func precisions(_ arguments: Arguments) throws -> [Precision] {
+    try arguments.list("--precision")?.map { text in
+      guard let precision = Precision(rawValue: text) else {
+        throw UsageError("--precision has \"\(text)\"; expected single, double, or single,double")
+      }
+      return precision
+    } ?? Precision.allCases
+  }
+
+  private static func list(_ sizes: [Int]) -> String { sizes.map(String.init).joined(separator: ",") }
+
+  /// The architecture of the LiCl model of timduignan/Scalable-Electrolyte-Simulation with random weights.
+  private static func publishedArchitecture() throws -> Potential {
+    var architecture = NetworkArchitecture(
+      typeNames: ["Li", "Cl"], rMax: 10, numLayers: 2, lMax: 1, numFeatures: 8, invariantNeurons: 8,
+      avgNumNeighbors: 11.88)
+    architecture.features = try Irreps("8x0e+8x1e")
+    architecture.edgeHarmonics = try Irreps("1x0e+1x1e")
+    var random = Philox(seed: 1, purpose: .network, frame: 0)
+    let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
+    return try Potential(
+      typeNames: architecture.typeNames, energyScale: 1, pair: nil,
+      network: Network(architecture, parameters: parameters))
+  }
+}

@@ -1,0 +1,51 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Repeats a measurement until its time is over.
+struct Stopwatch {
+  var seconds: Double
+  /// Repetitions at least.
+  var fewest: Int
+
+  /// Times (s) of `body`, after a first run that does not count: buffers grow in it.
+  func measure(_ body: () throws -> Void) rethrows -> [Double] {
+    try body()
+    var times: [Double] = []
+    let start = Self.now()
+    var last = start
+    while times.count < fewest || last - start < seconds {
+      try body()
+      let now = Self.now()
+      times.append(now - last)
+      last = now
+    }
+    return times
+  }
+
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+  }
+}
+
+/// Median and quartiles of a sample, interpolated between its elements.
+struct Quartiles {
+  let lower: Double
+  let median: Double
+  let upper: Double
+
+  init(_ sample: [Double]) {
+    let sorted = sample.sorted()
+    func quantile(_ q: Double) -> Double {
+      let place = q * Double(sorted.count - 1)
+      let k = Int(place)
+      let next = min(k + 1, sorted.count - 1)
+      return sorted[k] + (place - Double(k)) * (sorted[next] - sorted[k])
+    }
+    lower = quantile(0.25)
+    median = quantile(0.5)
+    upper = quantile(0.75)
+  }
+}
