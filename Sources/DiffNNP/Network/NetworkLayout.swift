@@ -55,7 +55,6 @@ struct NetworkLayout: Sendable {
     var output: Int
     var dimension: Int
     var vectors: Int
-    var channels: Int
     var activation: Activation
   }
 
@@ -74,7 +73,6 @@ struct NetworkLayout: Sendable {
   }
 
   var plan: NetworkPlan
-  var width: Int
   var layers: [Layer] = []
   var embedding: Matrix
   /// Vectors of the folded readout.
@@ -86,7 +84,6 @@ struct NetworkLayout: Sendable {
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
-    self.width = width
     var placement = Placement(width: width)
     embedding = placement.place(plan.embedding)
     layers = plan.layers.map { Layer($0, typeCount: plan.architecture.typeNames.count, &placement) }
@@ -188,8 +185,7 @@ extension NetworkLayout.Layer {
     gates.append(
       .init(
         input: convolution[gate.block], gate: gate.gate.map { convolution[$0] }, output: outputVectors,
-        dimension: block.irrep.dimension, vectors: placement.vectors(block.multiplicity),
-        channels: block.multiplicity, activation: gate.activation))
+        dimension: block.irrep.dimension, vectors: placement.vectors(block.multiplicity), activation: gate.activation))
     outputVectors += placement.vectors(block)
   }
 }
