@@ -56,6 +56,10 @@ enum Activation: String, Sendable {
     }
   }
 
+  /// 1/(1 + e^-x), through e^-|x|: an infinite exponential would leave dual numbers without a tangent.
   @inline(__always)
-  static func logistic<S: Real>(_ x: S) -> S { S(1) / (S(1) + S.exp(-x)) }
+  static func logistic<S: Real>(_ x: S) -> S {
+    let e = S.exp(x.primal < 0 ? x : -x)
+    return (x.primal < 0 ? e : S(1)) / (S(1) + e)
+  }
 }

@@ -56,7 +56,10 @@ public struct Irreps: Equatable, Sendable, CustomStringConvertible {
   }
 
   private static func malformed(_ text: String) -> DiffNNPError {
-    DiffNNPError("\"\(text)\" does not name irreps; expected multiplicities, degrees and parities, as in 8x0e+8x1o")
+    let excerpt = text.count > 60 ? text.prefix(60) + "…" : text[...]
+    return DiffNNPError(
+      "\(String(excerpt).debugDescription) does not name irreps; expected multiplicities, degrees and parities, "
+        + "as in 8x0e+8x1o")
   }
 
   public var description: String { blocks.map { "\($0.multiplicity)x\($0.irrep)" }.joined(separator: "+") }

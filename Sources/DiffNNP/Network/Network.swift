@@ -19,7 +19,7 @@ public final class Network: @unchecked Sendable {
   public let parameters: [Double]
   let plan: NetworkPlan
 
-  /// Intervals of the radial tables for dynamics. The fastest Bessel function turns eight times within them.
+  /// Intervals of the radial tables for dynamics: 256 for each period of the fastest of eight Bessel functions.
   static let tableIntervals = 1024
 
   /// - Throws: where the architecture is outside the family, or the number of parameters is not what it has.
@@ -38,17 +38,20 @@ public final class Network: @unchecked Sendable {
   /// - Throws: where a tensor is missing, is of another shape, or has no place in the architecture.
   public convenience init(_ architecture: NetworkArchitecture, tensors: [NamedTensor]) throws {
     let plan = try NetworkPlan(architecture)
-    var parameters = [Double](repeating: 0, count: plan.parameterCount)
-    var given = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    var given: [String: NamedTensor] = [:]
+    for tensor in tensors where given.updateValue(tensor, forKey: tensor.name) != nil {
+      throw DiffNNPError("tensor \(tensor.name) is given twice")
+    }
+    // Grows with what is there, not with what the architecture claims.
+    var parameters: [Double] = []
     for expected in plan.tensors {
-      let range = expected.offset..<expected.offset + expected.count
       if let tensor = given.removeValue(forKey: expected.name) {
-        guard tensor.values.count == expected.count else {
+        guard Self.squeezed(tensor.shape) == Self.squeezed(expected.shape), tensor.values.count == expected.count else {
           throw DiffNNPError("tensor \(expected.name) has shape \(tensor.shape); expected \(expected.shape)")
         }
-        parameters.replaceSubrange(range, with: tensor.values)
+        parameters += tensor.values
       } else if let value = Self.defaults[expected.name] {
-        parameters.replaceSubrange(range, with: repeatElement(value, count: expected.count))
+        parameters += repeatElement(value, count: expected.count)
       } else if expected.count > 0 {
         throw DiffNNPError("tensor \(expected.name) of shape \(expected.shape) is missing")
       }
@@ -58,6 +61,9 @@ public final class Network: @unchecked Sendable {
     }
     try self.init(architecture, parameters: parameters)
   }
+
+  /// A shape without extents of one, which are written in several ways.
+  private static func squeezed(_ shape: [Int]) -> [Int] { shape.filter { $0 != 1 } }
 
   private static let defaults = [
     "model.func.per_species_rescale.scales": 1.0, "model.func.per_species_rescale.shifts": 0, "scale_by": 1,

@@ -80,19 +80,31 @@ private struct ConfigurationReader {
       throw DiffNNPError("network configuration: \(key) is missing; expected \(expected)")
     }
     guard let result = cast(value) else {
-      throw DiffNNPError("network configuration: \(key) is malformed; expected \(expected)")
+      throw DiffNNPError("network configuration: \(key) is \(Self.excerpt(value)); expected \(expected)")
     }
     return result
   }
 
   func irreps(_ key: String, otherwise derived: () throws -> Irreps) throws -> Irreps {
-    json[key] == nil ? try derived() : try Irreps(get(key, "irreps, as in 8x0e+8x1o", \.string))
+    guard json[key] != nil else { return try derived() }
+    let text = try get(key, "irreps, as in 8x0e+8x1o", \.string)
+    do { return try Irreps(text) } catch let error as DiffNNPError {
+      throw DiffNNPError("network configuration: \(key): \(error.message)")
+    }
   }
 
   func require(_ key: String, isAbsentOr expected: JSONValue) throws {
     if let value = json[key], value != expected {
-      throw DiffNNPError("network configuration: this \(key) is not supported; expected \(expected)")
+      throw DiffNNPError(
+        "network configuration: \(key) is \(Self.excerpt(value)), which is not supported; expected \(expected.serialised())"
+      )
     }
+  }
+
+  /// A value as a message shows it: in one line, and not all of a long one.
+  private static func excerpt(_ value: JSONValue) -> String {
+    let text = value.serialised()
+    return text.count > 60 ? text.prefix(60) + "…" : text
   }
 }
 

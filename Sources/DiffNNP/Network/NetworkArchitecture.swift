@@ -45,7 +45,7 @@ public struct NetworkArchitecture: Equatable, Sendable {
     invariantLayers: Int = 2, invariantNeurons: Int = 32, cutoffExponent: Double = 6, avgNumNeighbors: Double
   ) {
     func natural(_ multiplicity: Int) -> Irreps {
-      Irreps((0...lMax).map { .init(multiplicity, Irrep($0, $0 % 2 == 0 ? 1 : -1)) })
+      Irreps(stride(from: 0, through: lMax, by: 1).map { .init(multiplicity, Irrep($0, $0 % 2 == 0 ? 1 : -1)) })
     }
     self.typeNames = typeNames
     self.rMax = rMax

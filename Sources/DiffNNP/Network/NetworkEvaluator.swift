@@ -426,7 +426,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let messages = messages[layer].reserve(edges.atomCount * m)
     let geometry = geometry.reserve(edges.count)
     let w = radialWeights.reserve(radialVectors)
-    let Y = harmonics.reserve(SphericalHarmonics.count(lMax))
+    let ylm = harmonics.reserve(SphericalHarmonics.count(lMax))
     let rMax = layout.plan.architecture.rMax
     messages.update(repeating: .zero, count: edges.centreCount * m)
     shape.paths.withUnsafeBufferPointer { paths in
@@ -436,10 +436,10 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: nil)
-            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
+            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
             let x = h + Int(edges.neighbours[e]) * n
             for path in paths {
-              Self.send(path, couplings, w + path.radial, Y + path.harmonic, x + path.input, a + path.output)
+              Self.send(path, couplings, w + path.radial, ylm + path.harmonic, x + path.input, a + path.output)
             }
           }
         }
@@ -450,25 +450,25 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   @inline(__always)
   private static func send(
     _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
-    _ Y: UnsafePointer<S>, _ x: UnsafePointer<L>, _ a: UnsafeMutablePointer<L>
+    _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ a: UnsafeMutablePointer<L>
   ) {
     let vectors = path.vectors
     for v in 0..<vectors {
       switch path.kind {
       case .scalarInput:
         let wx = w[v] * x[v]
-        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(wx, times: Y[m]) }
+        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(wx, times: ylm[m]) }
       case .scalarEdge:
         for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(w[v], times: x[m &* vectors &+ v]) }
       case .dot:
         var sum = L.zero
-        for m in 0..<path.inputDimension { sum.add(x[m &* vectors &+ v], times: Y[m]) }
+        for m in 0..<path.inputDimension { sum.add(x[m &* vectors &+ v], times: ylm[m]) }
         a[v].add(sum, times: w[v])
       case .general:
         for k in path.couplings {
           let coupling = couplings[k]
           let wx = w[v] * x[coupling.m1 &* vectors &+ v]
-          a[coupling.m3 &* vectors &+ v].add(wx, times: L.product(Y[coupling.m2], L.Weight.Scalar(coupling.c)))
+          a[coupling.m3 &* vectors &+ v].add(wx, times: L.product(ylm[coupling.m2], L.Weight.Scalar(coupling.c)))
         }
       }
     }
@@ -487,7 +487,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let geometry = geometry.reserve(edges.count)
     let (w, slopes) = (radialWeights.reserve(radialVectors), radialSlopes.reserve(radialVectors))
     let gw = radialGradients.reserve(radialVectors)
-    let (Y, gY, sums) = (harmonics.reserve(count), harmonicGradients.reserve(count), harmonicSums.reserve(count))
+    let (ylm, gYlm, sums) = (harmonics.reserve(count), harmonicGradients.reserve(count), harmonicSums.reserve(count))
     let rMax = layout.plan.architecture.rMax
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
 
@@ -502,18 +502,18 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
-            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: Y)
-            gY.update(repeating: .zero, count: count)
+            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
+            gYlm.update(repeating: .zero, count: count)
             let j = Int(edges.neighbours[e])
             for path in paths {
               Self.sendBackward(
-                path, couplings, w + path.radial, Y + path.harmonic, h + j * n + path.input, g + path.output,
-                gw: gw + path.radial, gY: gY + path.harmonic, gx: gh + j * n + path.input)
+                path, couplings, w + path.radial, ylm + path.harmonic, h + j * n + path.input, g + path.output,
+                gw: gw + path.radial, gYlm: gYlm + path.harmonic, gx: gh + j * n + path.input)
             }
             if wantsEdges {
-              for k in 0..<count { sums[k] = gY[k].sum() }
+              for k in 0..<count { sums[k] = gYlm[k].sum() }
               let angular = SphericalHarmonics.pullBack(
-                lMax, edge.x, edge.y, edge.z, Y, sums, inverseLength: edge.inverseLength)
+                lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
               var slope = L.zero
               for k in 0..<radialVectors { slope.add(gw[k], times: slopes[k]) }
               let along = slope.sum()
@@ -531,8 +531,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   @inline(__always)
   private static func sendBackward(
     _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
-    _ Y: UnsafePointer<S>, _ x: UnsafePointer<L>, _ g: UnsafePointer<L>, gw: UnsafeMutablePointer<L>,
-    gY: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>
+    _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ g: UnsafePointer<L>, gw: UnsafeMutablePointer<L>,
+    gYlm: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>
   ) {
     let vectors = path.vectors
     for v in 0..<vectors {
@@ -542,8 +542,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         let wx = w[v] * x[v]
         for m in 0..<path.outputDimension {
           let gm = g[m &* vectors &+ v]
-          sum.add(gm, times: Y[m])
-          gY[m].add(gm, times: wx)
+          sum.add(gm, times: ylm[m])
+          gYlm[m].add(gm, times: wx)
         }
         gw[v] = sum * x[v]
         gx[v].add(sum, times: w[v])
@@ -560,9 +560,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         let wg = w[v] * g[v]
         for m in 0..<path.inputDimension {
           let k = m &* vectors &+ v
-          sum.add(x[k], times: Y[m])
-          gx[k].add(wg, times: Y[m])
-          gY[m].add(wg, times: x[k])
+          sum.add(x[k], times: ylm[m])
+          gx[k].add(wg, times: ylm[m])
+          gYlm[m].add(wg, times: x[k])
         }
         gw[v] = sum * g[v]
       case .general:
@@ -570,7 +570,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         for k in path.couplings {
           let coupling = couplings[k]
           let c = L.Weight.Scalar(coupling.c)
-          let y = L.product(Y[coupling.m2], c)
+          let y = L.product(ylm[coupling.m2], c)
           let (input, output) = (coupling.m1 &* vectors &+ v, coupling.m3 &* vectors &+ v)
           let wg = w[v] * g[output]
           let product = g[output] * x[input]
@@ -578,7 +578,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           gx[input].add(wg, times: y)
           var wgx = L.zero
           wgx.add(wg, times: x[input])
-          gY[coupling.m2].add(wgx, constant: c)
+          gYlm[coupling.m2].add(wgx, constant: c)
         }
         gw[v] = sum
       }

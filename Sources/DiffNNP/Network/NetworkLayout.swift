@@ -55,7 +55,6 @@ struct NetworkLayout: Sendable {
     var output: Int
     var dimension: Int
     var vectors: Int
-    var channels: Int
     var activation: Activation
   }
 
@@ -74,7 +73,6 @@ struct NetworkLayout: Sendable {
   }
 
   var plan: NetworkPlan
-  var width: Int
   var layers: [Layer] = []
   var embedding: Matrix
   /// Vectors of the folded readout.
@@ -86,74 +84,13 @@ struct NetworkLayout: Sendable {
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
-    self.width = width
-    var used = 0
-    func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
-    func place(_ matrix: NetworkPlan.Matrix) -> Matrix {
-      let (r, c) = (vectors(matrix.rows), vectors(matrix.columns))
-      let placed = Matrix(
-        source: matrix, rowVectors: r, columnVectors: c, offset: used, transposed: used + matrix.rows * c)
-      used += matrix.rows * c + matrix.columns * r
-      return placed
-    }
-    func offsets(_ blocks: [NetworkPlan.Block]) -> [Int] {
-      blocks.reduce(into: [0]) { $0.append($0.last! + $1.irrep.dimension * vectors($1.multiplicity)) }
-    }
-
-    embedding = place(plan.embedding)
-    for layer in plan.layers {
-      var result = Layer()
-      let inputs = offsets(layer.inputs)
-      let convolution = offsets(layer.convolution)
-      result.featureVectors = inputs.last!
-      result.convolutionVectors = convolution.last!
-      result.linear1 = layer.linear1.map {
-        Linear(
-          input: inputs[$0.input], output: inputs[$0.output], dimension: layer.inputs[$0.input].irrep.dimension,
-          matrix: place($0.matrix))
-      }
-      for path in layer.paths {
-        let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
-        let kind: PathKind = l1 == 0 ? .scalarInput : l2 == 0 ? .scalarEdge : l3 == 0 ? .dot : .general
-        let first = couplings.count
-        if kind == .general { couplings += path.couplings }
-        result.paths.append(
-          Path(
-            kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: result.messageVectors,
-            radial: result.radialVectors, vectors: vectors(path.multiplicity), inputDimension: 2 * l1 + 1,
-            outputDimension: 2 * l3 + 1, couplings: first..<couplings.count,
-            factor: kind == .general ? 1 : path.couplings[0].c, radialColumn: path.radialColumn,
-            channels: path.multiplicity))
-        result.messageVectors += path.output.dimension * vectors(path.multiplicity)
-        result.radialVectors += vectors(path.multiplicity)
-      }
-      result.linear2 = layer.linear2.map {
-        Linear(
-          input: result.paths[$0.input].output, output: convolution[$0.output],
-          dimension: result.paths[$0.input].outputDimension, matrix: place($0.matrix))
-      }
-      result.selfConnections = plan.architecture.typeNames.indices.map { type in
-        layer.selfConnections.map {
-          Linear(
-            input: inputs[$0.input], output: convolution[$0.output],
-            dimension: layer.inputs[$0.input].irrep.dimension, matrix: place($0.matrices[type]))
-        }
-      }
-      for gate in layer.gates {
-        let block = layer.convolution[gate.block]
-        let size = block.irrep.dimension * vectors(block.multiplicity)
-        result.gates.append(
-          Gate(
-            input: convolution[gate.block], gate: gate.gate.map { convolution[$0] }, output: result.outputVectors,
-            dimension: block.irrep.dimension, vectors: vectors(block.multiplicity), channels: block.multiplicity,
-            activation: gate.activation))
-        result.outputVectors += size
-      }
-      layers.append(result)
-    }
-    readout = used
-    readoutVectors = vectors(plan.readoutHidden.rows)
-    weightVectors = used + readoutVectors
+    var placement = Placement(width: width)
+    embedding = placement.place(plan.embedding)
+    layers = plan.layers.map { Layer($0, typeCount: plan.architecture.typeNames.count, &placement) }
+    couplings = placement.couplings
+    readout = placement.used
+    readoutVectors = placement.vectors(plan.readoutHidden.rows)
+    weightVectors = readout + readoutVectors
   }
 
   /// Every matrix that is packed.
@@ -162,5 +99,93 @@ struct NetworkLayout: Sendable {
       + layers.flatMap { layer in
         (layer.linear1 + layer.linear2 + layer.selfConnections.flatMap { $0 }).map(\.matrix)
       }
+  }
+}
+
+/// Hands out places in the array of packed weights and in the table of couplings.
+private struct Placement {
+  let width: Int
+  var used = 0
+  var couplings: [NetworkPlan.Coupling] = []
+
+  init(width: Int) { self.width = width }
+
+  func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
+
+  func vectors(_ block: NetworkPlan.Block) -> Int { block.irrep.dimension * vectors(block.multiplicity) }
+
+  /// Where each block begins, and behind them where all end.
+  func offsets(_ blocks: [NetworkPlan.Block]) -> [Int] {
+    blocks.reduce(into: [0]) { $0.append($0.last! + vectors($1)) }
+  }
+
+  mutating func place(_ matrix: NetworkPlan.Matrix) -> NetworkLayout.Matrix {
+    let (r, c) = (vectors(matrix.rows), vectors(matrix.columns))
+    let placed = NetworkLayout.Matrix(
+      source: matrix, rowVectors: r, columnVectors: c, offset: used, transposed: used + matrix.rows * c)
+    used += matrix.rows * c + matrix.columns * r
+    return placed
+  }
+
+  mutating func place(_ added: [NetworkPlan.Coupling]) -> Range<Int> {
+    let first = couplings.count
+    couplings += added
+    return first..<couplings.count
+  }
+}
+
+extension NetworkLayout.Layer {
+  fileprivate init(_ layer: NetworkPlan.Layer, typeCount: Int, _ placement: inout Placement) {
+    let inputs = placement.offsets(layer.inputs)
+    let convolution = placement.offsets(layer.convolution)
+    featureVectors = inputs.last!
+    convolutionVectors = convolution.last!
+    for path in layer.paths { add(path, of: layer, inputs, &placement) }
+    linear1 = layer.linear1.map {
+      .init(
+        input: inputs[$0.input], output: inputs[$0.output], dimension: layer.inputs[$0.input].irrep.dimension,
+        matrix: placement.place($0.matrix))
+    }
+    linear2 = layer.linear2.map {
+      .init(
+        input: paths[$0.input].output, output: convolution[$0.output], dimension: paths[$0.input].outputDimension,
+        matrix: placement.place($0.matrix))
+    }
+    selfConnections = (0..<typeCount).map { type in
+      layer.selfConnections.map {
+        .init(
+          input: inputs[$0.input], output: convolution[$0.output], dimension: layer.inputs[$0.input].irrep.dimension,
+          matrix: placement.place($0.matrices[type]))
+      }
+    }
+    for gate in layer.gates { add(gate, of: layer, convolution, placement) }
+  }
+
+  private mutating func add(
+    _ path: NetworkPlan.Path, of layer: NetworkPlan.Layer, _ inputs: [Int], _ placement: inout Placement
+  ) {
+    let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
+    let kind: NetworkLayout.PathKind = l1 == 0 ? .scalarInput : l2 == 0 ? .scalarEdge : l3 == 0 ? .dot : .general
+    let vectors = placement.vectors(path.multiplicity)
+    paths.append(
+      .init(
+        kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: messageVectors, radial: radialVectors,
+        vectors: vectors, inputDimension: 2 * l1 + 1, outputDimension: 2 * l3 + 1,
+        couplings: placement.place(kind == .general ? path.couplings : []),
+        factor: kind == .general ? 1 : path.couplings[0].c, radialColumn: path.radialColumn,
+        channels: path.multiplicity))
+    messageVectors += path.output.dimension * vectors
+    radialVectors += vectors
+  }
+
+  private mutating func add(
+    _ gate: NetworkPlan.Gate, of layer: NetworkPlan.Layer, _ convolution: [Int], _ placement: Placement
+  ) {
+    let block = layer.convolution[gate.block]
+    gates.append(
+      .init(
+        input: convolution[gate.block], gate: gate.gate.map { convolution[$0] }, output: outputVectors,
+        dimension: block.irrep.dimension, vectors: placement.vectors(block.multiplicity), activation: gate.activation))
+    outputVectors += placement.vectors(block)
   }
 }

@@ -59,6 +59,8 @@ struct NetworkPlan: Sendable {
     var multiplicity: Int
     /// First of `multiplicity` columns of the radial network's output.
     var radialColumn: Int
+    /// First of `multiplicity` rows of linear_2 for `output`, where all products of one irrep are merged.
+    var mergedRow: Int
     var couplings: [Coupling]
   }
 
@@ -88,6 +90,8 @@ struct NetworkPlan: Sendable {
     /// The radial network: weights of its layers.
     var radial: [Matrix] = []
     var radialColumns = 0
+    /// Channels of all products of an irrep, those of no use included.
+    var mergedRows: [Irrep: Int] = [:]
   }
 
   var architecture: NetworkArchitecture
@@ -165,8 +169,9 @@ extension NetworkPlan {
     func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) throws {
       if !condition { throw DiffNNPError("network: \(key) is \(found); expected \(expected)") }
     }
-    try require(!a.typeNames.isEmpty && a.typeNames.count <= 256, "num_types", a.typeNames.count, "1 to 256")
-    try require(a.rMax.isFinite && a.rMax > 0, "r_max", a.rMax, "a positive distance in Å")
+    try require(!a.typeNames.isEmpty && a.typeNames.count <= 256, "number of type_names", a.typeNames.count, "1 to 256")
+    let largest = Potential.largestCutoff
+    try require(a.rMax > 0 && a.rMax <= largest, "r_max", a.rMax, "a positive distance, \(largest) Å at most")
     try require((1...16).contains(a.numLayers), "num_layers", a.numLayers, "1 to 16")
     try require((1...64).contains(a.numBasis), "num_basis", a.numBasis, "1 to 64")
     try require((1...8).contains(a.invariantLayers), "invariant_layers", a.invariantLayers, "1 to 8")
@@ -285,7 +290,7 @@ private struct LayerShape {
     }
   }
 
-  /// Indices into `segments` that the given outputs need: (outputs in order) each as (block, gate).
+  /// Indices into `segments` of what becomes an output, and of its gate.
   private func segmentIndices(forOutput output: Int) -> (block: Int, gate: Int?) {
     let s = scalars.blocks.count
     guard output >= s else { return (output, nil) }
@@ -344,9 +349,8 @@ private struct LayerShape {
     }
   }
 
-  /// All products in nequip's order; those of no use are counted, for the radial columns, and dropped.
+  /// All products in nequip's order; those of no use are counted, for their columns and rows, and dropped.
   private func addPaths(to layer: inout NetworkPlan.Layer, _ inputs: [Int], needed: Set<Irrep>) {
-    var column = 0
     for (i, block) in input.blocks.enumerated() {
       for (edgeDegree, harmonic) in edge.blocks.enumerated() {
         for output in block.irrep * harmonic.irrep where convolution.contains(output) {
@@ -354,13 +358,14 @@ private struct LayerShape {
             layer.paths.append(
               .init(
                 input: position, edgeDegree: edgeDegree, output: output, multiplicity: block.multiplicity,
-                radialColumn: column, couplings: Self.couplings(block.irrep.l, edgeDegree, output.l)))
+                radialColumn: layer.radialColumns, mergedRow: layer.mergedRows[output, default: 0],
+                couplings: Self.couplings(block.irrep.l, edgeDegree, output.l)))
           }
-          column += block.multiplicity
+          layer.radialColumns += block.multiplicity
+          layer.mergedRows[output, default: 0] += block.multiplicity
         }
       }
     }
-    layer.radialColumns = column
   }
 
   /// Component normalisation: √(2l₃+1) times the normalised 3j symbol.
@@ -408,38 +413,25 @@ private struct LayerShape {
     }
   }
 
-  /// The products' outputs of one irrep are merged before linear_2: rows of a path begin behind those of earlier paths,
-  /// the dropped ones included.
   private func addLinear2(
     to layer: inout NetworkPlan.Layer, _ prefix: String, _ outputs: [Int], _ a: NetworkArchitecture,
     _ tensors: inout TensorTable
   ) {
-    var rows: [Irrep: Int] = [:]
-    var firstRow: [Int: Int] = [:]  // by radial column
-    var column = 0
-    for block in input.blocks {
-      for harmonic in edge.blocks {
-        for output in block.irrep * harmonic.irrep where convolution.contains(output) {
-          firstRow[column] = rows[output, default: 0]
-          rows[output, default: 0] += block.multiplicity
-          column += block.multiplicity
-        }
-      }
-    }
+    let rows = layer.mergedRows
     // Weights lie by irrep of the merged products, in e3nn's order, which is that of the convolution's blocks.
     let sizes = convolution.blocks.map { rows[$0.irrep, default: 0] * $0.multiplicity }
     let offset = tensors.add(prefix + "linear_2.weight", [sizes.reduce(0, +)])
     let neighbours = a.avgNumNeighbors ?? 1
+    let kept = kept(outputs).map { [segments] in segments[$0] }
     for (p, path) in layer.paths.enumerated() {
-      for (position, s) in kept(outputs).enumerated() where segments[s].irrep == path.output {
-        let segment = segments[s]
+      for (position, segment) in kept.enumerated() where segment.irrep == path.output {
         let stride = convolution.blocks[segment.block].multiplicity
         layer.linear2.append(
           .init(
             input: p, output: position,
             matrix: .init(
               rows: path.multiplicity, columns: segment.multiplicity,
-              offset: offset + sizes[..<segment.block].reduce(0, +) + firstRow[path.radialColumn]! * stride
+              offset: offset + sizes[..<segment.block].reduce(0, +) + path.mergedRow * stride
                 + segment.column,
               rowStride: stride, scale: 1 / (Double(rows[path.output]!) * neighbours).squareRoot())))
       }
@@ -461,15 +453,16 @@ private struct LayerShape {
       }
     }
     let base = tensors.add(prefix + "sc.weight", [size])
+    let kept = kept(outputs).map { [segments] in segments[$0] }
     for (position, i) in inputs.enumerated() {
       guard let (offset, o) = offsets[i] else { continue }
       let rows = input.blocks[i].multiplicity
       let stride = convolution.blocks[o].multiplicity
-      for (target, s) in kept(outputs).enumerated() where segments[s].block == o {
+      for (target, segment) in kept.enumerated() where segment.block == o {
         let matrices = (0..<types).map { type in
           NetworkPlan.Matrix(
-            rows: rows, columns: segments[s].multiplicity,
-            offset: base + offset + type * stride + segments[s].column, rowStride: types * stride,
+            rows: rows, columns: segment.multiplicity,
+            offset: base + offset + type * stride + segment.column, rowStride: types * stride,
             scale: 1 / Double(rows * types).squareRoot())
         }
         layer.selfConnections.append(.init(input: position, output: target, matrices: matrices))

@@ -66,13 +66,11 @@ public final class TrainableNetwork: @unchecked Sendable {
 
   /// The work of one thread.
   public final class Worker: @unchecked Sendable {
-    private let implementation: any TrainableImplementation
     private let worker: any TrainableWorker
     private var edgeGradients = Buffer<SIMD3<Double>>()
     private var edgeTangents = Buffer<SIMD3<Double>>()
 
     fileprivate init(_ implementation: any TrainableImplementation) {
-      self.implementation = implementation
       worker = implementation.makeWorker()
     }
 

@@ -8,11 +8,7 @@ protocol Lanes {
 
   static var width: Int { get }
   static var zero: Self { get }
-  init(repeating value: Scalar)
-
-  static func + (a: Self, b: Self) -> Self
   static func * (a: Self, b: Self) -> Self
-  static func * (a: Self, b: Scalar) -> Self
   /// self += a·b
   mutating func add(_ a: Self, times b: Self)
   mutating func add(_ a: Self, times b: Scalar)
@@ -78,17 +74,12 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
 
   @inline(__always) static var width: Int { Plain.width }
   @inline(__always) static var zero: Self { Self(Plain.zero, Plain.zero) }
-  @inline(__always) init(repeating x: Scalar) {
-    self.init(Plain(repeating: x.value), Plain(repeating: x.tangent))
-  }
 
-  @inline(__always) static func + (a: Self, b: Self) -> Self { Self(a.value + b.value, a.tangent + b.tangent) }
   @inline(__always) static func * (a: Self, b: Self) -> Self {
     var tangent = a.value * b.tangent
     tangent.add(a.tangent, times: b.value)
     return Self(a.value * b.value, tangent)
   }
-  @inline(__always) static func * (a: Self, b: Scalar) -> Self { a * Self(repeating: b) }
   @inline(__always) mutating func add(_ a: Self, times b: Self) {
     value.add(a.value, times: b.value)
     tangent.add(a.value, times: b.tangent)

@@ -20,7 +20,6 @@ public protocol Real: Equatable {
   static func log(_ x: Self) -> Self
   static func sin(_ x: Self) -> Self
   static func cos(_ x: Self) -> Self
-  func squareRoot() -> Self
 }
 
 extension Real {
@@ -81,8 +80,4 @@ public struct Dual<T: Real>: Real {
   @inline(__always) public static func log(_ x: Dual) -> Dual { Dual(T.log(x.value), x.tangent / x.value) }
   @inline(__always) public static func sin(_ x: Dual) -> Dual { Dual(T.sin(x.value), T.cos(x.value) * x.tangent) }
   @inline(__always) public static func cos(_ x: Dual) -> Dual { Dual(T.cos(x.value), -T.sin(x.value) * x.tangent) }
-  @inline(__always) public func squareRoot() -> Dual {
-    let root = value.squareRoot()
-    return Dual(root, tangent / (root + root))
-  }
 }

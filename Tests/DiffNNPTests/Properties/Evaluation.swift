@@ -1,0 +1,33 @@
+@testable import DiffNNP
+
+/// All that an evaluator gives for one configuration.
+struct Evaluation {
+  var energy: Double
+  var atomEnergies: [Double]
+  var forces: [SIMD3<Double>]
+  /// xx, yy, zz, xy, xz, yz.
+  var virial: [Double]
+
+  /// The largest force.
+  var largestForce: Double { forces.map(length).max() ?? 0 }
+}
+
+extension Evaluator {
+  func evaluate(_ configuration: Configuration) throws -> Evaluation {
+    let n = configuration.positions.count
+    let edges = EdgeList()
+    try NeighbourSearch().fill(edges, configuration, cutoff: potential.rMax)
+    var (atomEnergies, forces) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: 3 * n))
+    var virial = [Double](repeating: 0, count: 6)
+    let energy = atomEnergies.withUnsafeMutableBufferPointer { e in
+      forces.withUnsafeMutableBufferPointer { f in
+        virial.withUnsafeMutableBufferPointer {
+          compute(edges, into: .init(atomEnergies: e.baseAddress!, forces: f.baseAddress!, virial: $0.baseAddress!))
+        }
+      }
+    }
+    return Evaluation(
+      energy: energy, atomEnergies: atomEnergies,
+      forces: (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }, virial: virial)
+  }
+}
