@@ -430,7 +430,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let rMax = layout.plan.architecture.rMax
     messages.update(repeating: .zero, count: edges.centreCount * m)
     shape.paths.withUnsafeBufferPointer { paths in
-      layout.couplings.withUnsafeBufferPointer { couplings in
+      layout.couplings.withPointers { couplings in
         for i in 0..<edges.centreCount {
           let a = messages + i * m
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
@@ -449,7 +449,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   @inline(__always)
   private static func send(
-    _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
+    _ path: NetworkLayout.Path, _ couplings: CouplingTable.Pointers, _ w: UnsafePointer<L>,
     _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ a: UnsafeMutablePointer<L>
   ) {
     let vectors = path.vectors
@@ -465,10 +465,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         for m in 0..<path.inputDimension { sum.add(x[m &* vectors &+ v], times: ylm[m]) }
         a[v].add(sum, times: w[v])
       case .general:
+        var sum = L.zero
         for k in path.couplings {
-          let coupling = couplings[k]
-          let wx = w[v] * x[coupling.m1 &* vectors &+ v]
-          a[coupling.m3 &* vectors &+ v].add(wx, times: L.product(ylm[coupling.m2], L.Weight.Scalar(coupling.c)))
+          let q = couplings.byOutput[k]
+          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
+          if q.isLast {
+            a[q.m3 &* vectors &+ v].add(sum, times: w[v])
+            sum = .zero
+          }
         }
       }
     }
@@ -495,7 +499,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     if layer < layout.layers.count - 1 { mixInputs(layer, edges) }
     gh.update(repeating: .zero, count: edges.atomCount * n)
     shape.paths.withUnsafeBufferPointer { paths in
-      layout.couplings.withUnsafeBufferPointer { couplings in
+      layout.couplings.withPointers { couplings in
         for i in 0..<edges.centreCount {
           g.update(repeating: .zero, count: m)
           applyTransposed(shape.linear2, gz + i * c, to: g)
@@ -508,7 +512,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             for path in paths {
               Self.sendBackward(
                 path, couplings, w + path.radial, ylm + path.harmonic, h + j * n + path.input, g + path.output,
-                gw: gw + path.radial, gYlm: gYlm + path.harmonic, gx: gh + j * n + path.input)
+                gw: gw + path.radial, gYlm: gYlm + path.harmonic, gx: gh + j * n + path.input,
+                wantsHarmonics: wantsEdges)
             }
             if wantsEdges {
               for k in 0..<count { sums[k] = gYlm[k].sum() }
@@ -530,9 +535,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   @inline(__always)
   private static func sendBackward(
-    _ path: NetworkLayout.Path, _ couplings: UnsafeBufferPointer<NetworkPlan.Coupling>, _ w: UnsafePointer<L>,
+    _ path: NetworkLayout.Path, _ couplings: CouplingTable.Pointers, _ w: UnsafePointer<L>,
     _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ g: UnsafePointer<L>, gw: UnsafeMutablePointer<L>,
-    gYlm: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>
+    gYlm: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>, wantsHarmonics: Bool
   ) {
     let vectors = path.vectors
     for v in 0..<vectors {
@@ -566,21 +571,34 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         }
         gw[v] = sum * g[v]
       case .general:
+        var total = L.zero
         var sum = L.zero
         for k in path.couplings {
-          let coupling = couplings[k]
-          let c = L.Weight.Scalar(coupling.c)
-          let y = L.product(ylm[coupling.m2], c)
-          let (input, output) = (coupling.m1 &* vectors &+ v, coupling.m3 &* vectors &+ v)
-          let wg = w[v] * g[output]
-          let product = g[output] * x[input]
-          sum.add(product, times: y)
-          gx[input].add(wg, times: y)
-          var wgx = L.zero
-          wgx.add(wg, times: x[input])
-          gYlm[coupling.m2].add(wgx, constant: c)
+          let q = couplings.byOutput[k]
+          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
+          if q.isLast {
+            total.add(sum, times: g[q.m3 &* vectors &+ v])
+            sum = .zero
+          }
         }
-        gw[v] = sum
+        gw[v] = total
+        for k in path.couplings {
+          let q = couplings.byInput[k]
+          sum.add(g[q.m3 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
+          if q.isLast {
+            gx[q.m1 &* vectors &+ v].add(sum, times: w[v])
+            sum = .zero
+          }
+        }
+        guard wantsHarmonics else { continue }
+        for k in path.couplings {
+          let q = couplings.byHarmonic[k]
+          sum.add(x[q.m1 &* vectors &+ v] * g[q.m3 &* vectors &+ v], constant: L.Weight.Scalar(q.c))
+          if q.isLast {
+            gYlm[q.m2].add(sum, times: w[v])
+            sum = .zero
+          }
+        }
       }
     }
   }

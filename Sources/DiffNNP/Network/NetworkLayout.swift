@@ -40,7 +40,7 @@ struct NetworkLayout: Sendable {
     /// 2l+1 of the input and of the output.
     var inputDimension: Int
     var outputDimension: Int
-    /// Range in `couplings`.
+    /// Range in the table of couplings.
     var couplings: Range<Int>
     /// Constant factor of the three simple kinds, folded into the radial weights.
     var factor: Double
@@ -80,7 +80,7 @@ struct NetworkLayout: Sendable {
   var readoutVectors: Int
   /// Vectors of all packed weights but the radial tables.
   var weightVectors = 0
-  var couplings: [NetworkPlan.Coupling] = []
+  var couplings = CouplingTable()
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
@@ -106,7 +106,7 @@ struct NetworkLayout: Sendable {
 private struct Placement {
   let width: Int
   var used = 0
-  var couplings: [NetworkPlan.Coupling] = []
+  var couplings = CouplingTable()
 
   init(width: Int) { self.width = width }
 
@@ -125,12 +125,6 @@ private struct Placement {
       source: matrix, rowVectors: r, columnVectors: c, offset: used, transposed: used + matrix.rows * c)
     used += matrix.rows * c + matrix.columns * r
     return placed
-  }
-
-  mutating func place(_ added: [NetworkPlan.Coupling]) -> Range<Int> {
-    let first = couplings.count
-    couplings += added
-    return first..<couplings.count
   }
 }
 
@@ -171,7 +165,7 @@ extension NetworkLayout.Layer {
       .init(
         kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: messageVectors, radial: radialVectors,
         vectors: vectors, inputDimension: 2 * l1 + 1, outputDimension: 2 * l3 + 1,
-        couplings: placement.place(kind == .general ? path.couplings : []),
+        couplings: placement.couplings.append(kind == .general ? path.couplings : []),
         factor: kind == .general ? 1 : path.couplings[0].c, radialColumn: path.radialColumn,
         channels: path.multiplicity))
     messageVectors += path.output.dimension * vectors
