@@ -10,7 +10,7 @@ extension Configuration {
   /// a lattice, each somewhat displaced, so that none are very close. Atoms are numbered in the order of sites; types
   /// take turns.
   static func sample(atoms: Int, neighbours: Double, cutoff: Double, typeCount: Int) throws -> Configuration {
-    let sitesPerAtom = 4.0
+    let sitesPerAtom = 16.0
     // Others stand on all sites within the cutoff but the atom's own.
     let density = (neighbours + 1 / sitesPerAtom) / (4 / 3 * Double.pi * cutoff * cutoff * cutoff)
     let edge = cbrt(Double(atoms) / density)

@@ -84,7 +84,7 @@ import Testing
       let potential = try Potential.load(path: directory + "/m.safetensors")
       #expect(potential.typeNames == ["Li", "Cl"] && potential.metadata.temperature == 300)
       #expect(potential.metadata.provenance["frames"] == "40 from frames.xyz")
-      #expect(try !FileIO.read(directory + "/m.safetensors.log.csv").isEmpty)
+      #expect(try !FileIO.read(directory + "/m.safetensors.pair.csv").isEmpty)
     }
   }
 }

@@ -25,8 +25,9 @@ enum ImportNequIPCommand: Command {
 
       nequip multiplies energies by scale_by when a model is evaluated or deployed, but not in training mode, and the
       tensors do not say in which mode a model was. So auto is a guess from their precision: it applies scale_by to
-      tensors in single precision, as deployed models have them, and ignores it for tensors in double precision, as state dicts of
-      models built in training mode have them. Where the forces look wrong by a constant factor, state the rule.
+      tensors in single precision, as deployed models have them, and ignores it for tensors in double precision, as
+      state dicts of models built in training mode have them. Where forces are wrong by a constant factor, or the model
+      is known to be one or the other, state the rule.
       """)
 
   /// What the metadata of a file may call the units of this program.
