@@ -11,8 +11,15 @@ public struct UsageError: Error {
   public init(_ message: String) { self.message = message }
 }
 
+/// The user stopped the work, which can be taken up again.
+public struct Interrupted: Error {
+  public let message: String
+
+  public init(_ message: String) { self.message = message }
+}
+
 /// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it failed,
-/// 2 where the command line cannot be understood.
+/// 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
 public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   do {
     try body()
@@ -23,6 +30,9 @@ public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   } catch let error as UsageError {
     fputs("\(program): error: \(error.message)\n", stderr)
     return 2
+  } catch let interruption as Interrupted {
+    fputs("\(program): \(interruption.message)\n", stderr)
+    return 130
   } catch {
     fputs("\(program): error: \(error)\n", stderr)
     return 1

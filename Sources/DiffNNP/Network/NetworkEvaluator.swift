@@ -66,7 +66,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: The whole network
 
-  /// - Parameter directions: tangents of the edge vectors (Å), for dual lanes.
+  /// - Parameters:
+  ///   - edges: all atoms are centres: layers after the first need the features of every neighbour.
+  ///   - directions: tangents of the edge vectors (Å), for dual lanes.
   ///
   /// The specialisations carry over to all that is called from here.
   @_specialize(where L == SIMD8<Float>)
@@ -439,39 +441,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
             let x = h + Int(edges.neighbours[e]) * n
             for path in paths {
-              Self.send(path, couplings, w + path.radial, ylm + path.harmonic, x + path.input, a + path.output)
+              path.multiply(x + path.input, ylm + path.harmonic, w + path.radial, couplings, addingTo: a + path.output)
             }
-          }
-        }
-      }
-    }
-  }
-
-  @inline(__always)
-  private static func send(
-    _ path: NetworkLayout.Path, _ couplings: CouplingTable.Pointers, _ w: UnsafePointer<L>,
-    _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ a: UnsafeMutablePointer<L>
-  ) {
-    let vectors = path.vectors
-    for v in 0..<vectors {
-      switch path.kind {
-      case .scalarInput:
-        let wx = w[v] * x[v]
-        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(wx, times: ylm[m]) }
-      case .scalarEdge:
-        for m in 0..<path.outputDimension { a[m &* vectors &+ v].add(w[v], times: x[m &* vectors &+ v]) }
-      case .dot:
-        var sum = L.zero
-        for m in 0..<path.inputDimension { sum.add(x[m &* vectors &+ v], times: ylm[m]) }
-        a[v].add(sum, times: w[v])
-      case .general:
-        var sum = L.zero
-        for k in path.couplings {
-          let q = couplings.byOutput[k]
-          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            a[q.m3 &* vectors &+ v].add(sum, times: w[v])
-            sum = .zero
           }
         }
       }
@@ -510,9 +481,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             gYlm.update(repeating: .zero, count: count)
             let j = Int(edges.neighbours[e])
             for path in paths {
-              Self.sendBackward(
-                path, couplings, w + path.radial, ylm + path.harmonic, h + j * n + path.input, g + path.output,
-                gw: gw + path.radial, gYlm: gYlm + path.harmonic, gx: gh + j * n + path.input,
+              path.pullBack(
+                g + path.output, h + j * n + path.input, ylm + path.harmonic, w + path.radial, couplings,
+                gx: gh + j * n + path.input, gYlm: gYlm + path.harmonic, gw: gw + path.radial,
                 wantsHarmonics: wantsEdges)
             }
             if wantsEdges {
@@ -527,76 +498,6 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
               outputs.gradientTangents?[e] += [x.derivative, y.derivative, z.derivative]
             }
             if let gradient = outputs.weights { addRadialGradient(layer, edge, radialVectors, gw, to: gradient) }
-          }
-        }
-      }
-    }
-  }
-
-  @inline(__always)
-  private static func sendBackward(
-    _ path: NetworkLayout.Path, _ couplings: CouplingTable.Pointers, _ w: UnsafePointer<L>,
-    _ ylm: UnsafePointer<S>, _ x: UnsafePointer<L>, _ g: UnsafePointer<L>, gw: UnsafeMutablePointer<L>,
-    gYlm: UnsafeMutablePointer<L>, gx: UnsafeMutablePointer<L>, wantsHarmonics: Bool
-  ) {
-    let vectors = path.vectors
-    for v in 0..<vectors {
-      switch path.kind {
-      case .scalarInput:
-        var sum = L.zero
-        let wx = w[v] * x[v]
-        for m in 0..<path.outputDimension {
-          let gm = g[m &* vectors &+ v]
-          sum.add(gm, times: ylm[m])
-          gYlm[m].add(gm, times: wx)
-        }
-        gw[v] = sum * x[v]
-        gx[v].add(sum, times: w[v])
-      case .scalarEdge:
-        var sum = L.zero
-        for m in 0..<path.outputDimension {
-          let k = m &* vectors &+ v
-          sum.add(g[k], times: x[k])
-          gx[k].add(g[k], times: w[v])
-        }
-        gw[v] = sum
-      case .dot:
-        var sum = L.zero
-        let wg = w[v] * g[v]
-        for m in 0..<path.inputDimension {
-          let k = m &* vectors &+ v
-          sum.add(x[k], times: ylm[m])
-          gx[k].add(wg, times: ylm[m])
-          gYlm[m].add(wg, times: x[k])
-        }
-        gw[v] = sum * g[v]
-      case .general:
-        var total = L.zero
-        var sum = L.zero
-        for k in path.couplings {
-          let q = couplings.byOutput[k]
-          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            total.add(sum, times: g[q.m3 &* vectors &+ v])
-            sum = .zero
-          }
-        }
-        gw[v] = total
-        for k in path.couplings {
-          let q = couplings.byInput[k]
-          sum.add(g[q.m3 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            gx[q.m1 &* vectors &+ v].add(sum, times: w[v])
-            sum = .zero
-          }
-        }
-        guard wantsHarmonics else { continue }
-        for k in path.couplings {
-          let q = couplings.byHarmonic[k]
-          sum.add(x[q.m1 &* vectors &+ v] * g[q.m3 &* vectors &+ v], constant: L.Weight.Scalar(q.c))
-          if q.isLast {
-            gYlm[q.m2].add(sum, times: w[v])
-            sum = .zero
           }
         }
       }

@@ -122,33 +122,18 @@ extension NetworkPlan {
       rows: types, columns: features, offset: embeddingOffset, rowStride: features,
       scale: 1 / Double(types).squareRoot())
 
-    // Shapes run forward, what is needed runs backward.
-    var shapes: [LayerShape] = []
-    var irreps = architecture.chemicalEmbedding
-    for _ in 0..<architecture.numLayers {
-      let shape = try LayerShape(input: irreps, architecture)
-      shapes.append(shape)
-      irreps = shape.output
+    let shapes = try Self.shapes(architecture)
+    let last = shapes.last!.output.blocks
+    guard let energetic = last.firstIndex(where: { $0.irrep == .scalar }) else {
+      throw DiffNNPError("network: the last layer has no even scalars (0e) to read an energy from")
     }
-    guard let last = irreps.blocks.firstIndex(where: { $0.irrep == .scalar }) else {
-      throw DiffNNPError("the last layer has no even scalars (0e) to read an energy from")
-    }
-    var needed: Set<Int> = [last]
-    var neededOutputs: [Set<Int>] = []
-    for shape in shapes.reversed() {
-      neededOutputs.append(needed)
-      needed = shape.neededInputs(forOutputs: needed)
-    }
-    neededOutputs.reverse()
     var inputs: [Int] = [0]
-    for (index, shape) in shapes.enumerated() {
-      let outputs = neededOutputs[index].sorted()
-      layers.append(
-        shape.layer(index, inputs: inputs, outputs: outputs, architecture, &builder))
+    for (index, outputs) in Self.neededOutputs(shapes, of: energetic).enumerated() {
+      layers.append(shapes[index].layer(index, inputs: inputs, outputs: outputs, architecture, &builder))
       inputs = outputs
     }
 
-    let scalars = irreps.blocks[last].multiplicity
+    let scalars = last[energetic].multiplicity
     let hidden = architecture.outputHidden.blocks[0].multiplicity
     readoutHidden = Matrix(
       rows: scalars, columns: hidden,
@@ -163,6 +148,29 @@ extension NetworkPlan {
     scaleBy = builder.add("scale_by", [])
     tensors = builder.tensors
     parameterCount = builder.count
+  }
+
+  /// All irreps of each layer.
+  private static func shapes(_ architecture: NetworkArchitecture) throws -> [LayerShape] {
+    var shapes: [LayerShape] = []
+    var irreps = architecture.chemicalEmbedding
+    for _ in 0..<architecture.numLayers {
+      let shape = try LayerShape(input: irreps, architecture)
+      shapes.append(shape)
+      irreps = shape.output
+    }
+    return shapes
+  }
+
+  /// The blocks of each layer's output from which block `last` of the last one is made.
+  private static func neededOutputs(_ shapes: [LayerShape], of last: Int) -> [[Int]] {
+    var needed: Set<Int> = [last]
+    var outputs: [[Int]] = []
+    for shape in shapes.reversed() {
+      outputs.append(needed.sorted())
+      needed = shape.neededInputs(forOutputs: needed)
+    }
+    return outputs.reversed()
   }
 
   private static func check(_ a: NetworkArchitecture) throws {

@@ -34,7 +34,6 @@ struct Adam: Equatable, Sendable {
   mutating func update(_ parameters: inout [Double], gradient: [Double], learningRate: Double, averaging: Double) {
     step += 1
     let norm = gradient.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    guard norm.isFinite else { return }
     let clip = usualNorm > 0 ? min(1, 2 * usualNorm / max(norm, .leastNormalMagnitude)) : 1
     usualNorm = usualNorm > 0 ? 0.98 * usualNorm + 0.02 * norm * clip : norm
     let correction1 = 1 - pow(Self.beta1, Double(step))

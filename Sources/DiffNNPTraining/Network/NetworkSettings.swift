@@ -47,7 +47,14 @@ public struct NetworkSettings: Equatable, Sendable {
     try require((1...4).contains(sigmaOrder), "sigma_order", sigmaOrder, "1 to 4")
     try require(averaging >= 0 && averaging < 1, "ema", averaging, "a number from 0 to below 1")
     try require(validationInterval > 0, "validation_interval", validationInterval, "a positive number")
-    try require(patience >= 0, "patience", patience, "0 or more steps")
+    try require(
+      patience == 0 || patience >= validationInterval, "patience", patience,
+      "0 for never, or at least validation_interval, \(validationInterval) steps")
+    try require(rMax.isFinite && rMax > 0, "r_max", rMax, "a positive distance in Å")
+    try require((1...16).contains(layers), "layers", layers, "1 to 16")
+    try require((1...64).contains(basisCount), "num_basis", basisCount, "1 to 64")
+    try require((1...8).contains(radialLayers), "radial_layers", radialLayers, "1 to 8")
+    try require((1...1024).contains(radialWidth), "radial_width", radialWidth, "1 to 1024")
     try require((1...1024).contains(features), "features", features, "1 to 1024")
     try require((0...3).contains(lMax), "l_max", lMax, "0 to 3")
   }

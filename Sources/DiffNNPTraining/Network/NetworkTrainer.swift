@@ -111,6 +111,10 @@ public final class NetworkTrainer {
     while gradients.count < batch.count { gradients.append(network.makeGradient()) }
     let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
     let gradient = state.parameters.pullBack(network.parameterGradient(Array(gradients[..<batch.count])), sigma: sigma)
+    guard gradient.allSatisfy(\.isFinite) else {
+      throw DiffNNPError(
+        "the network's training diverged at step \(step); lower network.learning_rate from \(settings.learningRate)")
+    }
     let rate = learningRate(step)
     state.optimiser.update(
       &state.parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)

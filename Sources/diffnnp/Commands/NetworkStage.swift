@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
 
@@ -58,12 +59,6 @@ struct NetworkStage {
   private var note: String {
     trainer.bestHeldOut.isFinite ? "held-out \(thousandths(trainer.bestHeldOut)) at step \(trainer.bestStep)" : ""
   }
-}
-
-/// Training stopped because the user asked; exit code 130, as shells have it.
-struct Interrupted: Error, CustomStringConvertible {
-  let description: String
-  init(_ description: String) { self.description = description }
 }
 
 /// The training curve as CSV: one row for each validation.

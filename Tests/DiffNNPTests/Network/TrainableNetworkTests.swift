@@ -11,7 +11,9 @@ import Testing
     even.edgeHarmonics = try! Irreps("1x0e+1x1e+1x2e")
     let natural = NetworkArchitecture(
       typeNames: ["A"], rMax: 3, numLayers: 2, lMax: 3, numFeatures: 4, invariantNeurons: 5, avgNumNeighbors: 10)
-    return [even, natural]
+    var uneven = natural
+    uneven.features = try! Irreps("5x0e+3x1o+2x2e")
+    return [even, natural, uneven]
   }()
 
   private func sampleSystem(_ architecture: NetworkArchitecture) throws -> (Configuration, [SIMD3<Double>]) {
@@ -28,10 +30,12 @@ import Testing
   }
 
   /// The coarse tables are the model, so that derivatives are exact for them too.
-  private func network(_ architecture: NetworkArchitecture) throws -> (TrainableNetwork, parameters: [Double]) {
+  private func network(
+    _ architecture: NetworkArchitecture, _ precision: Precision = .double
+  ) throws -> (TrainableNetwork, parameters: [Double]) {
     var random = SplitMix(seed: 3)
     let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
-    let network = try TrainableNetwork(architecture, precision: .double, tableSpacing: 0.2)
+    let network = try TrainableNetwork(architecture, precision: precision, tableSpacing: 0.2)
     network.set(parameters)
     return (network, parameters)
   }
@@ -67,6 +71,22 @@ import Testing
         #expect(abs(-gradient[k] - numerical) < 1e-7 * size, "\(tensor.name), parameter \(k)")
       }
     }
+  }
+
+  @Test(arguments: architectures.indices)
+  func singlePrecisionFollows(_ index: Int) throws {
+    let architecture = Self.architectures[index]
+    let (configuration, directions) = try sampleSystem(architecture)
+    let edges = try edges(configuration, architecture)
+    func gradient(_ precision: Precision) throws -> [Double] {
+      let (network, _) = try network(architecture, precision)
+      let buffer = network.makeGradient()
+      network.makeWorker().differentiate(edges, directions: directions, into: buffer)
+      return network.parameterGradient([buffer])
+    }
+    let (exact, single) = (try gradient(.double), try gradient(.single))
+    let size = exact.map { $0 * $0 }.reduce(0, +).squareRoot()
+    for (a, b) in zip(single, exact) { #expect(abs(a - b) < 1e-5 * size) }
   }
 
   @Test(arguments: architectures.indices)
