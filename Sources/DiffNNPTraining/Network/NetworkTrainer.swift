@@ -231,24 +231,11 @@ public final class NetworkTrainer {
 private final class WorkerPool<Worker>: @unchecked Sendable {
   private var idle: [Worker] = []
   private let make: () -> Worker
-  private var lock = pthread_mutex_t()
+  private let lock = Lock()
 
-  init(_ make: @escaping () -> Worker) {
-    self.make = make
-    pthread_mutex_init(&lock, nil)
-  }
+  init(_ make: @escaping () -> Worker) { self.make = make }
 
-  deinit { pthread_mutex_destroy(&lock) }
+  func take() -> Worker { lock.locked { idle.popLast() } ?? make() }
 
-  func take() -> Worker {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
-    return idle.popLast() ?? make()
-  }
-
-  func give(_ worker: Worker) {
-    pthread_mutex_lock(&lock)
-    idle.append(worker)
-    pthread_mutex_unlock(&lock)
-  }
+  func give(_ worker: Worker) { lock.locked { idle.append(worker) } }
 }

@@ -43,35 +43,47 @@ private final class Pool<Output>: AnyPool {
   var results: [Result<Output, any Error>?]
   private let body: (Int) throws -> Output
   private var next = 0
-  private var lock = pthread_mutex_t()
+  private let lock = Lock()
 
   init(count: Int, body: @escaping (Int) throws -> Output) {
     results = Array(repeating: nil, count: count)
     self.body = body
     super.init()
-    pthread_mutex_init(&lock, nil)
   }
-
-  deinit { pthread_mutex_destroy(&lock) }
 
   override func work() {
     while let item = take() {
       let result = Result { try body(item) }
-      locked { results[item] = result }
+      lock.locked { results[item] = result }
     }
   }
 
   private func take() -> Int? {
-    locked {
+    lock.locked {
       guard next < results.count else { return nil }
       next += 1
       return next - 1
     }
   }
+}
 
-  private func locked<Value>(_ body: () -> Value) -> Value {
-    pthread_mutex_lock(&lock)
-    defer { pthread_mutex_unlock(&lock) }
+/// A mutex at an address of its own.
+final class Lock: @unchecked Sendable {
+  private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+  init() {
+    mutex = .allocate(capacity: 1)
+    pthread_mutex_init(mutex, nil)
+  }
+
+  deinit {
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
+  }
+
+  func locked<Value>(_ body: () -> Value) -> Value {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
     return body()
   }
 }
