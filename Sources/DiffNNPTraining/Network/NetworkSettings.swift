@@ -16,7 +16,7 @@ public struct NetworkSettings: Equatable, Sendable {
   public var radialLayers = 2
   public var radialWidth = 32
   /// Steps of the optimiser at most.
-  public var steps = 3000
+  public var steps = 2000
   /// Frames for each step; each is noised with both signs.
   public var batchSize = 1
   public var learningRate = 0.01
@@ -25,7 +25,7 @@ public struct NetworkSettings: Equatable, Sendable {
   /// How parameters follow the noise level: powers of its logarithm, the constant included.
   public var sigmaOrder = 2
   /// Decay of the moving average of the parameters.
-  public var averaging = 0.99
+  public var averaging = 0.998
   /// Steps between validations.
   public var validationInterval = 50
   /// Steps without a better validation before training stops early; 0 for never.

@@ -60,10 +60,10 @@ enum TrainCommand: Command {
           radial_width: N      and their width [32]
           sigma: [Å, …]        noise levels of the ladder; run at the smallest [0.01, 0.02, 0.04]
           sigma_order: N       how weights follow the level: powers of its logarithm, the constant included [2]
-          steps: N             of the optimiser at most [3000]
+          steps: N             of the optimiser at most [2000]
           batch_size: N        frames for each step [1]
           learning_rate: X     of Adam; it falls to 0 as half a cosine [0.01]
-          ema: X               decay of the weights' moving average [0.99]
+          ema: X               decay of the weights' moving average [0.998]
           validation_interval: N  steps between validations on the last block of time [50]
           patience: N          steps without a better validation before stopping early; 0 for never [1000]
       """)
