@@ -27,6 +27,10 @@ final class LineReader {
 
   init(path: String) throws {
     self.path = path
+    var status = stat()
+    guard stat(path, &status) != 0 || status.st_mode & S_IFMT != S_IFDIR else {
+      throw DiffNNPError("\(path): Is a directory; expected a file")
+    }
     guard let file = gzopen(path, "rb") else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
     self.file = file
     gzbuffer(file, 1 << 17)

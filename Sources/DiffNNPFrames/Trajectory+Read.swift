@@ -39,8 +39,10 @@ private enum TrajectoryFormat {
     } else if Int(first) != nil || first.isEmpty {
       self = .extendedXYZ
     } else {
+      let isText = first.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7f && $0 != "\u{fffd}" }
       throw DiffNNPError(
-        "\(path): not extended XYZ, a LAMMPS text dump, or NPZ: it begins with \"\(first.prefix(20))\"")
+        "\(path): not extended XYZ, a LAMMPS text dump, or NPZ: "
+          + (isText ? "it begins with \"\(first.prefix(20))\"" : "it is binary"))
     }
   }
 }

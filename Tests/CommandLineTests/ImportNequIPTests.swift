@@ -99,6 +99,7 @@ import Testing
     ("fewer.safetensors -o m.safetensors", 1, "is missing"),
     ("kcal.safetensors -o m.safetensors", 1, "its units are \"kcal/mol, Angstrom\""),
     ("weights.safetensors -o none/m.safetensors", 1, "No such file"),
+    ("weights.safetensors -o weights.safetensors", 1, "would replace the input"),
   ])
   func explains(_ arguments: String, _ exitCode: Int32, _ reason: String) throws {
     let file = try SafetensorsFile(path: Self.randomModels[0] + "/weights.safetensors")

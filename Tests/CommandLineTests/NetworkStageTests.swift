@@ -61,6 +61,32 @@ import Testing
     }
   }
 
+  /// A checkpoint of other frames or settings, or a truncated one (no options), is refused and stays as it is.
+  @Test(arguments: [
+    ("--set seed=2", "other settings or frames"), ("--frames 0:8", "other settings or frames"), ("", "truncated"),
+  ])
+  func foreignCheckpointsAreRefused(_ options: String, _ reason: String) throws {
+    try withDirectory { directory in
+      try writeFrames(directory)
+      let path = directory + "/m.safetensors.checkpoint"
+      let interrupted = try shellResult(
+        """
+        '\(programPath)' \(Self.arguments) --set network.steps=100000 --set network.patience=0 -o m.safetensors & pid=$!
+        while kill -0 $pid && [ ! -e m.safetensors.checkpoint ]; do sleep 0.05; done 2>/dev/null
+        kill -INT $pid; wait $pid
+        """, in: directory)
+      #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
+      if options.isEmpty { try FileIO.write(try FileIO.read(path).prefix(100), to: path) }
+      let checkpoint = try FileIO.read(path)
+      let run = try diffnnp(
+        Self.arguments + " --set network.steps=100000 --set network.patience=0 --resume -o m.safetensors " + options,
+        in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("m.safetensors.checkpoint"), "\(run.errors)")
+      #expect(run.errors.contains(reason), "\(run.errors)")
+      #expect(try FileIO.read(path) == checkpoint)
+    }
+  }
+
   @Test func badNetworkSettingsAreRefused() throws {
     try withDirectory { directory in
       try writeFrames(directory)

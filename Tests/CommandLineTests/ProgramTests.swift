@@ -194,6 +194,29 @@ import Testing
     }
   }
 
+  /// Frames and weight files that must be refused.
+  private static func writeDamaged(_ directory: String) throws {
+    func frame(_ comment: String, _ atoms: [String]) -> [UInt8] {
+      Array("\(atoms.count)\n\(comment)\n\(atoms.joined(separator: "\n"))\n".utf8)
+    }
+    let cell = "Lattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3"
+    let files = [
+      ("bare", frame("Properties=species:S:1:pos:R:3", ["Li 0 0 0"])),
+      ("flat", frame(cell.replacing("0 0 9\"", with: "9 9 0\""), ["Li 0 0 0"])),
+      ("nan", frame(cell, ["Li nan 0 0", "Cl 2 2 2"])),
+      ("twice", frame(cell, ["Li 1 1 1", "Cl 2 2 2", "Cl 10 1 1"])),
+      ("empty", []),
+    ]
+    for (name, bytes) in files { try FileIO.write(bytes, to: "\(directory)/\(name).xyz") }
+    let model = try FileIO.read(directory + "/model.safetensors")
+    let newer = model.replacing(
+      Array("\"format_version\": \"1\"".utf8), with: Array("\"format_version\": \"7\"".utf8))
+    let changed = Array(model.dropLast()) + [model.last! ^ 1]
+    for (name, bytes) in [("newer", newer), ("changed", changed), ("short", Array(model.prefix(100)))] {
+      try FileIO.write(bytes, to: "\(directory)/\(name).safetensors")
+    }
+  }
+
   /// Command line, exit code, and what the one line of the error has.
   @Test(arguments: [
     ("", 2, "no verb"), ("evaluatte", 2, "did you mean evaluate?"), ("--jsn", 2, "no verb"),
@@ -216,6 +239,19 @@ import Testing
     ("evaluate model.safetensors frames.xyz --frames 7:", 1, "no frames"),
     ("evaluate model.safetensors sodium.xyz", 1, "Na is unknown to the model, which has the types Li Cl"),
     ("evaluate model.safetensors frames.xyz -o none/out.xyz", 1, "No such file"),
+    ("evaluate model.safetensors frames.xyz -o .", 1, "Is a directory"),
+    ("evaluate model.safetensors frames.xyz -o ./model.safetensors", 1, "would replace the input model.safetensors"),
+    ("evaluate model.safetensors frames.xyz -o frames.xyz", 1, "would replace the input frames.xyz"),
+    ("evaluate model.safetensors .", 1, "Is a directory"),
+    ("evaluate model.safetensors model.safetensors", 1, "it is binary"),
+    ("evaluate model.safetensors bare.xyz", 1, "bare.xyz:2: the frame has no cell"),
+    ("evaluate model.safetensors flat.xyz", 1, "flat.xyz:2: degenerate cell"),
+    ("evaluate model.safetensors nan.xyz", 1, "nan.xyz:3: expected a finite number"),
+    ("evaluate model.safetensors twice.xyz", 1, "are in one place"),
+    ("evaluate model.safetensors empty.xyz", 1, "the file is empty"),
+    ("evaluate short.safetensors frames.xyz", 1, "truncated"),
+    ("evaluate newer.safetensors frames.xyz", 1, "format version is 7"),
+    ("evaluate changed.safetensors frames.xyz", 1, "checksum is wrong"),
     ("evaluate model.safetensors frames.xyz -o out.xyz.gz", 1, "uncompressed"),
     ("inspect model.safetensors >/dev/full", 1, "No space left"),
   ])
@@ -226,6 +262,7 @@ import Testing
       let potential = try Self.potential()
       try Potential(typeNames: potential.typeNames, energyScale: 1, pair: potential.pair, network: nil)
         .save(path: directory + "/cold.safetensors")
+      try Self.writeDamaged(directory)
       let run = try diffnnp(arguments, in: directory)
       #expect(run.exitCode == exitCode && run.output.isEmpty)
       #expect(run.errors.hasPrefix("diffnnp: error: ") && run.errors.contains(reason), "\(run.errors)")

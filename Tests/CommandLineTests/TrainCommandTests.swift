@@ -46,6 +46,9 @@ import Testing
     (least + "noise: {mode: fixed}", "must be one noise level"), (least + "noise: {sigma: [0.1, 0.2]}", "start at 0"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
+    (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),
+    (least + "network: {batch_size: 5000}", "expected 1 to 1024"), (least + "network: {patience: 2}", "patience is 2"),
+    (least + "noise: {mode: copies, sigma: 0.1, copies: 1000000000000000000}", "expected 1 to 10000"),
   ])
   func refuses(_ text: String, _ reason: String) {
     #expect(ConfigurationTests.message { _ = try Self.configuration(text) }.contains(reason))
@@ -62,6 +65,28 @@ import Testing
       #expect(c.temperature == 310 && c.output == "it's.safetensors" && c.pair.seed == 3)
       #expect(c.selection.species == ["Li", "Cl"] && c.selection.step == 2)
       #expect(c.pair.noise == .fresh(sigma: 0.2))
+    }
+  }
+
+  /// All that can be known before the work is refused before the work, and nothing is written.
+  @Test(arguments: [
+    ("-o none/m.safetensors", "No such file"), ("-o .", "Is a directory"),
+    ("-o frames.xyz", "would replace the input frames.xyz"), ("-o m.safetensors --objective forces", "has no forces"),
+    ("-o m.safetensors --frames 0:1", "cross-validation needs at least two"),
+    ("-o m.safetensors --frames 9:", "no frames chosen"), ("-o m.safetensors --set network.layers=99", "1 to 16"),
+    ("-o m.safetensors --set pair.spacing=1e-9", "expected at most 1000"),
+    ("-o m.safetensors --set pair.r_max=1e9", "expected at most 1000"),
+  ])
+  func refusesFirst(_ options: String, _ reason: String) throws {
+    try withDirectory { directory in
+      let frame = "2\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\nCl 3 3 3\n"
+      let frames = Array(String(repeating: frame, count: 4).utf8)
+      try FileIO.write(frames, to: directory + "/frames.xyz")
+      let run = try diffnnp("train frames.xyz --temperature 300 \(options)", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains(reason), "\(run.errors)")
+      #expect(!run.errors.contains("likelihood"))
+      #expect(try FileIO.read(directory + "/frames.xyz") == frames)
+      #expect(try shellResult("ls", in: directory).output == "frames.xyz\n")
     }
   }
 

@@ -1,6 +1,7 @@
 """pair_style diffnnp against energies and forces known from elsewhere, in each LAMMPS and for each kind of model."""
 
 import pathlib
+import re
 import tempfile
 import unittest
 
@@ -178,16 +179,28 @@ class Handling(Harness):
     def test_bad_weight_files(self):
         (self.folder / "short").write_bytes(self.model.read_bytes()[:700])
         (self.folder / "foreign").write_text("not a weight file")
-        for name in ["missing", "short", "foreign"]:
+        whole = self.model.read_bytes()
+        (self.folder / "changed").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        (self.folder / "newer").write_bytes(re.sub(rb'("format_version": ?)"1"', rb'\1"7"', whole))
+        for name, reason in [
+            ("missing", "No such file"),
+            (".", "Is a directory"),
+            ("short", "truncated"),
+            ("foreign", "not a safetensors file"),
+            ("changed", "checksum"),
+            ("newer", "format version is 7"),
+        ]:
             for ranks in [1, 2]:
-                style = f"pair_style diffnnp\npair_coeff * * {self.folder / name} Li Cl\n"
-                self.assert_refused(style, str(self.folder / name), ranks=ranks)
+                with self.subTest(name, ranks=ranks):
+                    style = f"pair_style diffnnp\npair_coeff * * {self.folder / name} Li Cl\n"
+                    self.assert_refused(style, str(self.folder / name), reason, ranks=ranks)
 
     def test_bad_pair_coeff(self):
         for arguments, words in [
             ("{model} Li Xx", ["'Xx'", "Li Cl"]),
             ("{model} Li", ["1 elements for 2 atom types"]),
             ("{model} Li Cl Cl", ["3 elements for 2 atom types"]),
+            ("", ["pair_coeff * * FILE ELEMENT"]),
             ("{model} NULL NULL", ["hybrid"]),
             ("{model} Li NULL", ["hybrid"]),
         ]:
@@ -211,6 +224,20 @@ class Handling(Harness):
         positions = self.case.positions.copy()
         positions[1] = positions[0]
         self.assert_refused(self.style, "in one place", data=data_file(positions, self.case.types, self.case.cell))
+
+
+    def test_more_types_than_the_model_knows(self):
+        types = self.case.types.copy()
+        types[0] = 2
+        data = data_file(self.case.positions, types, self.case.cell)
+        for ranks in [1, 2]:
+            self.assert_refused(self.style, "2 elements for 3 atom types", data=data, ranks=ranks)
+        self.assert_refused(self.style.replace("Li Cl", "Li Cl Na"), "'Na'", "Li Cl", data=data)
+
+    def test_positions_that_are_not_numbers(self):
+        script = self.style + 'variable q atom "exp(1000*mass/mass)-exp(1000*mass/mass)"\n'
+        script += "velocity all set v_q 0 0\nfix 1 all nve\nrun 2\n"
+        self.assert_refused(script, "not finite")
 
 
 class ManyRanks(Harness):

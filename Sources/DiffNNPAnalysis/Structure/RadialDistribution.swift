@@ -71,6 +71,9 @@ extension RadialDistribution {
     guard binWidth.isFinite, binWidth > 0, rMax.isFinite, (rMax / binWidth).rounded() >= 1 else {
       throw DiffNNPError("g(r) up to \(rMax) Å in bins of \(binWidth) Å: give a positive bin width below the largest r")
     }
+    guard rMax / binWidth <= 100_000 else {
+      throw DiffNNPError("g(r) up to \(rMax) Å in bins of \(binWidth) Å: expected at most 100000 bins; give wider ones")
+    }
     let frames = trajectories.flatMap(\.frames)
     guard let typeNames = trajectories.first?.typeNames, !frames.isEmpty else {
       throw DiffNNPError("no frames to compute g(r) from")

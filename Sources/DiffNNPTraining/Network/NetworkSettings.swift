@@ -35,12 +35,12 @@ public struct NetworkSettings: Equatable, Sendable {
   public init() {}
 
   /// - Throws: where a setting makes no sense, naming its key in the configuration.
-  func validate() throws {
+  public func validate() throws {
     func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) throws {
       if !condition { throw DiffNNPError("network.\(key) is \(found); expected \(expected)") }
     }
     try require(steps > 0, "steps", steps, "a positive number")
-    try require(batchSize > 0, "batch_size", batchSize, "a positive number")
+    try require((1...1024).contains(batchSize), "batch_size", batchSize, "1 to 1024")
     try require(learningRate > 0 && learningRate < 1, "learning_rate", learningRate, "a number between 0 and 1")
     try require(
       !sigmas.isEmpty && sigmas.allSatisfy { $0 >= 0.001 && $0 <= 10 }, "sigma", sigmas, "levels from 0.001 Å up")

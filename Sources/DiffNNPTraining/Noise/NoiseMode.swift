@@ -42,7 +42,7 @@ public enum NoiseMode: Equatable, Sendable {
         throw DiffNNPError("noise ladder \(sigmas): expected levels in Å that start at 0 and increase")
       }
     case .copies(_, let n), .antithetic(_, let n), .variancePreserving(_, let n):
-      guard n > 0 else { throw DiffNNPError("\(n) noise draws for a frame: expected at least one") }
+      guard 1...10_000 ~= n else { throw DiffNNPError("\(n) noise draws for a frame: expected 1 to 10000") }
     case .fixed, .fresh: break
     }
     for sigma in sigmas where !(sigma.isFinite && sigma >= 0 && sigma < 5) {

@@ -89,6 +89,9 @@ public struct PairFit: Sendable {
     public func pairTerm() throws -> PairTerm { try pairTerm(sigma: sigma) }
   }
 
+  /// More spline functions for a pair of types make dense normal equations out of all proportion.
+  private static let mostIntervals = 1000
+
   public let settings: Settings
   /// kT (eV).
   public let thermalEnergy: Double
@@ -173,8 +176,14 @@ public struct PairFit: Sendable {
     guard rMax.isFinite, rMax >= 4 * settings.spacing else {
       throw DiffNNPError("cutoff r_max is \(rMax) Å; expected at least four knot spacings of \(settings.spacing) Å")
     }
+    let intervals = (rMax / settings.spacing).rounded()
+    guard intervals <= Double(Self.mostIntervals) else {
+      throw DiffNNPError(
+        "cutoff r_max of \(rMax) Å has \(intervals) knots \(settings.spacing) Å apart; "
+          + "expected at most \(Self.mostIntervals): give a larger spacing or a smaller cutoff")
+    }
     return PairBasis(
-      typeCount: trajectory.typeNames.count, rMax: rMax, intervals: Int((rMax / settings.spacing).rounded()))
+      typeCount: trajectory.typeNames.count, rMax: rMax, intervals: Int(intervals))
   }
 }
 

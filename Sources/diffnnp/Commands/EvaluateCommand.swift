@@ -33,6 +33,7 @@ enum EvaluateCommand: Command {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
     let precision = try arguments.choice("--precision", Precision.self) ?? .single
     let selection = try TrajectoryOptions.selection(arguments)
+    if let output = arguments.text("--output") { try OutputFile.check(output, inputs: [modelPath, framesPath]) }
     let potential = try Potential.load(path: modelPath)
     let objective = try objective(arguments, potential)
     let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)

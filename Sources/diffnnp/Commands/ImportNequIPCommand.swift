@@ -38,6 +38,7 @@ enum ImportNequIPCommand: Command {
     guard let output = arguments.text("--output") else {
       throw UsageError("--output is missing; name the weight file to write: -o model.safetensors")
     }
+    try OutputFile.check(output, inputs: [source])
     let scale = try arguments.choice("--scale-by", NequIPScale.self) ?? .auto
     let file = try SafetensorsFile(path: source)
     let potential: Potential

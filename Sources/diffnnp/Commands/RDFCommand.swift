@@ -30,6 +30,10 @@ enum RDFCommand: Command {
 
   static func run(_ arguments: Arguments) throws {
     let settings = try Settings(arguments)
+    let tables = arguments.all("--reference") + arguments.all("--angle-reference")
+    for output in arguments.all("--output") + arguments.all("--plot") {
+      try OutputFile.check(output, inputs: settings.paths + tables)
+    }
     let structures = try settings.structures()
     let typeNames = structures[0].rdf.distribution.typeNames
     let reference = try arguments.text("--reference").map { try RadialDistribution(csv: $0, typeNames: typeNames) }

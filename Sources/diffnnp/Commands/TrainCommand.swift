@@ -70,6 +70,7 @@ enum TrainCommand: Command {
 
   static func run(_ arguments: Arguments) throws {
     let configuration = try configuration(arguments)
+    try OutputFile.check(configuration.output, inputs: [configuration.frames, arguments.operands[0]])
     let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
     let start = seconds()
     var fit = try PairFit(configuration.pair, temperature: configuration.temperature)

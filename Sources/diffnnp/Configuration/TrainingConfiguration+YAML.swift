@@ -102,6 +102,7 @@ extension NetworkSettings {
     }
     guard 0..<1 ~= averaging else { throw section.failure("ema", "is \(averaging); expected at least 0, below 1") }
     try section.finish()
+    try validate()
   }
 }
 
