@@ -46,17 +46,23 @@ struct NoisedDistances {
   /// The smallest distance (Å) of each pair of types that is connected with all larger ones: what lies beyond a gap of
   /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
   /// for pairs that never come within rMax.
-  static func smallestConnected(_ parts: [NoisedDistances], gap: Double = 0.75) -> [Double] {
+  ///
+  /// A gap means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
+  static func smallestConnected(
+    _ parts: [NoisedDistances], gap: Double = 0.75, neighbours: Double = 100
+  ) -> [Double] {
     let (basis, binCount) = (parts[0].basis, parts[0].binCount)
+    let gapBins = Int((gap / width).rounded())
     return (0..<basis.pairCount).map { pair in
-      var smallest = Double.infinity
-      for bin in stride(from: binCount - 1, through: 0, by: -1)
-      where parts.contains(where: { $0.counts[pair * binCount + bin] > 0 }) {
-        let r = Double(bin) * width
-        if smallest.isFinite, smallest - r > gap { break }
-        smallest = r
+      let counts = (0..<binCount).map { bin in parts.reduce(0.0) { $0 + Double($1.counts[pair * binCount + bin]) } }
+      var smallest = binCount
+      for bin in stride(from: binCount - 1, through: 0, by: -1) where counts[bin] > 0 {
+        let isBeyondGap = smallest - bin > gapBins && smallest < binCount
+        if isBeyondGap, counts[smallest..<min(smallest + gapBins, binCount)].reduce(0, +) >= neighbours { break }
+        smallest = bin
       }
-      return smallest < basis.rMax ? smallest : .infinity
+      let distance = Double(smallest) * width
+      return distance < basis.rMax ? distance : .infinity
     }
   }
 
