@@ -83,6 +83,11 @@ public final class TrainableNetwork: @unchecked Sendable {
       return energy
     }
 
+    /// Clears `gradient`, and puts in it `weight` times ∂E/∂θ.
+    public func differentiateEnergy(_ edges: EdgeList, weight: Double, into gradient: Gradient) {
+      worker.differentiateEnergy(edges, weight: weight, gradient: gradient.storage)
+    }
+
     /// Clears `gradient`, and puts in it the derivative along `directions` w of ∂E/∂θ, which is -∂(Σ w·F)/∂θ.
     public func differentiate(_ edges: EdgeList, directions: [SIMD3<Double>], into gradient: Gradient) {
       worker.differentiate(edges, edgeDirections(edges, directions), tangents: nil, gradient: gradient.storage)
@@ -134,6 +139,7 @@ private protocol TrainableImplementation: AnyObject {
 
 private protocol TrainableWorker: AnyObject {
   func evaluate(_ edges: EdgeList, gradients: UnsafeMutablePointer<SIMD3<Double>>) -> Double
+  func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject)
   func differentiate(
     _ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>, tangents: UnsafeMutablePointer<SIMD3<Double>>?,
     gradient: AnyObject?)
@@ -179,6 +185,12 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
     energies.update(repeating: 0, count: edges.centreCount)
     plain.evaluate(edges, into: .init(energies: energies, gradients: gradients))
     return (0..<edges.centreCount).reduce(0) { $0 + energies[$1] }
+  }
+
+  func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject) {
+    let gradient = gradient as! WeightGradient<W>
+    gradient.reset()
+    plain.evaluate(edges, into: .init(weights: gradient, scale: weight))
   }
 
   func differentiate(

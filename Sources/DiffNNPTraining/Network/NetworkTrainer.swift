@@ -194,6 +194,8 @@ public final class NetworkTrainer {
   /// The network to be run: that of the best validation, at the smallest noise level.
   public func result() throws -> Network { try Network(architecture, parameters: parameters(state.best)) }
 
+  public func bestParameters() -> [Double] { parameters(state.best) }
+
   /// Parameters at the smallest noise level.
   private func parameters(_ values: [Double]) -> [Double] {
     var conditioned = state.parameters

@@ -18,47 +18,27 @@ public final class ScoreObjective {
     }
   }
 
-  private let worker: TrainableNetwork.Worker
-  private let networkCutoff: Double
-  private let search = NeighbourSearch()
-  private let networkEdges = EdgeList()
-  private let pairEdges = EdgeList()
+  private let model: TrainableScore
+  private var score: [SIMD3<Double>] = []
 
   /// For the work of one thread; the network's parameters may change between evaluations.
-  public init(_ network: TrainableNetwork) {
-    worker = network.makeWorker()
-    networkCutoff = network.architecture.rMax
-  }
+  public init(_ network: TrainableNetwork) { model = TrainableScore(network) }
 
   /// The objective for an atom. Where `gradient` is given, it receives the gradient of `weight` times that.
   /// - Parameter pair: the pair term at the item's noise level, in units of kT.
   public func evaluate(
     _ item: Item, pair: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {
-    try search.fill(networkEdges, item.configuration, cutoff: networkCutoff)
-    var score = try pairScore(item.configuration, pair)
-    _ = worker.addForces(networkEdges, to: &score)
-
+    try model.evaluate(item.configuration, pair: pair, into: &score)
     let count = Double(score.count)
     var sum = 0.0
     for i in score.indices { sum += dot(score[i], 0.5 * score[i] - item.target[i]) }
     if let gradient {
       // dL/dθ = Σ (s - t)·∂s/∂θ; `differentiate` gives minus the derivative of a projected force, hence the sign.
       let factor = -weight / count
-      let directions = score.indices.map { factor * (score[$0] - item.target[$0]) }
-      worker.differentiate(networkEdges, directions: directions, into: gradient)
+      model.differentiate(
+        directions: score.indices.map { factor * (score[$0] - item.target[$0]) }, into: gradient)
     }
     return sum / count
-  }
-
-  private func pairScore(_ configuration: Configuration, _ pair: Potential?) throws -> [SIMD3<Double>] {
-    let n = configuration.positions.count
-    guard let pair else { return Array(repeating: .zero, count: n) }
-    try search.fill(pairEdges, configuration, cutoff: pair.rMax)
-    var forces = [Double](repeating: 0, count: 3 * n)
-    forces.withUnsafeMutableBufferPointer {
-      _ = Evaluator(pair).compute(pairEdges, folding: .centres, into: .init(forces: $0.baseAddress!))
-    }
-    return (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }
   }
 }
