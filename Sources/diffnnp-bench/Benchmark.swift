@@ -11,15 +11,18 @@ enum Benchmark {
       .init(
         name: "--sizes", value: "N,N,…", summary: "Numbers of atoms, up to 1000000 (default \(list(defaultSizes)))."),
       .init(name: "--precision", value: "KINDS", summary: "single, double, or both (default single,double)."),
-      .init(name: "--model", value: "FILE", summary: "A weight file instead of the default network."),
-      .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (default 12.5)."),
+      .init(name: "--model", value: "FILE", summary: "A weight file instead of the networks below."),
+      .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (12.5 for a file)."),
       .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
       .init(name: "--quick", summary: "A measurement of each kind just to see that it works; the numbers mean little."),
       .init(name: "--json", summary: "Print JSON."),
     ],
     details: """
-      The default network has the architecture of the published LiCl model: 2 layers, features 8x0e+8x1e, edges
-      1x0e+1x1e, r_max 10 Å. Its weights are random, which makes no difference to speed.
+      Two networks are measured. Their weights are random, which makes no difference to speed.
+
+        published  the architecture of the published LiCl model: 2 layers, features 8x0e+8x1e, edges 1x0e+1x1e,
+                   r_max 10 Å; 12.5 neighbours
+        water      the default architecture, for one type: 3 layers, 16 features of each l up to 2, r_max 5 Å; 17.5 neighbours
 
       A step computes the energy and all forces from the list of neighbours; finding the neighbours is measured by itself.
       Atoms are placed at random, no two very close, and numbered along the cell, as molecular dynamics codes sort them.
@@ -27,17 +30,17 @@ enum Benchmark {
       noise), the gradient put together, weights renewed.
 
       Each measurement is repeated until its time is over; shown are the median, and the quartiles as lower and upper.
+      Times are those of the processor, so that other programs disturb little.
       Keys of the JSON:
 
-        microseconds_per_atom   median of the first run: by default of 3072 atoms in single precision
-        runs                    list of all sizes and precisions, with the keys
-          atoms, precision, neighbours_per_atom
+        microseconds_per_atom   median of the first run: by default "published", 3072 atoms, in single precision
+        runs                    list of all networks, precisions and sizes, with the keys
+          model, atoms, precision, neighbours_per_atom
           microseconds_per_atom                   {median, lower, upper}: energy and forces, for an atom and a step
           neighbour_search_microseconds_per_atom  {median, lower, upper}
-        training                missing where the model has no network
+        training                list of all networks; missing where the model has none
+          model, atoms, lower, upper
           frames_per_second     median
-          lower, upper, atoms
-        model                   what was measured
         machine                 {processor, processors, version}
       """)
 
@@ -56,30 +59,32 @@ enum Benchmark {
   private static func measure(_ arguments: Arguments) throws -> Report {
     let quick = arguments.flag("--quick")
     let path = arguments.text("--model")
-    let potential = try path.map(Potential.load) ?? publishedArchitecture()
-    let neighbours = try arguments.number("--neighbours") ?? 12.5
-    guard neighbours > 0, neighbours <= 1000 else {
+    let neighbours = try arguments.number("--neighbours")
+    if let neighbours, !(neighbours > 0 && neighbours <= 1000) {
       throw UsageError("--neighbours is \(neighbours); expected a positive number, 1000 at most")
     }
+    let models =
+      try path.map { [.init(name: $0, potential: try .load(path: $0), neighbours: neighbours ?? 12.5)] }
+      ?? BenchmarkModel.networks(neighbours: neighbours)
     let time = try arguments.number("--seconds") ?? (quick ? 0 : 1)
     guard time >= 0 else { throw UsageError("--seconds is \(time); expected 0 or more") }
     let sizes = try sizes(arguments) ?? (quick ? [48] : defaultSizes)
-    guard Double(sizes.max() ?? 0) * neighbours <= mostEdges else {
-      throw UsageError(
-        "\(sizes.max() ?? 0) atoms of \(neighbours) neighbours each are too many; choose fewer of either")
+    let most = models.map { $0.neighbours }.max() ?? 0
+    guard Double(sizes.max() ?? 0) * most <= mostEdges else {
+      throw UsageError("\(sizes.max() ?? 0) atoms of \(most) neighbours each are too many; choose fewer of either")
     }
     let stopwatch = Stopwatch(seconds: time, fewest: quick ? 2 : 5)
 
-    let runs = try precisions(arguments).flatMap { precision in
-      try sizes.map { atoms in
-        try ForceBenchmark(potential, precision, atoms: atoms, neighbours: neighbours).run(stopwatch)
+    var report = Report(machine: Machine())
+    for model in models {
+      for precision in try precisions(arguments) {
+        for atoms in sizes { report.runs.append(try ForceBenchmark(model, precision, atoms: atoms).run(stopwatch)) }
       }
     }
-    let training = try potential.network.map {
-      try TrainingBenchmark($0.architecture, neighbours: neighbours).run(stopwatch)
+    for model in models {
+      if let benchmark = try TrainingBenchmark(model) { report.training.append(try benchmark.run(stopwatch)) }
     }
-    return Report(
-      runs: runs, training: training, model: path ?? "published LiCl architecture, random weights", machine: Machine())
+    return report
   }
 
   private static func sizes(_ arguments: Arguments) throws -> [Int]? {
@@ -101,18 +106,4 @@ enum Benchmark {
   }
 
   private static func list(_ sizes: [Int]) -> String { sizes.map(String.init).joined(separator: ",") }
-
-  /// The architecture of the LiCl model of timduignan/Scalable-Electrolyte-Simulation with random weights.
-  private static func publishedArchitecture() throws -> Potential {
-    var architecture = NetworkArchitecture(
-      typeNames: ["Li", "Cl"], rMax: 10, numLayers: 2, lMax: 1, numFeatures: 8, invariantNeurons: 8,
-      avgNumNeighbors: 11.88)
-    architecture.features = try Irreps("8x0e+8x1e")
-    architecture.edgeHarmonics = try Irreps("1x0e+1x1e")
-    var random = Philox(seed: 1, purpose: .network, frame: 0)
-    let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
-    return try Potential(
-      typeNames: architecture.typeNames, energyScale: 1, pair: nil,
-      network: Network(architecture, parameters: parameters))
-  }
 }

@@ -3,6 +3,7 @@ import DiffNNP
 /// Energy and forces of one configuration, again and again.
 struct ForceBenchmark {
   struct Result {
+    var model: String
     var atoms: Int
     var precision: Precision
     var neighboursPerAtom: Double
@@ -11,18 +12,20 @@ struct ForceBenchmark {
     var neighbourSearch: Quartiles
   }
 
-  private let potential: Potential
+  private let model: BenchmarkModel
   private let precision: Precision
   private let configuration: Configuration
 
-  init(_ potential: Potential, _ precision: Precision, atoms: Int, neighbours: Double) throws {
-    self.potential = potential
+  init(_ model: BenchmarkModel, _ precision: Precision, atoms: Int) throws {
+    self.model = model
     self.precision = precision
     configuration = try .sample(
-      atoms: atoms, neighbours: neighbours, cutoff: potential.rMax, typeCount: potential.typeNames.count)
+      atoms: atoms, neighbours: model.neighbours, cutoff: model.potential.rMax,
+      typeCount: model.potential.typeNames.count)
   }
 
   func run(_ stopwatch: Stopwatch) throws -> Result {
+    let potential = model.potential
     let (search, edges) = (NeighbourSearch(), EdgeList())
     let searchTimes = try stopwatch.measure { try search.fill(edges, configuration, cutoff: potential.rMax) }
 
@@ -34,7 +37,7 @@ struct ForceBenchmark {
     }
     func perAtom(_ times: [Double]) -> Quartiles { Quartiles(times.map { 1e6 * $0 / Double(atoms) }) }
     return Result(
-      atoms: atoms, precision: precision, neighboursPerAtom: Double(edges.count) / Double(atoms),
+      model: model.name, atoms: atoms, precision: precision, neighboursPerAtom: Double(edges.count) / Double(atoms),
       step: perAtom(times), neighbourSearch: perAtom(searchTimes))
   }
 }

@@ -18,10 +18,8 @@ struct Machine {
 
 /// All that was measured.
 struct Report {
-  var runs: [ForceBenchmark.Result]
-  /// Nil where there is no network to train.
-  var training: TrainingBenchmark.Result?
-  var model: String
+  var runs: [ForceBenchmark.Result] = []
+  var training: [TrainingBenchmark.Result] = []
   var machine: Machine
 
   var json: JSONValue {
@@ -29,18 +27,8 @@ struct Report {
       .init("microseconds_per_atom", runs.first.map { .number($0.step.median) } ?? .null),
       .init("runs", .array(runs.map(json))),
     ]
-    if let training {
-      let rate = training.framesPerSecond
-      members.append(
-        .init(
-          "training",
-          [
-            "frames_per_second": .number(rate.median), "lower": .number(rate.lower), "upper": .number(rate.upper),
-            "atoms": JSONValue(training.atoms),
-          ]))
-    }
+    if !training.isEmpty { members.append(.init("training", .array(training.map(json)))) }
     members += [
-      .init("model", .string(model)),
       .init(
         "machine",
         [
@@ -51,9 +39,17 @@ struct Report {
     return .object(members)
   }
 
+  private func json(_ training: TrainingBenchmark.Result) -> JSONValue {
+    let rate = training.framesPerSecond
+    return [
+      "model": .string(training.model), "atoms": JSONValue(training.atoms),
+      "frames_per_second": .number(rate.median), "lower": .number(rate.lower), "upper": .number(rate.upper),
+    ]
+  }
+
   private func json(_ run: ForceBenchmark.Result) -> JSONValue {
     [
-      "atoms": JSONValue(run.atoms), "precision": .string(run.precision.rawValue),
+      "model": .string(run.model), "atoms": JSONValue(run.atoms), "precision": .string(run.precision.rawValue),
       "microseconds_per_atom": json(run.step),
       "neighbour_search_microseconds_per_atom": json(run.neighbourSearch),
       "neighbours_per_atom": .number(run.neighboursPerAtom),
@@ -66,20 +62,20 @@ struct Report {
 
   /// Columns of text.
   var table: String {
-    var rows = [["atoms", "precision", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom"]]
+    var rows = [["model", "atoms", "precision", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom"]]
     rows += runs.map { run in
       [
-        "\(run.atoms)", run.precision.rawValue, rounded(run.step.median), range(run.step),
+        run.model, "\(run.atoms)", run.precision.rawValue, rounded(run.step.median), range(run.step),
         rounded(run.neighbourSearch.median), rounded(run.neighboursPerAtom),
       ]
     }
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    var lines = ["\(model); \(machine.processor)"]
+    var lines = [machine.processor]
     lines += rows.map { row in zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ") }
-    if let training {
+    for training in training {
       let rate = training.framesPerSecond
       lines.append(
-        "training: \(rounded(rate.median)) frames/s (\(range(rate))), \(training.atoms) atoms in a frame")
+        "training \(training.model): \(rounded(rate.median)) frames/s (\(range(rate))), \(training.atoms) atoms in a frame")
     }
     return lines.joined(separator: "\n")
   }

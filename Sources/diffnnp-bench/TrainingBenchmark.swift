@@ -4,6 +4,7 @@ import DiffNNPTraining
 /// Steps of training by denoising with antithetic noise, one frame each, on one thread.
 struct TrainingBenchmark {
   struct Result {
+    var model: String
     var atoms: Int
     var framesPerSecond: Quartiles
   }
@@ -13,16 +14,20 @@ struct TrainingBenchmark {
   private static let sigma = 0.05
   private static let learningRate = 1e-6
 
+  private let name: String
   private let network: TrainableNetwork
   private let parameters: [Double]
   private let items: [ScoreObjective.Item]
 
-  init(_ architecture: NetworkArchitecture, neighbours: Double) throws {
+  /// Nil where there is no network to train.
+  init?(_ model: BenchmarkModel) throws {
+    guard let architecture = model.potential.network?.architecture else { return nil }
+    name = model.name
     network = try TrainableNetwork(architecture)
     var random = Philox(seed: 1, purpose: .network, frame: 1)
     parameters = try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random)
     let frame = try Configuration.sample(
-      atoms: Self.atoms, neighbours: neighbours, cutoff: architecture.rMax, typeCount: architecture.typeNames.count)
+      atoms: Self.atoms, neighbours: model.neighbours, cutoff: architecture.rMax, typeCount: architecture.typeNames.count)
     let epsilon = frame.positions.map { _ in random.normal3() }
     items = [1.0, -1].map { sign in
       var noised = frame
@@ -43,6 +48,6 @@ struct TrainingBenchmark {
       let gradient = network.parameterGradient(gradients)
       for k in parameters.indices { parameters[k] -= Self.learningRate * gradient[k] }
     }
-    return Result(atoms: Self.atoms, framesPerSecond: Quartiles(times.map { 1 / $0 }))
+    return Result(model: name, atoms: Self.atoms, framesPerSecond: Quartiles(times.map { 1 / $0 }))
   }
 }

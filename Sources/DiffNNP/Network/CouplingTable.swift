@@ -1,61 +1,53 @@
-/// The couplings of all general products, in three orders: by output, by input and by harmonic. Sums over couplings
-/// then stay in a register until the last one of their target.
+/// Products with a harmonic of degree l₂ as matrices. For one edge, a[m₃] = w Σ M[m₁ m₃] x[m₁] with
+/// M[m₁ m₃] = Σ C[m₁ m₂ m₃] Y[m₂], the same for all channels: one matrix for each triple of degrees, whatever the number
+/// of paths and channels.
+///
+/// An edge's matrices lie in one array of lanes. The harmonics of each degree come first: they are the matrices of
+/// products from and to scalars.
 struct CouplingTable: Sendable {
-  /// One coupling: of m1 of the input, m2 of the harmonic and m3 of the output.
-  struct Entry: Sendable {
-    var m1: Int
-    var m2: Int
-    var m3: Int
-    var c: Double
-    /// Whether the next one has another target.
-    var isLast: Bool
+  struct Product: Equatable, Sendable {
+    var l1: Int
+    var l2: Int
+    var l3: Int
+    /// First vector of the matrix in an edge's array, and number of vectors.
+    var matrix: Int
+    var vectors: Int
+    /// First vector of the coefficients.
+    var coefficients: Int
   }
 
-  private(set) var byOutput: [Entry] = []
-  private(set) var byInput: [Entry] = []
-  private(set) var byHarmonic: [Entry] = []
+  let width: Int
+  private(set) var products: [Product] = []
+  /// Coefficients of all products: for each m₂ a row over m₁ and m₃, padded to whole lanes.
+  private(set) var coefficients: [Double] = []
+  /// Vectors of an edge's array.
+  private(set) var edgeVectors: Int
 
-  /// Adds the couplings of a product, and returns their range, the same in each order.
-  mutating func append(_ couplings: [NetworkPlan.Coupling]) -> Range<Int> {
-    let first = byOutput.count
-    byOutput += Self.sorted(couplings, by: \.m3)
-    byInput += Self.sorted(couplings, by: \.m1)
-    byHarmonic += Self.sorted(couplings, by: \.m2)
-    return first..<byOutput.count
+  init(lMax: Int, width: Int) {
+    self.width = width
+    edgeVectors = Self.place(ofHarmonics: lMax + 1, width: width)
   }
 
-  private static func sorted(_ couplings: [NetworkPlan.Coupling], by target: KeyPath<NetworkPlan.Coupling, Int>)
-    -> [Entry]
-  {
-    let sorted = couplings.sorted { $0[keyPath: target] < $1[keyPath: target] }
-    return sorted.indices.map { k in
-      let (coupling, next) = (sorted[k], k + 1 < sorted.count ? sorted[k + 1] : nil)
-      return Entry(
-        m1: coupling.m1, m2: coupling.m2, m3: coupling.m3, c: coupling.c,
-        isLast: next?[keyPath: target] != coupling[keyPath: target])
-    }
-  }
-
-  /// The table as kernels read it.
-  struct Pointers {
-    let byOutput: UnsafePointer<Entry>
-    let byInput: UnsafePointer<Entry>
-    let byHarmonic: UnsafePointer<Entry>
-  }
-
-  /// Gives `body` pointers that are valid while it runs. They point at nothing where there are no couplings.
+  /// First vector of a degree's harmonics in an edge's array.
   @inline(__always)
-  func withPointers(_ body: (Pointers) -> Void) {
-    byOutput.withUnsafeBufferPointer { byOutput in
-      byInput.withUnsafeBufferPointer { byInput in
-        byHarmonic.withUnsafeBufferPointer { byHarmonic in
-          guard let a = byOutput.baseAddress, let b = byInput.baseAddress, let c = byHarmonic.baseAddress else {
-            let nothing = UnsafePointer<Entry>(bitPattern: MemoryLayout<Entry>.alignment)!
-            return body(Pointers(byOutput: nothing, byInput: nothing, byHarmonic: nothing))
-          }
-          body(Pointers(byOutput: a, byInput: b, byHarmonic: c))
-        }
-      }
-    }
+  static func place(ofHarmonics l: Int, width: Int) -> Int {
+    var vectors = 0
+    for k in 0..<l { vectors += (2 * k + width) / width }
+    return vectors
+  }
+
+  /// The product of these degrees, entered where it is new.
+  mutating func product(_ l1: Int, _ l2: Int, _ l3: Int, _ couplings: [NetworkPlan.Coupling]) -> Product {
+    if let known = products.first(where: { ($0.l1, $0.l2, $0.l3) == (l1, l2, l3) }) { return known }
+    let (d2, d3) = (2 * l2 + 1, 2 * l3 + 1)
+    let vectors = ((2 * l1 + 1) * d3 + width - 1) / width
+    let product = Product(
+      l1: l1, l2: l2, l3: l3, matrix: edgeVectors, vectors: vectors, coefficients: coefficients.count / width)
+    var rows = [Double](repeating: 0, count: d2 * vectors * width)
+    for q in couplings { rows[q.m2 * vectors * width + q.m1 * d3 + q.m3] = q.c }
+    coefficients += rows
+    products.append(product)
+    edgeVectors += vectors
+    return product
   }
 }

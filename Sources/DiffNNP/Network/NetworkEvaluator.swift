@@ -50,8 +50,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private var radialSlopes = Buffer<L>()
   private var radialGradients = Buffer<L>()
   private var harmonics = Buffer<S>()
-  private var harmonicGradients = Buffer<L>()
-  private var harmonicSums = Buffer<S>()
+  private var matrices = Buffer<L>()
+  private var edgeGradients = Buffer<L>()
+  private var edgeSums = Buffer<S>()
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
     layout = weights.layout
@@ -117,8 +118,6 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       buffer.update(repeating: .zero, count: radial)
     }
     _ = harmonics.reserve(SphericalHarmonics.count(lMax))
-    _ = harmonicGradients.reserve(SphericalHarmonics.count(lMax))
-    _ = harmonicSums.reserve(SphericalHarmonics.count(lMax))
     _ = geometry.reserve(edges.count)
   }
 
@@ -377,7 +376,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Edges
 
-  /// Weights of all paths at the length of an edge; their slopes too, where `slopes` is given.
+  /// Weights of all paths at the length of an edge; their slopes times the spacing of the knots too, where `slopes` is
+  /// given.
   @inline(__always)
   private func radial(
     _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, into w: UnsafeMutablePointer<L>,
@@ -387,23 +387,19 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let row = weights.tables[layer] + 4 &* Int(edge.knot) &* vectors
     let t = edge.t
     let (t2, t3) = (t * t, t * t * t)
+    let (d2, d3) = (S(2) * t, S(3) * t2)
     for v in 0..<vectors {
-      var sum = L.zero
-      sum.add(weight: row[v], times: S(1))
-      sum.add(weight: row[vectors &+ v], times: t)
-      sum.add(weight: row[2 &* vectors &+ v], times: t2)
-      sum.add(weight: row[3 &* vectors &+ v], times: t3)
-      w[v] = sum
-    }
-    guard let slopes else { return }
-    let h = S(1 / weights.spacing)
-    let (d2, d3) = (S(2) * h * t, S(3) * h * t2)
-    for v in 0..<vectors {
-      var sum = L.zero
-      sum.add(weight: row[vectors &+ v], times: h)
-      sum.add(weight: row[2 &* vectors &+ v], times: d2)
-      sum.add(weight: row[3 &* vectors &+ v], times: d3)
-      slopes[v] = sum
+      let (c1, c2, c3) = (row[vectors &+ v], row[2 &* vectors &+ v], row[3 &* vectors &+ v])
+      var value = L(weight: row[v])
+      value.add(weight: c1, times: t)
+      value.add(weight: c2, times: t2)
+      value.add(weight: c3, times: t3)
+      w[v] = value
+      guard let slopes else { continue }
+      var slope = L(weight: c1)
+      slope.add(weight: c2, times: d2)
+      slope.add(weight: c3, times: d3)
+      slopes[v] = slope
     }
   }
 
@@ -415,7 +411,31 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       for c in 0..<path.channels {
         let value = values[path.radialColumn + c]
         L.store(S(path.factor * value.value), w + path.radial, c)
-        if let slopes { L.store(S(path.factor * value.tangent), slopes + path.radial, c) }
+        if let slopes { L.store(S(path.factor * value.tangent * weights.spacing), slopes + path.radial, c) }
+      }
+    }
+  }
+
+  /// An edge's harmonics, and the matrices of the products that a layer takes with them.
+  @inline(__always)
+  private func couple(
+    _ products: UnsafeBufferPointer<CouplingTable.Product>, _ edge: EdgeGeometry, _ ylm: UnsafeMutablePointer<S>,
+    into matrices: UnsafeMutablePointer<L>
+  ) {
+    SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
+    var place = 1
+    for l in stride(from: 1, through: lMax, by: 1) {
+      let d = 2 &* l &+ 1
+      for m in 0..<d { L.store(ylm[l &* l &+ m], matrices + place, m) }
+      place = place &+ (d &+ L.width &- 1) / L.width
+    }
+    for product in products {
+      let y = ylm + product.l2 &* product.l2
+      for v in 0..<product.vectors {
+        let rows = weights.couplings + (product.coefficients &+ v)
+        var sum = L.zero
+        for m in 0..<2 &* product.l2 &+ 1 { sum.add(weight: rows[m &* product.vectors], times: y[m]) }
+        matrices[product.matrix &+ v] = sum
       }
     }
   }
@@ -429,19 +449,23 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let geometry = geometry.reserve(edges.count)
     let w = radialWeights.reserve(radialVectors)
     let ylm = harmonics.reserve(SphericalHarmonics.count(lMax))
+    let matrices = matrices.reserve(layout.couplings.edgeVectors)
     let rMax = layout.plan.architecture.rMax
     messages.update(repeating: .zero, count: edges.centreCount * m)
     shape.paths.withUnsafeBufferPointer { paths in
-      layout.couplings.withPointers { couplings in
+      shape.products.withUnsafeBufferPointer { products in
         for i in 0..<edges.centreCount {
           let a = messages + i * m
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: nil)
-            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
+            couple(products, edge, ylm, into: matrices)
             let x = h + Int(edges.neighbours[e]) * n
             for path in paths {
-              path.multiply(x + path.input, ylm + path.harmonic, w + path.radial, couplings, addingTo: a + path.output)
+              path.run(
+                Multiplication(
+                  vectors: path.vectors, x: x + path.input, matrix: matrices + path.matrix, w: w + path.radial,
+                  a: a + path.output))
             }
           }
         }
@@ -462,7 +486,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let geometry = geometry.reserve(edges.count)
     let (w, slopes) = (radialWeights.reserve(radialVectors), radialSlopes.reserve(radialVectors))
     let gw = radialGradients.reserve(radialVectors)
-    let (ylm, gYlm, sums) = (harmonics.reserve(count), harmonicGradients.reserve(count), harmonicSums.reserve(count))
+    let ylm = harmonics.reserve(count)
+    let matrices = matrices.reserve(layout.couplings.edgeVectors)
+    let (gEdge, sums) = (edgeGradients.reserve(count + 3), edgeSums.reserve(count + 3))
     let rMax = layout.plan.architecture.rMax
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
 
@@ -470,29 +496,33 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     if layer < layout.layers.count - 1 { mixInputs(layer, edges) }
     gh.update(repeating: .zero, count: edges.atomCount * n)
     shape.paths.withUnsafeBufferPointer { paths in
-      layout.couplings.withPointers { couplings in
+      shape.products.withUnsafeBufferPointer { products in
         for i in 0..<edges.centreCount {
           g.update(repeating: .zero, count: m)
           applyTransposed(shape.linear2, gz + i * c, to: g)
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
-            SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
-            gYlm.update(repeating: .zero, count: count)
+            couple(products, edge, ylm, into: matrices)
+            for k in 0..<count &+ 3 { gEdge[k] = .zero }
             let j = Int(edges.neighbours[e])
             for path in paths {
-              path.pullBack(
-                g + path.output, h + j * n + path.input, ylm + path.harmonic, w + path.radial, couplings,
-                gx: gh + j * n + path.input, gYlm: gYlm + path.harmonic, gw: gw + path.radial,
-                wantsHarmonics: wantsEdges)
+              path.run(
+                MultiplicationPullBack(
+                  vectors: path.vectors, g: g + path.output, x: h + j * n + path.input,
+                  matrix: matrices + path.matrix, coefficients: weights.couplings + path.coefficients,
+                  w: w + path.radial, gx: gh + j * n + path.input, gYlm: gEdge + path.l2 &* path.l2,
+                  gw: gw + path.radial, wantsHarmonics: wantsEdges))
             }
             if wantsEdges {
-              for k in 0..<count { sums[k] = gYlm[k].sum() }
-              let angular = SphericalHarmonics.pullBack(
-                lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
+              // In place of the constant harmonic, which has no gradient, stands that with respect to the length.
               var slope = L.zero
               for k in 0..<radialVectors { slope.add(gw[k], times: slopes[k]) }
-              let along = slope.sum()
+              gEdge[0] = slope
+              L.sum(gEdge, (count &+ 3) & ~3, into: sums)
+              let along = sums[0] * S(1 / weights.spacing)
+              let angular = SphericalHarmonics.pullBack(
+                lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
               let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
               outputs.gradients?[e] += [x.primal, y.primal, z.primal]
               outputs.gradientTangents?[e] += [x.derivative, y.derivative, z.derivative]

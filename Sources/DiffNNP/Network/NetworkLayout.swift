@@ -18,31 +18,19 @@ struct NetworkLayout: Sendable {
     var matrix: Matrix
   }
 
-  /// Products that need no table of couplings are kinds of their own.
-  enum PathKind: Sendable {
-    /// Scalar times harmonic.
-    case scalarInput
-    /// Vector times the constant harmonic.
-    case scalarEdge
-    /// Contraction to a scalar.
-    case dot
-    case general
-  }
-
   struct Path: Sendable {
-    var kind: PathKind
+    /// Degrees of the input, the harmonic and the output.
+    var l1: Int
+    var l2: Int
+    var l3: Int
     var input: Int
-    /// First component of the harmonic.
-    var harmonic: Int
+    /// First vector of the product's matrix in an edge's array, and of its coefficients.
+    var matrix: Int
+    var coefficients: Int
     var output: Int
     var radial: Int
     var vectors: Int
-    /// 2l+1 of the input and of the output.
-    var inputDimension: Int
-    var outputDimension: Int
-    /// Range in the table of couplings.
-    var couplings: Range<Int>
-    /// Constant factor of the three simple kinds, folded into the radial weights.
+    /// Constant factor of products where one degree is 0, folded into the radial weights.
     var factor: Double
     /// First column of the radial network's output, and number of channels.
     var radialColumn: Int
@@ -66,6 +54,8 @@ struct NetworkLayout: Sendable {
     var radialVectors = 0
     var linear1: [Linear] = []
     var paths: [Path] = []
+    /// What the paths need of an edge's matrices besides harmonics.
+    var products: [CouplingTable.Product] = []
     var linear2: [Linear] = []
     /// [type][…]
     var selfConnections: [[Linear]] = []
@@ -80,11 +70,11 @@ struct NetworkLayout: Sendable {
   var readoutVectors: Int
   /// Vectors of all packed weights but the radial tables.
   var weightVectors = 0
-  var couplings = CouplingTable()
+  var couplings: CouplingTable
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
-    var placement = Placement(width: width)
+    var placement = Placement(lMax: plan.architecture.lMax, width: width)
     embedding = placement.place(plan.embedding)
     layers = plan.layers.map { Layer($0, typeCount: plan.architecture.typeNames.count, &placement) }
     couplings = placement.couplings
@@ -106,9 +96,12 @@ struct NetworkLayout: Sendable {
 private struct Placement {
   let width: Int
   var used = 0
-  var couplings = CouplingTable()
+  var couplings: CouplingTable
 
-  init(width: Int) { self.width = width }
+  init(lMax: Int, width: Int) {
+    self.width = width
+    couplings = CouplingTable(lMax: lMax, width: width)
+  }
 
   func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
 
@@ -142,7 +135,7 @@ extension NetworkLayout.Layer {
     }
     linear2 = layer.linear2.map {
       .init(
-        input: paths[$0.input].output, output: convolution[$0.output], dimension: paths[$0.input].outputDimension,
+        input: paths[$0.input].output, output: convolution[$0.output], dimension: 2 * paths[$0.input].l3 + 1,
         matrix: placement.place($0.matrix))
     }
     selfConnections = (0..<typeCount).map { type in
@@ -159,15 +152,19 @@ extension NetworkLayout.Layer {
     _ path: NetworkPlan.Path, of layer: NetworkPlan.Layer, _ inputs: [Int], _ placement: inout Placement
   ) {
     let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
-    let kind: NetworkLayout.PathKind = l1 == 0 ? .scalarInput : l2 == 0 ? .scalarEdge : l3 == 0 ? .dot : .general
     let vectors = placement.vectors(path.multiplicity)
+    var matrix = CouplingTable.place(ofHarmonics: l2, width: placement.width)
+    var (coefficients, factor) = (0, path.couplings[0].c)
+    if l1 > 0, l2 > 0, l3 > 0 {
+      let product = placement.couplings.product(l1, l2, l3, path.couplings)
+      if !products.contains(product) { products.append(product) }
+      (matrix, coefficients, factor) = (product.matrix, product.coefficients, 1)
+    }
     paths.append(
       .init(
-        kind: kind, input: inputs[path.input], harmonic: l2 * l2, output: messageVectors, radial: radialVectors,
-        vectors: vectors, inputDimension: 2 * l1 + 1, outputDimension: 2 * l3 + 1,
-        couplings: placement.couplings.append(kind == .general ? path.couplings : []),
-        factor: kind == .general ? 1 : path.couplings[0].c, radialColumn: path.radialColumn,
-        channels: path.multiplicity))
+        l1: l1, l2: l2, l3: l3, input: inputs[path.input], matrix: matrix, coefficients: coefficients,
+        output: messageVectors, radial: radialVectors, vectors: vectors, factor: factor,
+        radialColumn: path.radialColumn, channels: path.multiplicity))
     messageVectors += path.output.dimension * vectors
     radialVectors += vectors
   }

@@ -13,6 +13,8 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   let intervals: Int
   let lanes: UnsafeMutablePointer<W>
   let tables: [UnsafeMutablePointer<W>]
+  /// Coefficients of the layout's coupling table.
+  let couplings: UnsafeMutablePointer<W>
   /// Energies of atoms are scale·readout + shift, for each type.
   private(set) var scales: [Double] = []
   private(set) var shifts: [Double] = []
@@ -28,10 +30,15 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
       table.initialize(repeating: .zero, count: count)
       return table
     }
+    let coefficients = layout.couplings.coefficients
+    couplings = .allocate(capacity: max(1, coefficients.count / W.width))
+    couplings.initialize(repeating: .zero, count: coefficients.count / W.width)
+    for (k, c) in coefficients.enumerated() { W.store(W.Scalar(c), couplings, k) }
   }
 
   deinit {
     lanes.deallocate()
+    couplings.deallocate()
     tables.forEach { $0.deallocate() }
   }
 

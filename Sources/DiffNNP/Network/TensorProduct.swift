@@ -1,109 +1,163 @@
 /// The tensor product of NequIP ("uvu"), the kernel in which most of the time goes: channel by channel,
-/// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁], for one path and one edge. `Network+Reference` in the tests has it without the
-/// special cases.
+/// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁] = w Σ M[m₁ m₃] x[m₁], for one path and one edge. `Network+Reference` in the tests
+/// has it as the first of these sums.
 ///
-/// Pointers are to the first vector, or harmonic, that the path takes of each.
+/// Each kernel is written once, for any dimensions, and inlined for those of low degree, which turns its loops into
+/// straight code with features in registers.
+protocol TensorProductKernel {
+  /// The product with the constant harmonic, of features with `d` components.
+  func scale(_ d: Int)
+  /// The product of degrees l₁ and l₂ to l₃.
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int)
+}
+
 extension NetworkLayout.Path {
-  /// Adds to `a` the product of a neighbour's features `x`, the edge's harmonics, and the radial weights `w`.
-  /// - Parameter couplings: those of all paths.
   @inline(__always)
-  func multiply<L: Lanes>(
-    _ x: UnsafePointer<L>, _ ylm: UnsafePointer<L.Scalar>, _ w: UnsafePointer<L>,
-    _ couplings: CouplingTable.Pointers, addingTo a: UnsafeMutablePointer<L>
-  ) where L.Weight.Scalar: BinaryFloatingPoint {
+  func run(_ kernel: some TensorProductKernel) {
+    switch 64 &* l1 &+ 8 &* l2 &+ l3 {
+    case 0o000: kernel.scale(1)
+    case 0o101: kernel.scale(3)
+    case 0o202: kernel.scale(5)
+    case 0o303: kernel.scale(7)
+    case 0o011: kernel.multiply(0, 1, 1)
+    case 0o022: kernel.multiply(0, 2, 2)
+    case 0o110: kernel.multiply(1, 1, 0)
+    case 0o220: kernel.multiply(2, 2, 0)
+    case 0o111: kernel.multiply(1, 1, 1)
+    case 0o112: kernel.multiply(1, 1, 2)
+    case 0o121: kernel.multiply(1, 2, 1)
+    case 0o211: kernel.multiply(2, 1, 1)
+    case 0o122: kernel.multiply(1, 2, 2)
+    case 0o212: kernel.multiply(2, 1, 2)
+    case 0o221: kernel.multiply(2, 2, 1)
+    case 0o222: kernel.multiply(2, 2, 2)
+    default: kernel.multiply(l1, l2, l3)
+    }
+  }
+}
+
+/// Components of features of one channel vector, at most those of degree 3.
+private typealias Components<L> = InlineArray<7, L>
+
+/// Adds to `a` the product of a neighbour's features `x`, the edge's matrix, and the radial weights `w`. Pointers are to
+/// the first vector that the path takes of each.
+struct Multiplication<L: Lanes>: TensorProductKernel {
+  let vectors: Int
+  let x: UnsafePointer<L>
+  let matrix: UnsafePointer<L>
+  let w: UnsafePointer<L>
+  let a: UnsafeMutablePointer<L>
+
+  @inline(__always)
+  func scale(_ d: Int) {
     for v in 0..<vectors {
-      switch kind {
-      case .scalarInput:
-        let wx = w[v] * x[v]
-        for m in 0..<outputDimension { a[m &* vectors &+ v].add(wx, times: ylm[m]) }
-      case .scalarEdge:
-        for m in 0..<outputDimension { a[m &* vectors &+ v].add(w[v], times: x[m &* vectors &+ v]) }
-      case .dot:
+      let weight = w[v]
+      for m in 0..<d { a[m &* vectors &+ v].add(weight, times: x[m &* vectors &+ v]) }
+    }
+  }
+
+  @inline(__always)
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int) {
+    let (d1, d3) = (2 &* l1 &+ 1, 2 &* l3 &+ 1)
+    for v in 0..<vectors {
+      let weight = w[v]
+      var features = Components<L>(repeating: .zero)
+      for m in 0..<d1 { features[unchecked: m] = x[m &* vectors &+ v] }
+      // The weight goes where there are fewer components.
+      if d1 < d3 { for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight } }
+      for k in 0..<d3 {
+        var sum = d1 < d3 ? a[k &* vectors &+ v] : L.zero
+        for m in 0..<d1 { sum.add(features[unchecked: m], times: L.load(matrix, m &* d3 &+ k)) }
+        if d1 < d3 { a[k &* vectors &+ v] = sum } else { a[k &* vectors &+ v].add(sum, times: weight) }
+      }
+    }
+  }
+}
+
+/// From the gradient `g` with respect to the product: adds those with respect to features and harmonics to `gx` and
+/// `gYlm`, and sets that with respect to the radial weights, `gw`.
+struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
+  let vectors: Int
+  let g: UnsafePointer<L>
+  let x: UnsafePointer<L>
+  let matrix: UnsafePointer<L>
+  /// Coefficients C of products of three degrees above 0.
+  let coefficients: UnsafePointer<L.Weight>
+  let w: UnsafePointer<L>
+  let gx: UnsafeMutablePointer<L>
+  let gYlm: UnsafeMutablePointer<L>
+  let gw: UnsafeMutablePointer<L>
+  /// Whether `gYlm` is needed.
+  let wantsHarmonics: Bool
+
+  @inline(__always)
+  func scale(_ d: Int) {
+    for v in 0..<vectors {
+      let weight = w[v]
+      var sum = L.zero
+      for m in 0..<d {
+        let k = m &* vectors &+ v
+        let gradient = g[k]
+        sum.add(gradient, times: x[k])
+        gx[k].add(gradient, times: weight)
+      }
+      gw[v] = sum
+    }
+  }
+
+  @inline(__always)
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int) {
+    let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
+    var harmonicGradients = Components<L>(repeating: .zero)
+    for v in 0..<vectors {
+      let weight = w[v]
+      var (features, gradients) = (Components<L>(repeating: .zero), Components<L>(repeating: .zero))
+      for m in 0..<d1 { features[unchecked: m] = x[m &* vectors &+ v] }
+      for k in 0..<d3 { gradients[unchecked: k] = g[k &* vectors &+ v] }
+      var total = L.zero
+      for m in 0..<d1 {
         var sum = L.zero
-        for m in 0..<inputDimension { sum.add(x[m &* vectors &+ v], times: ylm[m]) }
-        a[v].add(sum, times: w[v])
-      case .general:
-        var sum = L.zero
-        for k in self.couplings {
-          let q = couplings.byOutput[k]
-          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            a[q.m3 &* vectors &+ v].add(sum, times: w[v])
-            sum = .zero
+        for k in 0..<d3 { sum.add(gradients[unchecked: k], times: L.load(matrix, m &* d3 &+ k)) }
+        total.add(sum, times: features[unchecked: m])
+        gx[m &* vectors &+ v].add(sum, times: weight)
+      }
+      gw[v] = total
+      guard wantsHarmonics else { continue }
+      for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight }
+      for m in 0..<d1 {
+        for k in 0..<d3 {
+          if l1 == 0 || l3 == 0 {
+            harmonicGradients[unchecked: m &+ k].add(features[unchecked: m], times: gradients[unchecked: k])
+          } else {
+            let product = features[unchecked: m] * gradients[unchecked: k]
+            addCoupled(product, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
           }
         }
       }
     }
+    guard wantsHarmonics else { return }
+    for m in 0..<d2 { gYlm[m] = gYlm[m] + harmonicGradients[unchecked: m] }
   }
 
-  /// From the gradient `g` with respect to the product: adds those with respect to features and harmonics to `gx` and
-  /// `gYlm`, and sets that with respect to the radial weights, `gw`.
-  /// - Parameter wantsHarmonics: whether `gYlm` is needed in full; products with couplings leave it where it is not.
+  /// Adds C[m₁ m₂ m₃]·product for the m₂ that couple with m₁ and m₃: |m₂| is the difference or the sum of |m₁| and |m₃|. An
+  /// even number of the three is negative, or an odd one where the sum of degrees is odd.
   @inline(__always)
-  func pullBack<L: Lanes>(
-    _ g: UnsafePointer<L>, _ x: UnsafePointer<L>, _ ylm: UnsafePointer<L.Scalar>, _ w: UnsafePointer<L>,
-    _ couplings: CouplingTable.Pointers, gx: UnsafeMutablePointer<L>,
-    gYlm: UnsafeMutablePointer<L>, gw: UnsafeMutablePointer<L>, wantsHarmonics: Bool
-  ) where L.Weight.Scalar: BinaryFloatingPoint {
-    for v in 0..<vectors {
-      switch kind {
-      case .scalarInput:
-        var sum = L.zero
-        let wx = w[v] * x[v]
-        for m in 0..<outputDimension {
-          let gm = g[m &* vectors &+ v]
-          sum.add(gm, times: ylm[m])
-          gYlm[m].add(gm, times: wx)
-        }
-        gw[v] = sum * x[v]
-        gx[v].add(sum, times: w[v])
-      case .scalarEdge:
-        var sum = L.zero
-        for m in 0..<outputDimension {
-          let k = m &* vectors &+ v
-          sum.add(g[k], times: x[k])
-          gx[k].add(g[k], times: w[v])
-        }
-        gw[v] = sum
-      case .dot:
-        var sum = L.zero
-        let wg = w[v] * g[v]
-        for m in 0..<inputDimension {
-          let k = m &* vectors &+ v
-          sum.add(x[k], times: ylm[m])
-          gx[k].add(wg, times: ylm[m])
-          gYlm[m].add(wg, times: x[k])
-        }
-        gw[v] = sum * g[v]
-      case .general:
-        var (total, sum) = (L.zero, L.zero)
-        for k in self.couplings {
-          let q = couplings.byOutput[k]
-          sum.add(x[q.m1 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            total.add(sum, times: g[q.m3 &* vectors &+ v])
-            sum = .zero
-          }
-        }
-        gw[v] = total
-        for k in self.couplings {
-          let q = couplings.byInput[k]
-          sum.add(g[q.m3 &* vectors &+ v], times: L.product(ylm[q.m2], L.Weight.Scalar(q.c)))
-          if q.isLast {
-            gx[q.m1 &* vectors &+ v].add(sum, times: w[v])
-            sum = .zero
-          }
-        }
-        guard wantsHarmonics else { continue }
-        for k in self.couplings {
-          let q = couplings.byHarmonic[k]
-          sum.add(x[q.m1 &* vectors &+ v] * g[q.m3 &* vectors &+ v], constant: L.Weight.Scalar(q.c))
-          if q.isLast {
-            gYlm[q.m2].add(sum, times: w[v])
-            sum = .zero
-          }
-        }
-      }
+  private func addCoupled(
+    _ product: L, _ m1: Int, _ m3: Int, _ l: (Int, Int, Int), to harmonicGradients: inout Components<L>
+  ) {
+    let isNegative = ((m1 < 0) != (m3 < 0)) != ((l.0 &+ l.1 &+ l.2) & 1 == 1)
+    let (a, b) = (m1 < 0 ? -m1 : m1, m3 < 0 ? -m3 : m3)
+    let (small, large) = (a < b ? b &- a : a &- b, a &+ b)
+    let d3 = 2 &* l.2 &+ 1
+    let row = ((2 &* l.0 &+ 1) &* d3 &+ L.width &- 1) / L.width &* L.width
+    let column = (m1 &+ l.0) &* d3 &+ m3 &+ l.2
+    if small <= l.1, !(isNegative && small == 0) {
+      let m2 = l.1 &+ (isNegative ? -small : small)
+      harmonicGradients[unchecked: m2].add(product, constant: L.Weight.load(coefficients, m2 &* row &+ column))
+    }
+    if large != small, large <= l.1 {
+      let m2 = l.1 &+ (isNegative ? -large : large)
+      harmonicGradients[unchecked: m2].add(product, constant: L.Weight.load(coefficients, m2 &* row &+ column))
     }
   }
 }

@@ -8,6 +8,7 @@ protocol Lanes {
 
   static var width: Int { get }
   static var zero: Self { get }
+  static func + (a: Self, b: Self) -> Self
   static func * (a: Self, b: Self) -> Self
   /// self += a·b
   mutating func add(_ a: Self, times b: Self)
@@ -16,12 +17,14 @@ protocol Lanes {
   mutating func add(_ a: Self, constant c: Weight.Scalar)
   /// Sum over the channels.
   func sum() -> Scalar
+  /// Sums over the channels of each of `count` consecutive lanes, a multiple of four.
+  static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>)
+  /// Lanes without a tangent.
+  init(weight: Weight)
 
   /// Channel `index` of consecutive lanes.
   static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar
   static func store(_ value: Scalar, _ lanes: UnsafeMutablePointer<Self>, _ index: Int)
-  /// y·c for a constant c.
-  static func product(_ y: Scalar, _ c: Weight.Scalar) -> Scalar
 
   /// What a product g·x adds to the gradient of a weight that multiplies x, where g is the gradient with respect to
   /// the result: g·x itself or, where there are tangents, its tangent.
@@ -31,7 +34,10 @@ protocol Lanes {
 }
 
 /// Lanes without tangents.
-protocol PlainLanes: Lanes, SIMD where Weight == Self, Scalar: FloatingPoint & SIMDScalar {}
+protocol PlainLanes: Lanes, SIMD where Weight == Self, Scalar: FloatingPoint & SIMDScalar {
+  /// Sums over the channels of each.
+  static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Scalar>
+}
 
 extension PlainLanes {
   @inline(__always) static var width: Int { scalarCount }
@@ -39,6 +45,7 @@ extension PlainLanes {
   @inline(__always) mutating func add(_ a: Self, times b: Scalar) { addProduct(a, Self(repeating: b)) }
   @inline(__always) mutating func add(weight: Self, times b: Scalar) { addProduct(weight, Self(repeating: b)) }
   @inline(__always) mutating func add(_ a: Self, constant c: Scalar) { addProduct(a, Self(repeating: c)) }
+  @inline(__always) init(weight: Self) { self = weight }
   @inline(__always) static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar {
     UnsafeRawPointer(lanes).load(fromByteOffset: index &* MemoryLayout<Scalar>.stride, as: Scalar.self)
   }
@@ -46,17 +53,47 @@ extension PlainLanes {
     UnsafeMutableRawPointer(lanes)
       .storeBytes(of: value, toByteOffset: index &* MemoryLayout<Scalar>.stride, as: Scalar.self)
   }
-  @inline(__always) static func product(_ y: Scalar, _ c: Scalar) -> Scalar { y * c }
+  @inline(__always) static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
+    for k in stride(from: 0, to: count, by: 4) {
+      let four = Self.sums(lanes[k], lanes[k &+ 1], lanes[k &+ 2], lanes[k &+ 3])
+      for i in 0..<4 { sums[k &+ i] = four[i] }
+    }
+  }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Self { g * x }
   @inline(__always) static func weightGradient(_ g: Self) -> Self { g }
 }
 
 extension SIMD8<Float>: PlainLanes, Lanes {
   typealias Weight = Self
+
+  @inline(__always) func sum() -> Float { (lowHalf + highHalf).treeSum }
+  @inline(__always) static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Float> {
+    .treeSums(a.lowHalf + a.highHalf, b.lowHalf + b.highHalf, c.lowHalf + c.highHalf, d.lowHalf + d.highHalf)
+  }
 }
 
 extension SIMD4<Double>: PlainLanes, Lanes {
   typealias Weight = Self
+
+  @inline(__always) func sum() -> Double { treeSum }
+  @inline(__always) static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Double> {
+    .treeSums(a, b, c, d)
+  }
+}
+
+/// The standard library's `sum` adds one element after the other.
+extension SIMD4 where Scalar: FloatingPoint {
+  @inline(__always) fileprivate var treeSum: Scalar {
+    let halves = lowHalf + highHalf
+    return halves.x + halves.y
+  }
+
+  @inline(__always) fileprivate static func treeSums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> Self {
+    func pairs(_ a: Self, _ b: Self) -> Self {
+      Self(lowHalf: a.evenHalf + a.oddHalf, highHalf: b.evenHalf + b.oddHalf)
+    }
+    return pairs(pairs(a, b), pairs(c, d))
+  }
 }
 
 /// Lanes with a tangent for each channel.
@@ -75,6 +112,7 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
   @inline(__always) static var width: Int { Plain.width }
   @inline(__always) static var zero: Self { Self(Plain.zero, Plain.zero) }
 
+  @inline(__always) static func + (a: Self, b: Self) -> Self { Self(a.value + b.value, a.tangent + b.tangent) }
   @inline(__always) static func * (a: Self, b: Self) -> Self {
     var tangent = a.value * b.tangent
     tangent.add(a.tangent, times: b.value)
@@ -98,7 +136,16 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
     value.add(a.value, constant: c)
     tangent.add(a.tangent, constant: c)
   }
+  @inline(__always) init(weight: Plain) { self.init(weight, .zero) }
   @inline(__always) func sum() -> Scalar { Scalar(value.sum(), tangent.sum()) }
+  @inline(__always) static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
+    for k in stride(from: 0, to: count, by: 4) {
+      let (a, b, c, d) = (lanes[k], lanes[k &+ 1], lanes[k &+ 2], lanes[k &+ 3])
+      let values = Plain.sums(a.value, b.value, c.value, d.value)
+      let tangents = Plain.sums(a.tangent, b.tangent, c.tangent, d.tangent)
+      for i in 0..<4 { sums[k &+ i] = Scalar(values[i], tangents[i]) }
+    }
+  }
 
   @inline(__always) static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar {
     let (lane, raw) = address(UnsafeRawPointer(lanes), index)
@@ -120,9 +167,6 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
     )
   }
 
-  @inline(__always) static func product(_ y: Scalar, _ c: Plain.Scalar) -> Scalar {
-    Scalar(y.value * c, y.tangent * c)
-  }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Plain {
     var gradient = g.value * x.tangent
     gradient.addProduct(g.tangent, Plain(repeating: x.value))
