@@ -4,53 +4,65 @@ import DiffNNP
   import Glibc
 #endif
 
-/// A configuration that moves by Langevin dynamics in the potential being trained, with kT = 1 and unit masses: BAOAB
+/// A configuration that moves by Langevin dynamics in the potential being trained, with kT = 1: the BAOAB integrator
 /// (Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34), whose configurations are right to second order in the time
-/// step and nearly exact for harmonic wells.
-struct LangevinChain: Equatable {
-  private(set) var configuration: Configuration
-  private var velocities: [SIMD3<Double>]
-  private var scores: [SIMD3<Double>] = []
-  private var random: Philox
+/// step and exact for harmonic wells.
+///
+/// Masses do not matter to configurations, so they are chosen for speed: with the mean curvature of the potential along a
+/// coordinate as mass, atoms of all types oscillate with a frequency of about 1.
+struct LangevinChain: Equatable, Sendable {
+  var positions: [SIMD3<Double>]
+  var velocities: [SIMD3<Double>]
 
-  /// Starts at a configuration, with random velocities.
-  init(_ configuration: Configuration, random: Philox) {
-    self.configuration = configuration
-    self.random = random
-    velocities = []
-    for _ in configuration.positions { velocities.append(self.random.normal3()) }
+  /// Against a frequency of 1; the stiffest oscillations, several times faster, are still followed.
+  static let timeStep = 0.1
+  /// Velocities forget themselves in twenty steps.
+  private static let friction = 0.5
+
+  /// At rest; the thermostat is quick to change that.
+  init(_ positions: [SIMD3<Double>]) {
+    self.positions = positions
+    velocities = Array(repeating: .zero, count: positions.count)
   }
 
-  static func == (a: Self, b: Self) -> Bool {
-    a.configuration.positions == b.configuration.positions && a.velocities == b.velocities
-  }
-
-  /// Makes `count` steps of `timeStep` (Å). The potential may have changed since the last call.
-  /// - Parameter friction: times the time step.
-  /// - Returns: whether all went well; false where an atom moved absurdly far.
+  /// Makes `count` steps from here. The potential may have changed since the last call.
+  /// - Parameters:
+  ///   - configuration: says cell and types; its positions become the chain's.
+  ///   - masses: of each type (kT/Å²).
+  ///   - score: writes the score (1/Å) at a configuration.
+  /// - Returns: false where an atom came to move absurdly fast; the chain is of no use then.
   mutating func advance(
-    _ count: Int, timeStep h: Double, friction: Double, _ score: (Configuration, inout [SIMD3<Double>]) throws -> Void
+    _ count: Int, _ configuration: inout Configuration, masses: [Double], using random: inout Philox,
+    score: (Configuration, inout [SIMD3<Double>]) throws -> Void
   ) rethrows -> Bool {
-    let keep = exp(-friction)
+    let h = Self.timeStep
+    let keep = exp(-Self.friction * h)
     let kick = (1 - keep * keep).squareRoot()
+    let inverseMasses = configuration.types.map { 1 / masses[$0] }
+    let thermal = inverseMasses.map { $0.squareRoot() }
+    configuration.positions = positions
+    var scores: [SIMD3<Double>] = []
     try score(configuration, &scores)
     for _ in 0..<count {
       for i in velocities.indices {
-        var v = velocities[i] + 0.5 * h * scores[i]
+        var v = velocities[i] + 0.5 * h * inverseMasses[i] * scores[i]
         configuration.positions[i] += 0.5 * h * v
-        v = keep * v + kick * random.normal3()
+        v = keep * v + kick * thermal[i] * random.normal3()
         configuration.positions[i] += 0.5 * h * v
         velocities[i] = v
       }
       try score(configuration, &scores)
       var fastest = 0.0
       for i in velocities.indices {
-        velocities[i] += 0.5 * h * scores[i]
-        fastest = max(fastest, dot(velocities[i], velocities[i]))
+        velocities[i] += 0.5 * h * inverseMasses[i] * scores[i]
+        fastest = max(fastest, dot(velocities[i], velocities[i]) / inverseMasses[i])
       }
-      // No thermal velocity is ten times the usual one.
-      guard fastest < 300 else { return false }
+      guard fastest < Self.absurdEnergy else { return false }
     }
+    positions = configuration.positions
     return true
   }
+
+  /// Twice a kinetic energy (kT) that no atom reaches by chance: exp(-150).
+  private static let absurdEnergy = 300.0
 }

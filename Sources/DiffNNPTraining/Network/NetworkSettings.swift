@@ -30,6 +30,9 @@ public struct NetworkSettings: Equatable, Sendable {
   public var validationInterval = 50
   /// Steps without a better validation before training stops early; 0 for never.
   public var patience = 1000
+  /// Steps of the refinement by likelihood that follows; 0 for none.
+  public var likelihoodSteps = 300
+  public var likelihoodRate = 0.002
   public var seed: UInt64 = 1
 
   public init() {}

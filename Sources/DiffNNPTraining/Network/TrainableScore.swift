@@ -7,7 +7,8 @@ final class TrainableScore {
   private let networkCutoff: Double
   private let search = NeighbourSearch()
   private let networkEdges = EdgeList()
-  private let pairEdges = EdgeList()
+  /// Edges of the pair term, of the configuration evaluated last with one.
+  let pairEdges = EdgeList()
   /// One for each pair term: ladders have one at each level.
   private var pairEvaluators: [ObjectIdentifier: Evaluator] = [:]
   private var pairForces: [Double] = []

@@ -84,34 +84,30 @@ enum TrainCommand: Command {
         temperature: configuration.temperature)
     }
     var network: Network?
+    var pairTerm = try result.pairTerm()
     if let trainer {
       var stage = try NetworkStage(trainer, output: configuration.output, resume: arguments.flag("--resume"))
       network = try stage.run()
-      if getenv("REF") != nil {
-        var settings = LikelihoodRefinement.Settings()
-        func env(_ k: String) -> Double? { getenv(k).flatMap { Double(String(cString: $0)) } }
-        if let x = env("REF_STEPS") { settings.steps = Int(x) }
-        if let x = env("REF_CHAINS") { settings.chains = Int(x) }
-        if let x = env("REF_STRIDE") { settings.stride = Int(x) }
-        if let x = env("REF_LR") { settings.learningRate = x }
-        if let x = env("REF_EMA") { settings.averaging = x }
-        let pair = try Potential(
-          typeNames: trajectory.typeNames, energyScale: 1, pair: result.pairTerm(), network: nil)
-        let refinement = try LikelihoodRefinement(
-          settings, trainer.architecture, parameters: trainer.bestParameters(), pair: pair, frames: trajectory.frames,
-          curvature: -2 * trainer.bestHeldOut / 3, seed: 1, threads: configuration.pair.threads)
-        let bar = ProgressBar("refine", total: settings.steps)
-        while !refinement.isFinished {
-          try refinement.advance()
-          bar.update(refinement.step, note: "")
-        }
-        bar.finish()
-        network = try refinement.result()
+      var settings = configuration.network!
+      func env(_ k: String) -> Double? { getenv(k).flatMap { Double(String(cString: $0)) } }
+      if let x = env("REF_STEPS") { settings.likelihoodSteps = Int(x) }
+      if let x = env("REF_LR") { settings.likelihoodRate = x }
+      let refinement = try LikelihoodRefinement(
+        settings, trainer.architecture, parameters: trainer.bestParameters(), pair: result, trajectory: trajectory,
+        threads: configuration.pair.threads)
+      let bar = ProgressBar("likelihood", total: settings.likelihoodSteps)
+      while !refinement.isFinished {
+        let report = try refinement.advance()
+        bar.update(refinement.step, note: "pairs differ \(thousandths(report.pairDifference)), restarts \(report.restarts)")
       }
+      bar.finish()
+      let refined = try refinement.result()
+      network = refined.network
+      pairTerm = refined.pair
     }
     let elapsed = seconds() - start
     let potential = try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: network,
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: pairTerm, network: network,
       metadata: metadata(result, trainer, trajectory, configuration))
     try potential.save(path: configuration.output)
     unlink(NetworkStage.checkpointPath(configuration.output))
