@@ -142,6 +142,8 @@ typedef struct diffnnp_system {
   int *const *firstneigh;  /* [nlocal][numneigh[i]] their neighbours, 0 ... nall - 1 once masked; not written to */
   int neighbour_mask;      /* bits of a neighbour that are its index: NEIGHMASK of LAMMPS; 0 for all of them */
   const int *owners;       /* [nall] the local atom of which each atom is an image, local atoms of themselves; or NULL */
+  const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
+  int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
   const diffnnp_exchange *exchange; /* for networks over several domains; or NULL. Not yet supported */
 } diffnnp_system;
 

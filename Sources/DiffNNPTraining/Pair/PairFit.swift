@@ -190,6 +190,9 @@ public struct PairFit: Sendable {
       throw DiffNNPError(
         "the pair term's r_max is \(rMax) Å\(origin); expected at least four knot spacings of \(settings.spacing) Å")
     }
+    guard rMax <= Potential.largestCutoff else {
+      throw DiffNNPError("the pair term's r_max is \(rMax) Å; expected at most \(Potential.largestCutoff) Å")
+    }
     let intervals = (rMax / settings.spacing).rounded()
     guard intervals <= Double(Self.mostIntervals) else {
       throw DiffNNPError(
