@@ -88,7 +88,8 @@ extension Trajectory {
       while count == .max, try reader.skipFrame() { position += 1 }
       let (stop, total) = (selection.stop.map(String.init) ?? "", count == .max ? position : count)
       throw DiffNNPError(
-        "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); the file has \(total), counted from 0")
+        "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); the file has \(total), counted from 0"
+      )
     }
     self = try filter.trajectory(of: frames, path: path, speciesNames: reader.speciesNames)
   }
@@ -160,6 +161,10 @@ private struct FrameValidator {
     try search.fill(edges, frame.configuration, cutoff: Self.coincidence)
     for i in 0..<edges.centreCount where edges.offsets[i + 1] > edges.offsets[i] {
       let j = Int(edges.neighbours[Int(edges.offsets[i])])
+      guard i != j else {
+        throw DiffNNPError(
+          "atom \(i + 1) meets its own image, because the cell is too small; check the cell vectors (Å)")
+      }
       throw DiffNNPError("atoms \(i + 1) and \(j + 1) are in one place; remove one of them")
     }
   }

@@ -74,7 +74,8 @@ enum TrainCommand: Command {
     let configuration = try configuration(arguments)
     let resumes = arguments.flag("--resume")
     guard configuration.network != nil || !resumes else {
-      throw UsageError("--resume continues the training of a network, and none is asked for; add --network or leave it out")
+      throw UsageError(
+        "--resume continues the training of a network, and none is asked for; add --network or leave it out")
     }
     for output in outputs(configuration) {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
