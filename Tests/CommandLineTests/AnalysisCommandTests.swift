@@ -66,7 +66,7 @@ import Testing
     ("rdf a.xyz --angles -1", 1, "a.xyz: angles between neighbours closer than -1.0 Å"),
     ("rdf a.xyz --frames 1: --rmax 1e6 --dr 1e3", 1, "a.xyz: frame 1: the cell is too small"),
     ("rdf a.xyz --plot a.pdf", 1, "ends in .svg or .png"),
-    ("rdf a.xyz --label a --label b", 2, "give one for each"),
+    ("rdf a.xyz --label a --label b", 2, "give one for each"), ("rdf a.xyz -o ''", 2, "output is empty"),
     ("rdf a.xyz a.xyz -o a.csv", 2, "--output takes one FRAMES"),
     ("rdf a.xyz --faint b --label a", 2, "no name of a curve"),
     ("rdf a.xyz --angle-reference a.csv", 2, "needs --angles"),
@@ -105,6 +105,19 @@ import Testing
     }
   }
 
+  /// A LAMMPS that does nothing is not judged by what an earlier run left.
+  @Test func validateForgetsEarlierRuns() throws {
+    try withFrames { directory in
+      try writeModel(directory)
+      try #require(shellResult("mkdir -p validation/run-1", in: directory).exitCode == 0)
+      let log = "Step Temp PotEng Press\n0 300 0 0\n250 300 0 0\n500 300 0 0\nLoop time of 1\n"
+      try FileIO.write(log.utf8, to: directory + "/validation/run-1/log.lammps")
+      let run = try diffnnp(
+        "validate m.safetensors a.xyz --temperature 300 --launcher /bin/true --ps 2 --mass Li=7", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("LAMMPS did not start (status 0)"), "\(run.errors)")
+    }
+  }
+
   private func writeModel(_ directory: String) throws {
     let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
     try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, pair: pair, network: nil)
@@ -117,6 +130,7 @@ import Testing
     ("--temperature 300 --launcher ./none", "none: No such file"),
     ("--temperature 300 --launcher /bin/true --mass Na=23", "one of the types Li Cl"),
     ("--temperature 300 --launcher /bin/true --ps 1 --steps 5", "given twice"),
+    ("--temperature 300 --launcher /bin/true -o ''", "output is empty"),
     ("--temperature 300 --launcher /bin/true --record x", "expected a name and a number"),
     ("--temperature 300 --launcher /bin/true -o a.xyz", "a.xyz: a file; expected the name of a directory"),
     ("--temperature 300 --launcher /bin/true -o a.xyz/v", "cannot make the directory a.xyz/v/run-1: a.xyz is a file"),

@@ -44,6 +44,7 @@ import Testing
     ("frames: a\ntemperature: 300", "output is missing"), (least + "temprature: 3", "did you mean temperature?"),
     (least + "noise: {sigmas: 0.1}", "did you mean sigma?"), (least + "noise: {mode: lader}", "did you mean ladder?"),
     (least + "noise: {mode: fixed}", "must be one noise level"), (least + "noise: {sigma: [0.1, 0.2]}", "start at 0"),
+    (least + "noise: {mode: fresh, sigma: 0.1, copies: 3}", "noise.copies is not for mode fresh"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
     (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),
@@ -104,6 +105,17 @@ import Testing
       #expect(try shellResult("ls /dev/full*", in: directory).output == "/dev/full\n")
       #expect(try FileIO.read(directory + "/frames.xyz") == frames)
       #expect(try shellResult("ls", in: directory).output == "frames.xyz\n")
+    }
+  }
+
+  @Test func refusesEmptyNamesAndLonelyAtoms() throws {
+    try withDirectory { directory in
+      let frame = "1\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\n"
+      try FileIO.write((frame + frame).utf8, to: directory + "/frames.xyz")
+      for (name, code, reason) in [("''", 2, "output is empty"), ("m", 1, "no frame has more than one atom")] {
+        let run = try diffnnp("train frames.xyz --temperature 300 -o \(name)", in: directory)
+        #expect(run.exitCode == Int32(code) && run.errors.contains(reason), "\(run.errors)")
+      }
     }
   }
 

@@ -89,6 +89,9 @@ extension Validation {
     progress: (String) -> Void = { _ in }
   ) throws {
     try settings.check()
+    if let lonely = trajectory.frames.first(where: { $0.positions.count < 2 }) {
+      throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
+    }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }

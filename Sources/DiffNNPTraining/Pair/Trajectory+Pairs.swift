@@ -6,6 +6,9 @@ extension Trajectory {
   /// - Throws: where no two atoms of any frame are closer than a cutoff (Å): nothing could be learned from pairs within it;
   ///   and where the cutoff is out of all proportion to a cell.
   public func requirePairs(within cutoff: Double, _ name: String) throws {
+    guard frames.contains(where: { $0.positions.count > 1 }) else {
+      throw DiffNNPError("no frame has more than one atom; there are no pairs to learn from")
+    }
     let (edges, search) = (EdgeList(), NeighbourSearch())
     for frame in frames {
       do { try search.fill(edges, frame.configuration, cutoff: cutoff) } catch let error as DiffNNPError {

@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 
 #if canImport(Glibc)
   import Glibc
@@ -11,6 +12,7 @@ enum OutputFile {
   ///   - mayStream: whether it may be a pipe or a terminal (/dev/stdout): for text that somebody may read on.
   /// - Throws: where no file can be written at `path`.
   static func check(_ path: String, inputs: [String], mayStream: Bool = false) throws {
+    try checkName(path)
     guard let status = status(path) else {
       _ = try ReplacementFile(path)
       return
@@ -36,11 +38,16 @@ enum OutputFile {
 
   /// - Throws: where `path` is there, and is no directory that files can be made in.
   static func checkDirectory(_ path: String) throws {
+    try checkName(path)
     guard let status = status(path) else { return }
     guard status.st_mode & S_IFMT == S_IFDIR else {
       throw DiffNNPError("\(path): a file; expected the name of a directory, which is made where it is missing")
     }
     guard access(path, W_OK | X_OK) == 0 else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
+  }
+
+  private static func checkName(_ path: String) throws {
+    if path.isEmpty { throw UsageError("the name of the output is empty") }
   }
 
   /// What is printed into a file that is then replaced would be lost.

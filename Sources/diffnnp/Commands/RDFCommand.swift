@@ -80,7 +80,8 @@ enum RDFCommand: Command {
       angleRadius = try arguments.number("--angles")
       selection = try TrajectoryOptions.selection(arguments)
       guard labels.count == paths.count else {
-        throw UsageError("\(labels.count) times --label for \(paths.count) FRAMES; give one for each, or none")
+        throw UsageError(
+          "there are \(paths.count) FRAMES, and --label names \(labels.count); give one for each, or none")
       }
       if let unknown = faint.first(where: { !labels.contains($0) }) {
         throw UsageError("--faint \(unknown) is no name of a curve\(didYouMean(unknown, of: labels))")

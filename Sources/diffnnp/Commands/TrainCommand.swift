@@ -34,7 +34,7 @@ enum TrainCommand: Command {
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
 
         frames: FILE           the trajectory, in order of time
-        slice: START:STOP:STEP frames of it to use [all]
+        slice: START:STOP:STEP frames of it to use, counted from 0 [all]
         select: [Li, Cl]       species to keep, in this order of types [all]
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames

@@ -57,6 +57,9 @@ extension NoiseMode {
     let name = try section.choice("mode", Name.self) ?? .ladder
     let sigmas = try section.doubles("sigma")
     let copies = try section.positive("copies", or: name == .copies ? 10 : 1)!
+    guard [.copies, .antithetic, .variancePreserving].contains(name) || section.node("copies") == nil else {
+      throw section.failure("copies", "is not for mode \(name.rawValue); leave it out")
+    }
     guard Self.sensibleDraws ~= copies else {
       throw section.failure("copies", "is \(copies); expected 1 to \(Self.sensibleDraws.upperBound)")
     }
