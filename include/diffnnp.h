@@ -17,8 +17,8 @@
  * Ownership   The caller owns all that it passes; the library keeps no pointer to it after the call. Handles are the
  *             library's: opaque, and to be freed with the function that goes with them.
  * Errors      Every function that can fail returns a status. It never aborts, prints, or changes the results when it
- *             refuses its arguments; diffnnp_last_error() says what was wrong. A handle that is NULL, freed, of the
- *             other kind, or no handle at all gives DIFFNNP_ERROR_HANDLE.
+ *             refuses its arguments; diffnnp_last_error() says what was wrong, counting atoms from 0. A handle that is
+ *             NULL, freed, of the other kind, or no handle at all gives DIFFNNP_ERROR_HANDLE.
  * Structs     Start with their size, to be set to sizeof by the caller: that is how a later library tells what an
  *             earlier caller knows of. Set the whole struct to zero first, then the members of interest.
  * Threads     "Any thread": may be called from several threads at once, with the same arguments. "One thread at a
@@ -142,6 +142,8 @@ typedef struct diffnnp_system {
   int *const *firstneigh;  /* [nlocal][numneigh[i]] their neighbours, 0 ... nall - 1 once masked; not written to */
   int neighbour_mask;      /* bits of a neighbour that are its index: NEIGHMASK of LAMMPS; 0 for all of them */
   const int *owners;       /* [nall] the local atom of which each atom is an image, local atoms of themselves; or NULL */
+  const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
+  int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
   const diffnnp_exchange *exchange; /* for networks over several domains; or NULL. Not yet supported */
 } diffnnp_system;
 

@@ -34,7 +34,8 @@ void diffnnp_host::require_same_lammps(LAMMPS *lmp)
           " bytes, here it has " + std::to_string(size);
   }
 
-  char name[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+  // Of the longest name of any MPI: the one that answers may not be the one whose header this was compiled with.
+  char name[8192] = "";
   int length = 0;
   MPI_Get_library_version(name, &length);
   if ((strncmp(name, "Open MPI", 8) == 0) != compiled_with_open_mpi)

@@ -208,6 +208,8 @@ void PairDiffNNP::compute(int eflag, int vflag)
   system.firstneigh = list->firstneigh;
   system.neighbour_mask = NEIGHMASK;
   system.owners = info.needs_exchange ? owners.data() : nullptr;
+  system.ids = atom->tag_enable ? atom->tag : nullptr;
+  system.id_size = sizeof(tagint);
 
   diffnnp_results results{};
   results.size = sizeof results;
@@ -224,8 +226,7 @@ void PairDiffNNP::compute(int eflag, int vflag)
     results.atom_virials = atom_virials.data();
   }
 
-  if (diffnnp_compute(evaluator, &system, &results) != DIFFNNP_OK)
-    error->one(FLERR, prefix + diffnnp_last_error());
+  all_agree(diffnnp_compute(evaluator, &system, &results));
   add_results(results);
 }
 

@@ -68,7 +68,20 @@ extension NeighbourList {
       listed: try required(system.ilist, "ilist", unless: inum == 0), listedCount: inum,
       counts: try required(system.numneigh, "numneigh", unless: inum == 0),
       neighbours: try required(system.firstneigh, "firstneigh", unless: inum == 0),
-      mask: system.neighbour_mask == 0 ? -1 : system.neighbour_mask, owners: system.owners)
+      mask: system.neighbour_mask == 0 ? -1 : system.neighbour_mask, owners: system.owners,
+      ids: try AtomIDs(checking: system))
+  }
+}
+
+extension AtomIDs {
+  /// The names of atoms in a system of the caller; nil where it gives none.
+  fileprivate init?(checking system: diffnnp_system) throws {
+    guard let ids = system.ids else { return nil }
+    switch system.id_size {
+    case 4: self = .narrow(ids.assumingMemoryBound(to: Int32.self))
+    case 8: self = .wide(ids.assumingMemoryBound(to: Int64.self))
+    default: throw Failure(DIFFNNP_ERROR_ARGUMENT, "id_size is \(system.id_size); expected 4 or 8")
+    }
   }
 }
 

@@ -95,7 +95,7 @@ final class Workspace {
   let evaluator: Evaluator
   let edges = EdgeList()
   let reader = NeighbourListReader()
-  let search = NeighbourSearch()
+  let search = NeighbourSearch(firstAtom: 0)
   var positions: [SIMD3<Double>] = []
   /// Guarded by the lock of `Handles`.
   var isBusy = false

@@ -92,14 +92,8 @@ public func diffnnp_compute(
   _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_system>!,
   _ results: UnsafeMutablePointer<diffnnp_results>!
 ) -> diffnnp_status {
-  reporting(DIFFNNP_ERROR_SYSTEM) {
-    let workspace = try Handles.shared.borrow(evaluator)
-    defer { Handles.shared.giveBack(workspace) }
-    let system = try required(system, "system")
-    let results = try required(results, "results")
-    try checkSize(system, "diffnnp_system")
-    try checkSize(results, "diffnnp_results")
-    try workspace.compute(NeighbourList(checking: system.pointee), results)
+  computing(evaluator, system, "diffnnp_system", results) { workspace, system, results in
+    try workspace.compute(NeighbourList(checking: system), results)
   }
 }
 
@@ -108,13 +102,24 @@ public func diffnnp_compute_periodic(
   _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_periodic_system>!,
   _ results: UnsafeMutablePointer<diffnnp_results>!
 ) -> diffnnp_status {
+  computing(evaluator, system, "diffnnp_periodic_system", results) { workspace, system, results in
+    try workspace.compute(system, results)
+  }
+}
+
+/// What the functions that compute share: the evaluator is borrowed, and the structs are checked.
+private func computing<System: SizedStruct>(
+  _ evaluator: OpaquePointer?, _ system: UnsafePointer<System>?, _ name: StaticString,
+  _ results: UnsafeMutablePointer<diffnnp_results>?,
+  _ body: (Workspace, System, UnsafeMutablePointer<diffnnp_results>) throws -> Void
+) -> diffnnp_status {
   reporting(DIFFNNP_ERROR_SYSTEM) {
     let workspace = try Handles.shared.borrow(evaluator)
     defer { Handles.shared.giveBack(workspace) }
     let system = try required(system, "system")
     let results = try required(results, "results")
-    try checkSize(system, "diffnnp_periodic_system")
+    try checkSize(system, name)
     try checkSize(results, "diffnnp_results")
-    try workspace.compute(system.pointee, results)
+    try body(workspace, system.pointee, results)
   }
 }

@@ -74,8 +74,9 @@ extension Trajectory {
         guard try reader.skipFrame() else { break reading }
         position += 1
       }
-      guard let frame = try reader.readFrame() else { break }
+      guard var frame = try reader.readFrame() else { break }
       position += 1
+      frame.number = wanted
       do {
         try validator.check(frame)
         frames.append(try filter.apply(to: frame, speciesNames: reader.speciesNames))
@@ -84,10 +85,11 @@ extension Trajectory {
       }
     }
     guard !frames.isEmpty else {
-      let stop = selection.stop.map(String.init) ?? ""
+      while count == .max, try reader.skipFrame() { position += 1 }
+      let (stop, total) = (selection.stop.map(String.init) ?? "", count == .max ? position : count)
       throw DiffNNPError(
-        "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); "
-          + "the file has \(max(position, count == .max ? 0 : count))")
+        "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); the file has \(total), counted from 0"
+      )
     }
     self = try filter.trajectory(of: frames, path: path, speciesNames: reader.speciesNames)
   }
@@ -114,7 +116,7 @@ private struct SpeciesFilter {
     }
     return Frame(
       cell: frame.cell, positions: atoms.map { frame.positions[$0] }, types: atoms.map { frame.types[$0] },
-      forces: frame.forces.map { forces in atoms.map { forces[$0] } })
+      forces: frame.forces.map { forces in atoms.map { forces[$0] } }, number: frame.number)
   }
 
   /// The frames with types renumbered: in the chosen order, else those that occur in the reader's order.
@@ -159,6 +161,10 @@ private struct FrameValidator {
     try search.fill(edges, frame.configuration, cutoff: Self.coincidence)
     for i in 0..<edges.centreCount where edges.offsets[i + 1] > edges.offsets[i] {
       let j = Int(edges.neighbours[Int(edges.offsets[i])])
+      guard i != j else {
+        throw DiffNNPError(
+          "atom \(i + 1) meets its own image, because the cell is too small; check the cell vectors (Å)")
+      }
       throw DiffNNPError("atoms \(i + 1) and \(j + 1) are in one place; remove one of them")
     }
   }

@@ -9,12 +9,17 @@ public struct Frame: Sendable {
   public var types: [Int]
   /// Forces (eV/Å), where the file has them.
   public var forces: [SIMD3<Double>]?
+  /// Its number in its file, counted from 0 as in a Python slice: what messages call it.
+  public var number: Int
 
-  public init(cell: Cell, positions: [SIMD3<Double>], types: [Int], forces: [SIMD3<Double>]? = nil) {
+  public init(
+    cell: Cell, positions: [SIMD3<Double>], types: [Int], forces: [SIMD3<Double>]? = nil, number: Int = 0
+  ) {
     self.cell = cell
     self.positions = positions
     self.types = types
     self.forces = forces
+    self.number = number
   }
 
   public var configuration: Configuration { Configuration(cell: cell, positions: positions, types: types) }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -309,11 +310,11 @@ static void test_periodic_arguments(diffnnp_evaluator *evaluator, int type_count
   for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
     memcpy(other_positions, positions, sizeof positions);
     other_positions[5] = bad[k];
-    TRY(system.positions = other_positions, DIFFNNP_ERROR_SYSTEM, "position of atom");
+    TRY(system.positions = other_positions, DIFFNNP_ERROR_SYSTEM, "position of atom 1 is");
   }
   memcpy(other_positions, positions, sizeof positions);
   for (int k = 0; k < 3; k++) other_positions[3 + k] = other_positions[k];
-  TRY(system.positions = other_positions, DIFFNNP_ERROR_SYSTEM, "in one place");
+  TRY(system.positions = other_positions, DIFFNNP_ERROR_SYSTEM, "atoms 1 and 0 are in one place");
 
   memset(other_cell, 0, sizeof other_cell);
   TRY(system.cell = other_cell, DIFFNNP_ERROR_SYSTEM, "degenerate cell");
@@ -338,6 +339,8 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   diffnnp_results results = {0};
   list_data *other = malloc(sizeof *other);
   int row[MOST_ATOMS];
+  int32_t narrow[MOST_ATOMS];
+  int64_t wide[MOST_ATOMS];
   const int nall = list->nall;
   results.size = sizeof results;
 
@@ -372,6 +375,11 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   TRY(system.neighbour_mask = 0, DIFFNNP_ERROR_SYSTEM, "has neighbour");
   TRY((row[4] = -3, system.neighbour_mask = ~bond_bits), DIFFNNP_ERROR_SYSTEM, "has neighbour");
   TRY(row[4] = 2, DIFFNNP_ERROR_SYSTEM, "atoms 2 and 2 are in one place");
+  for (int i = 0; i < nall; i++) narrow[i] = 1000 + i, wide[i] = 10000000000 + i;
+  TRY((row[4] = 2, system.ids = narrow, system.id_size = 4), DIFFNNP_ERROR_SYSTEM, "atoms 1002 and 1002 are in one place");
+  TRY((row[4] = 2, system.ids = wide, system.id_size = 8), DIFFNNP_ERROR_SYSTEM, "atoms 10000000002 and 10000000002 are");
+  TRY((other->x[4] = NAN, system.ids = narrow, system.id_size = 4), DIFFNNP_ERROR_SYSTEM, "position of atom 1001 is");
+  TRY((system.ids = narrow, system.id_size = 2), DIFFNNP_ERROR_ARGUMENT, "id_size is 2; expected 4 or 8");
   TRY(other->types[N] = info->type_count, DIFFNNP_ERROR_SYSTEM, "type of atom 14");
   TRY(other->types[N] = -2, DIFFNNP_ERROR_SYSTEM, "type of atom 14");
   TRY(other->x[3 * (nall - 1)] = NAN, DIFFNNP_ERROR_SYSTEM, "is not finite");

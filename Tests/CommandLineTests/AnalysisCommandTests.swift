@@ -62,8 +62,11 @@ import Testing
     ("rdf a.xyz -o none/g.csv", 1, "No such file"),
     ("rdf a.xyz -o a.xyz", 1, "would replace the input a.xyz"),
     ("rdf a.xyz --plot none/g.svg", 1, "No such file"),
+    ("rdf a.xyz --plot /dev/full", 1, "/dev/full: a device or a pipe"),
+    ("rdf a.xyz --angles -1", 1, "a.xyz: angles between neighbours closer than -1.0 Å"),
+    ("rdf a.xyz --frames 1: --rmax 1e6 --dr 1e3", 1, "a.xyz: frame 1: the cell is too small"),
     ("rdf a.xyz --plot a.pdf", 1, "ends in .svg or .png"),
-    ("rdf a.xyz --label a --label b", 2, "give one for each"),
+    ("rdf a.xyz --label a --label b", 2, "give one for each"), ("rdf a.xyz -o ''", 2, "output is empty"),
     ("rdf a.xyz a.xyz -o a.csv", 2, "--output takes one FRAMES"),
     ("rdf a.xyz --faint b --label a", 2, "no name of a curve"),
     ("rdf a.xyz --angle-reference a.csv", 2, "needs --angles"),
@@ -79,21 +82,70 @@ import Testing
     }
   }
 
+  /// A disk that fills up, played by a limit on the size of files, leaves the old file as it was.
+  @Test(arguments: [
+    ("rdf a.xyz -o out", "out", "out: File too large"),
+    ("rdf a.xyz --plot out.svg", "out.svg", "cannot write a temporary file: File too large"),
+    (
+      "validate m.safetensors many.xyz --temperature 300 --launcher /bin/true -o .", "run-1/start.data",
+      "run-1/start.data: File too large"
+    ),
+  ])
+  func keepsFilesWhenDiskIsFull(_ arguments: String, _ file: String, _ reason: String) throws {
+    try withFrames { directory in
+      try writeModel(directory)
+      let atoms = (0..<64).map { "Li \(3 * ($0 % 4)) \(3 * ($0 / 4 % 4)) \(3 * ($0 / 16))\n" } + ["Cl 1.5 1.5 1.5\n"]
+      let header = "65\nLattice=\"12 0 0 0 12 0 0 0 12\" Properties=species:S:1:pos:R:3\n"
+      try FileIO.write((header + atoms.joined()).utf8, to: directory + "/many.xyz")
+      try #require(shellResult("mkdir run-1", in: directory).exitCode == 0)
+      try FileIO.write("precious".utf8, to: "\(directory)/\(file)")
+      let run = try shellResult("ulimit -f 1 && '\(programPath)' \(arguments) 2>&1", in: directory)
+      #expect(run.exitCode == 1 && run.output.contains(reason), "\(run.output)")
+      #expect(try shellResult("cat \(file); ls \(file).*", in: directory).output == "precious")
+    }
+  }
+
+  /// A LAMMPS that does nothing is not judged by what an earlier run left.
+  @Test func validateForgetsEarlierRuns() throws {
+    try withFrames { directory in
+      try writeModel(directory)
+      try #require(shellResult("mkdir -p validation/run-1", in: directory).exitCode == 0)
+      let log = "Step Temp PotEng Press\n0 300 0 0\n250 300 0 0\n500 300 0 0\nLoop time of 1\n"
+      try FileIO.write(log.utf8, to: directory + "/validation/run-1/log.lammps")
+      let run = try diffnnp(
+        "validate m.safetensors a.xyz --temperature 300 --launcher /bin/true --ps 2 --mass Li=7", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("LAMMPS did not start (status 0)"), "\(run.errors)")
+    }
+  }
+
+  private func writeModel(_ directory: String) throws {
+    let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
+    try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, pair: pair, network: nil)
+      .save(path: "\(directory)/m.safetensors")
+  }
+
   /// What cannot be run is refused before any file is written.
   @Test(arguments: [
     ("", "give --temperature"),
     ("--temperature 300 --launcher ./none", "none: No such file"),
     ("--temperature 300 --launcher /bin/true --mass Na=23", "one of the types Li Cl"),
     ("--temperature 300 --launcher /bin/true --ps 1 --steps 5", "given twice"),
+    ("--temperature 300 --launcher /bin/true -o ''", "output is empty"),
     ("--temperature 300 --launcher /bin/true --record x", "expected a name and a number"),
+    ("--temperature 300 --launcher /bin/true -o a.xyz", "a.xyz: a file; expected the name of a directory"),
+    ("--temperature 300 --launcher /bin/true -o a.xyz/v", "cannot make the directory a.xyz/v/run-1: a.xyz is a file"),
+    ("--temperature 1e-300 --launcher /bin/true", "temperature is 1e-300 K"),
+    ("--temperature 300 --launcher /bin/true --ps 1e300", "too many steps"),
+    ("--temperature 300 --launcher /bin/true --timestep 1e-300", "too many steps"),
+    ("--temperature 300 --launcher /bin/true --interval 1e300", "give a shorter interval"),
+    ("--temperature 300 --launcher /bin/true --runs 9999999999", "9999999999 runs asked for"),
+    ("--temperature 300 --launcher /bin/true --seed 0", "the seed is 0"),
   ])
   func validateChecksFirst(_ options: String, _ message: String) throws {
     try withFrames { directory in
-      let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
-      let potential = try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, pair: pair, network: nil)
-      try potential.save(path: "\(directory)/m.safetensors")
+      try writeModel(directory)
       let result = try diffnnp("validate m.safetensors a.xyz \(options)", in: directory)
-      #expect(result.exitCode != 0)
+      #expect(result.exitCode == 1 || result.exitCode == 2)
       #expect(result.errors.contains(message), "\(result.errors)")
       #expect(try shellResult("ls -d validation", in: directory).exitCode != 0)
     }

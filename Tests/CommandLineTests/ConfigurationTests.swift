@@ -103,7 +103,7 @@ import Testing
     #expect(try root.section("new").section("section").text("key") == "text = more")
     #expect(
       Self.message { _ = try root.double("temperature") }
-        == "--set temperature: temperature is \"warm\"; expected a number")
+        == "--set: temperature is \"warm\"; expected a number")
     #expect(Self.message { try node.set("select.x=1", place: "--set") }.hasPrefix("--set select.x: there is no x"))
     #expect(Self.message { try node.set("noise", place: "--set") }.contains("expected KEY.PATH=VALUE"))
     #expect(Self.message { try node.set(".a=1", place: "--set") }.contains("expected KEY.PATH=VALUE"))

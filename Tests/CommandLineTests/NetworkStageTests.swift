@@ -4,11 +4,13 @@ import Testing
 
 /// `diffnnp train` with a network, as a user runs, interrupts and resumes it.
 @Suite struct NetworkStageTests {
-  private static let arguments = """
-    train frames.xyz --temperature 300 --set pair.r_max=3.5 --set pair.spacing=0.25 --set pair.likelihood=false \
-    --set network.features=2 --set network.layers=2 --set network.l_max=1 --set network.radial_width=3 --set network.r_max=3.5 \
-    --set network.steps=45 --set network.validation_interval=3
-    """
+  private static let pairArguments =
+    "train frames.xyz --temperature 300 --set pair.r_max=3.5 --set pair.spacing=0.25 --set pair.likelihood=false "
+  private static let arguments =
+    pairArguments + """
+      --set network.features=2 --set network.layers=2 --set network.l_max=1 --set network.radial_width=3 --set network.r_max=3.5 \
+      --set network.steps=45 --set network.validation_interval=3
+      """
 
   /// Jittered crystals of eight atoms.
   private func writeFrames(_ directory: String) throws {
@@ -78,20 +80,70 @@ import Testing
       #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
       if options.isEmpty { try FileIO.write(try FileIO.read(path).prefix(100), to: path) }
       let checkpoint = try FileIO.read(path)
+      try FileIO.write("precious".utf8, to: directory + "/m.safetensors.pair.csv")
       let run = try diffnnp(
         Self.arguments + " --set network.steps=100000 --set network.patience=0 --resume -o m.safetensors " + options,
         in: directory)
       #expect(run.exitCode == 1 && run.errors.contains("m.safetensors.checkpoint"), "\(run.errors)")
       #expect(run.errors.contains(reason), "\(run.errors)")
+      #expect(run.errors.filter { $0 == "\n" }.count == 1)
       #expect(try FileIO.read(path) == checkpoint)
+      #expect(try FileIO.read(directory + "/m.safetensors.pair.csv") == Array("precious".utf8))
     }
   }
 
-  @Test func badNetworkSettingsAreRefused() throws {
+  @Test func resumesFromNothing() throws {
     try withDirectory { directory in
       try writeFrames(directory)
-      let run = try diffnnp(Self.arguments + " --set network.patience=-1 -o m.safetensors", in: directory)
-      #expect(run.exitCode == 1 && run.errors.contains("network.patience is -1"), "\(run.errors)")
+      let run = try diffnnp(Self.arguments + " --resume -o m.safetensors", in: directory)
+      #expect(run.exitCode == 0, "\(run.errors)")
+      #expect(
+        run.errors.hasPrefix("train: no checkpoint m.safetensors.checkpoint to continue from; training starts anew\n"))
+      let pairs = try diffnnp("train frames.xyz --temperature 300 --resume -o pair.safetensors", in: directory)
+      #expect(pairs.exitCode == 2 && pairs.errors.contains("add --network"), "\(pairs.errors)")
+    }
+  }
+
+  @Test(arguments: [
+    ("network.patience=-1", "network.patience is -1"), ("network.sigma=[0.01,0.02,0.01]", "each once"),
+    ("network.r_max=1e-5", "frames.xyz: network.r_max is 1e-05 Å, and no two atoms of the frames are closer"),
+    ("network.r_max=1e9", "the cell is too small for a cutoff of 1000000000.0 Å"),
+  ])
+  func badNetworkSettingsAreRefused(_ setting: String, _ reason: String) throws {
+    try withDirectory { directory in
+      try writeFrames(directory)
+      let run = try diffnnp(Self.arguments + " --set '\(setting)' -o m.safetensors", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains(reason), "\(run.errors)")
+      #expect(run.errors.filter { $0 == "\n" }.count == 1)
+      #expect(try shellResult("ls", in: directory).output == "frames.xyz\n")
+    }
+  }
+
+  /// A disk that fills up, played by a limit on the size of files (in blocks of 512 bytes): what does not fit leaves the
+  /// file as it was (the log: as far as it had come), and nothing else behind.
+  @Test(arguments: [
+    (2, pairArguments, "m.safetensors.pair.csv"), (8, pairArguments + "--set pair.spacing=0.008", "m.safetensors"),
+    (8, arguments, "m.safetensors.checkpoint"),
+    (
+      12,
+      pairArguments + """
+        --set network.features=1 --set network.layers=1 --set network.l_max=0 --set network.radial_width=1 \
+        --set network.num_basis=1 --set network.radial_layers=1 --set network.r_max=3.5 --set network.validation_interval=1
+        """, "m.safetensors.log.csv"
+    ),
+  ])
+  func keepsFilesWhenDiskIsFull(_ blocks: Int, _ arguments: String, _ file: String) throws {
+    try withDirectory { directory in
+      try writeFrames(directory)
+      try FileIO.write("precious".utf8, to: "\(directory)/\(file)")
+      let run = try shellResult(
+        "ulimit -f \(blocks) && '\(programPath)' \(arguments) -o m.safetensors", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("diffnnp: error: \(file): File too large"), "\(run.errors)")
+      let kept = try shellResult("cat \(file)", in: directory).output
+      #expect(kept == "precious" || (file.hasSuffix("log.csv") && kept.hasPrefix("step,") && kept.hasSuffix("\n")))
+      let known = ["", ".pair.csv", ".log.csv", ".checkpoint"].map { "m.safetensors" + $0 } + ["frames.xyz"]
+      let left = try shellResult("ls", in: directory).output.split(separator: "\n").map(String.init)
+      #expect(Set(left).isSubset(of: known), "\(left)")
     }
   }
 }

@@ -44,11 +44,15 @@ import Testing
     ("frames: a\ntemperature: 300", "output is missing"), (least + "temprature: 3", "did you mean temperature?"),
     (least + "noise: {sigmas: 0.1}", "did you mean sigma?"), (least + "noise: {mode: lader}", "did you mean ladder?"),
     (least + "noise: {mode: fixed}", "must be one noise level"), (least + "noise: {sigma: [0.1, 0.2]}", "start at 0"),
+    (least + "noise: {mode: fresh, sigma: 0.1, copies: 3}", "noise.copies is not for mode fresh"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
     (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),
     (least + "network: {batch_size: 5000}", "expected 1 to 1024"), (least + "network: {patience: 2}", "patience is 2"),
-    (least + "noise: {mode: copies, sigma: 0.1, copies: 1000000000000000000}", "expected 1 to 10000"),
+    (
+      least + "noise: {mode: copies, sigma: 0.1, copies: 1000000000000000000}",
+      "noise.copies is 1000000000000000000; expected 1 to 10000"
+    ),
   ])
   func refuses(_ text: String, _ reason: String) {
     #expect(ConfigurationTests.message { _ = try Self.configuration(text) }.contains(reason))
@@ -71,22 +75,47 @@ import Testing
   /// All that can be known before the work is refused before the work, and nothing is written.
   @Test(arguments: [
     ("-o none/m.safetensors", "No such file"), ("-o .", "Is a directory"),
-    ("-o frames.xyz", "would replace the input frames.xyz"), ("-o m.safetensors --objective forces", "has no forces"),
-    ("-o m.safetensors --frames 0:1", "cross-validation needs at least two"),
-    ("-o m.safetensors --frames 9:", "no frames chosen"), ("-o m.safetensors --set network.layers=99", "1 to 16"),
+    ("-o /dev/full", "/dev/full: a device or a pipe"), ("-o /dev/stdout", "/dev/stdout: the output would replace"),
+    ("-o frames.xyz", "would replace the input frames.xyz"),
+    ("-o m.safetensors --objective forces", "frames.xyz: frame 0 has no forces"),
+    ("-o m.safetensors --frames 2: --objective mixed", "frames.xyz: frame 2 has no forces"),
+    ("-o m.safetensors --frames 0:1", "frames.xyz: only 1 frame to learn from"),
+    ("-o m.safetensors --set blocks=1", "blocks is 1"),
+    ("-o m.safetensors --frames 9:", "no frames chosen by 9::1; the file has 4, counted from 0"),
+    ("-o m.safetensors --frames 3:1", "no frames chosen by 3:1:1; the file has 4"),
+    ("-o m.safetensors --frames -1:1", "no frames chosen by -1:1:1; the file has 4"),
+    ("-o m.safetensors --set network.layers=99", "1 to 16"),
+    ("-o m.safetensors --temperature 1e-300", "--temperature: temperature is 1e-300 K; expected 0.001 to 10000000 K"),
+    ("-o m.safetensors --temperature warm", "error: --temperature: temperature is \"warm\"; expected a number"),
+    ("-o m.safetensors --set pair.r_max=1", "r_max is 1.0 Å, and no two atoms of the frames are closer"),
+    ("-o m.safetensors --set pair.spacing=2", "r_max is 4.5 Å, half the smallest height of a cell; expected"),
+    ("-o m.safetensors --set pair.r_max=5000 --set pair.spacing=10", "at most 1000.0 Å"),
     ("-o m.safetensors --set pair.spacing=1e-9", "expected at most 1000"),
     ("-o m.safetensors --set pair.r_max=1e9", "expected at most 1000"),
   ])
   func refusesFirst(_ options: String, _ reason: String) throws {
     try withDirectory { directory in
-      let frame = "2\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\nCl 3 3 3\n"
+      let frame = "2\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\nCl 2 2 2\n"
       let frames = Array(String(repeating: frame, count: 4).utf8)
       try FileIO.write(frames, to: directory + "/frames.xyz")
-      let run = try diffnnp("train frames.xyz --temperature 300 \(options)", in: directory)
+      let temperature = options.contains("--temperature") ? "" : "--temperature 300 "
+      let run = try diffnnp("train frames.xyz \(temperature)\(options)", in: directory)
       #expect(run.exitCode == 1 && run.errors.contains(reason), "\(run.errors)")
-      #expect(!run.errors.contains("likelihood"))
+      #expect(run.errors.filter { $0 == "\n" }.count == 1)
+      #expect(try shellResult("ls /dev/full*", in: directory).output == "/dev/full\n")
       #expect(try FileIO.read(directory + "/frames.xyz") == frames)
       #expect(try shellResult("ls", in: directory).output == "frames.xyz\n")
+    }
+  }
+
+  @Test func refusesEmptyNamesAndLonelyAtoms() throws {
+    try withDirectory { directory in
+      let frame = "1\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\n"
+      try FileIO.write((frame + frame).utf8, to: directory + "/frames.xyz")
+      for (name, code, reason) in [("''", 2, "output is empty"), ("m", 1, "no frame has more than one atom")] {
+        let run = try diffnnp("train frames.xyz --temperature 300 -o \(name)", in: directory)
+        #expect(run.exitCode == Int32(code) && run.errors.contains(reason), "\(run.errors)")
+      }
     }
   }
 

@@ -87,7 +87,7 @@ import Testing
   @Test func refusesWhatHasNoDensity() throws {
     let cell = try Cell(orthogonal: [10, 10, 10], periodic: [true, true, false])
     let frame = Frame(cell: cell, positions: [[0, 0, 0], [1, 0, 0]], types: [0, 0])
-    expectError("frame 1: g(r) needs a density") {
+    expectError("frame 0: g(r) needs a density") {
       _ = try RadialDistribution(Trajectory(typeNames: ["A"], frames: [frame]))
     }
     expectError("no frames") { _ = try RadialDistribution(Trajectory(typeNames: ["A"], frames: [])) }

@@ -2,13 +2,15 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 import tempfile
 import unittest
 
 import numpy as np
 
 import models
-from lammps import DEBIAN, EVALUATE, PYPI, change_box, data_file, setup
+from lammps import BUILD, DEBIAN, EVALUATE, PYPI, ROOT, change_box, data_file, setup
 
 METAL_PRESSURE = 1.6021765e6  # bar for 1 eV/A^3, as LAMMPS has it
 REAL_ENERGY = 23.060549  # kcal/mol for 1 eV, as LAMMPS has it
@@ -237,7 +239,22 @@ class Handling(Harness):
     def test_positions_that_are_not_numbers(self):
         script = self.style + 'variable q atom "exp(1000*mass/mass)-exp(1000*mass/mass)"\n'
         script += "velocity all set v_q 0 0\nfix 1 all nve\nrun 2\n"
-        self.assert_refused(script, "not finite")
+        for ranks in self.ranks[:2]:
+            with self.subTest(ranks=ranks):
+                self.assert_refused(script, "not finite", ranks=ranks)
+
+    def test_atoms_in_one_place_are_named_by_id(self):
+        positions = self.case.positions.copy()
+        positions[7] = positions[4]
+        lines = data_file(positions, self.case.types, self.case.cell).splitlines()
+        start = lines.index("Atoms # atomic") + 2
+        for k in range(start, start + len(positions)):  # IDs from 1001 on
+            lines[k] = "100" + lines[k] if len(lines[k].split()[0]) == 1 else "10" + lines[k]
+        for ranks in self.ranks[:2]:
+            with self.subTest(ranks=ranks):
+                run = self.lammps.run(setup() + self.style + "run 0\n", {"data": "\n".join(lines) + "\n"}, ranks)
+                self.assertEqual(len(run.errors), 1, run.output)
+                self.assertRegex(run.errors[0], r"atoms (1005 and 1008|1008 and 1005) are in one place")
 
 
 class ManyRanks(Harness):
@@ -249,6 +266,32 @@ class ManyRanks(Harness):
 
 class Plugin(Harness):
     """What only a LAMMPS with plugins has."""
+
+    def foreign_plugin(self, cache, options, mpi):
+        """The plugin as compiled for another LAMMPS than the one of the build, whose settings are `cache`."""
+        library = self.folder / "foreign.so"
+        sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "lammps_host.cpp"]]
+        command = ["c++", "-std=c++17", "-O1", "-D_FORTIFY_SOURCE=2", "-shared", "-fPIC", "-fvisibility=hidden"]
+        command += ["-DOMPI_SKIP_MPICXX", *options, f"-I{ROOT / 'include'}", f"-I{cache['LAMMPS_HEADERS']}", *sources]
+        command += ["-o", library, f"-L{BUILD}", "-ldiffnnp", f"-Wl,-rpath,{BUILD}", *mpi]
+        subprocess.run(command, check=True)
+        return library
+
+    def test_plugins_for_another_lammps(self):
+        cache = dict(re.findall(r"^(\w+):\w+=(.*)$", (ROOT / ".build/lammps/CMakeCache.txt").read_text(), re.M))
+        open_mpi = subprocess.run(["pkg-config", "--cflags", "--libs", "ompi-c"], capture_output=True, text=True, check=True)
+        version, sizes = f"-DDIFFNNP_LAMMPS_VERSION={cache['LAMMPS_VERSION']}", "-DLAMMPS_SMALLBIG"
+        mpi = [f"-I{cache['MPI_HEADERS']}", cache["MPI_LIBRARY"]]
+        for options, mpi, words in [
+            (["-DDIFFNNP_LAMMPS_VERSION=20210929", sizes], mpi, ["version 20210929, this one is " + cache["LAMMPS_VERSION"]]),
+            ([version, "-DLAMMPS_BIGBIG"], mpi, ["tagint of 8 bytes, here it has 4"]),
+            ([version, sizes], open_mpi.stdout.split(), ["Open MPI", "runs on MPICH"]),
+        ]:
+            with self.subTest(options):
+                library = self.foreign_plugin(cache, options, mpi)
+                load = f"plugin unload pair diffnnp\nplugin load {library}\n"
+                for ranks in [1, 2]:
+                    self.assert_refused("", "compiled for", *words, before=load, ranks=ranks)
 
     def test_plugin_command(self):
         library = self.lammps.environment["LAMMPS_PLUGIN_PATH"] + "/diffnnpplugin.so"

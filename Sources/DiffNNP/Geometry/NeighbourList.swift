@@ -23,11 +23,14 @@ public struct NeighbourList {
   public var mask: Int32
   /// The local atom of which each atom is an image [allCount]. Where given, edges point at owners, never at ghosts.
   public var owners: UnsafePointer<Int32>?
+  /// What messages call the atoms; nil for their indices.
+  public var ids: AtomIDs?
 
   public init(
     localCount: Int, allCount: Int, positions: UnsafePointer<Double>, types: UnsafePointer<Int32>,
     listed: UnsafePointer<Int32>, listedCount: Int, counts: UnsafePointer<Int32>,
-    neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>, mask: Int32, owners: UnsafePointer<Int32>?
+    neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>, mask: Int32, owners: UnsafePointer<Int32>?,
+    ids: AtomIDs? = nil
   ) {
     self.localCount = localCount
     self.allCount = allCount
@@ -39,7 +42,23 @@ public struct NeighbourList {
     self.neighbours = neighbours
     self.mask = mask
     self.owners = owners
+    self.ids = ids
   }
+
+  /// What messages call an atom.
+  func name(_ i: Int) -> String {
+    switch ids {
+    case .narrow(let ids): "\(ids[i])"
+    case .wide(let ids): "\(ids[i])"
+    case nil: "\(i)"
+    }
+  }
+}
+
+/// The numbers by which a caller knows its atoms [allCount].
+public enum AtomIDs {
+  case narrow(UnsafePointer<Int32>)
+  case wide(UnsafePointer<Int64>)
 }
 
 /// Turns neighbour lists into edges. Atoms that take no part are left out of the edge list and the others move up, so
@@ -54,7 +73,7 @@ public final class NeighbourListReader {
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å).
   /// - Throws: where an index, a type or a count is out of range, a position is not finite, or two atoms are in one
-  ///   place. Atoms are counted from 0 in the message.
+  ///   place. Messages name atoms by the list's `ids`, or count them from 0.
   public func fill(_ edges: EdgeList, _ list: NeighbourList, cutoff: Double, typeCount: Int) throws {
     try checkPositions(list)
     try checkTypes(list, typeCount)
@@ -94,7 +113,7 @@ public final class NeighbourListReader {
     for i in 0..<list.allCount {
       let x = positions + 3 * i
       guard x[0].isFinite, x[1].isFinite, x[2].isFinite else {
-        throw DiffNNPError("position of atom \(i) is not finite: \(x[0]) \(x[1]) \(x[2])")
+        throw DiffNNPError("position of atom \(list.name(i)) is not finite: \(x[0]) \(x[1]) \(x[2])")
       }
     }
   }
@@ -102,7 +121,7 @@ public final class NeighbourListReader {
   private func checkTypes(_ list: NeighbourList, _ typeCount: Int) throws {
     for i in 0..<list.allCount where list.types[i] < -1 || list.types[i] >= typeCount {
       throw DiffNNPError(
-        "type of atom \(i) is \(list.types[i]); expected -1, or a type of the model, 0...\(typeCount - 1)")
+        "type of atom \(list.name(i)) is \(list.types[i]); expected -1, or a type of the model, 0...\(typeCount - 1)")
     }
   }
 
@@ -139,7 +158,7 @@ public final class NeighbourListReader {
     let local = 0..<Int32(list.localCount)
     for i in 0..<list.allCount where !local.contains(owners[i]) || (i < list.localCount && owners[i] != i) {
       let expected = i < list.localCount ? "itself" : "a local atom, 0...\(list.localCount - 1)"
-      throw DiffNNPError("owner of atom \(i) is \(owners[i]); expected \(expected)")
+      throw DiffNNPError("owner of atom \(list.name(i)) is \(owners[i]); expected \(expected)")
     }
   }
 
@@ -151,7 +170,7 @@ public final class NeighbourListReader {
     guard count != 0 else { return }
     guard count > 0, count <= list.allCount, edges.count + count <= Int32.max, let row = list.neighbours[i] else {
       throw DiffNNPError(
-        "atom \(i) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
+        "atom \(list.name(i)) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
     }
     edges.reserve(count)
     let ends = edges.neighbours + edges.count
@@ -169,7 +188,7 @@ public final class NeighbourListReader {
       ends[found] = indices[j]
       vectors[found] = vector
       lengths[found] = squared
-      guard squared > 0 || indices[j] < 0 else { throw coincident(i, j) }
+      guard squared > 0 || indices[j] < 0 else { throw coincident(i, j, list) }
       found += squared < squaredCutoff && indices[j] >= 0 ? 1 : 0
     }
     for e in 0..<found { lengths[e] = lengths[e].squareRoot() }
@@ -180,11 +199,11 @@ public final class NeighbourListReader {
 
   @inline(never)
   private func outOfRange(_ i: Int, _ j: Int, _ list: NeighbourList) -> DiffNNPError {
-    DiffNNPError("atom \(i) has neighbour \(j); expected 0...\(list.allCount - 1)")
+    DiffNNPError("atom \(list.name(i)) has neighbour \(j); expected 0...\(list.allCount - 1)")
   }
 
   @inline(never)
-  private func coincident(_ i: Int, _ j: Int) -> DiffNNPError {
-    DiffNNPError("atoms \(i) and \(j) are in one place; remove one of them")
+  private func coincident(_ i: Int, _ j: Int, _ list: NeighbourList) -> DiffNNPError {
+    DiffNNPError("atoms \(list.name(i)) and \(list.name(j)) are in one place; remove one of them")
   }
 }

@@ -19,7 +19,11 @@ public final class NeighbourSearch {
   private static let mostImages = 10000.0
   private static let farthest = 1e10
 
-  public init() {}
+  /// What messages call the first atom.
+  private let firstAtom: Int
+
+  /// - Parameter firstAtom: what messages call the first atom: 1 as in files, 0 as in arrays.
+  public init(firstAtom: Int = 1) { self.firstAtom = firstAtom }
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å). Edges point at atoms themselves, not at images.
   /// - Throws: where a position is not finite, two atoms are in one place, or the cell is so small against the cutoff
@@ -63,7 +67,7 @@ public final class NeighbourSearch {
     }
     if let (i, j) = coincident {
       coincident = nil
-      throw DiffNNPError("atoms \(i + 1) and \(j + 1) are in one place; remove one of them")
+      throw DiffNNPError("atoms \(i + firstAtom) and \(j + firstAtom) are in one place; remove one of them")
     }
   }
 
@@ -116,10 +120,10 @@ public final class NeighbourSearch {
     for i in 0..<n {
       let x = positions[i]
       guard x.x.isFinite, x.y.isFinite, x.z.isFinite else {
-        throw DiffNNPError("position of atom \(i + 1) is not finite: \(x.x) \(x.y) \(x.z)")
+        throw DiffNNPError("position of atom \(i + firstAtom) is not finite: \(x.x) \(x.y) \(x.z)")
       }
       guard abs(x.x) < Self.farthest, abs(x.y) < Self.farthest, abs(x.z) < Self.farthest else {
-        throw DiffNNPError("position of atom \(i + 1) is beyond all reason: \(x.x) \(x.y) \(x.z) Å")
+        throw DiffNNPError("position of atom \(i + firstAtom) is beyond all reason: \(x.x) \(x.y) \(x.z) Å")
       }
       var s = cell.fractional(x)
       for k in 0..<3 where cell.periodic[k] {

@@ -11,7 +11,7 @@ public final class Potential: @unchecked Sendable {
   public let metadata: PotentialMetadata
 
   /// A longer cutoff (Å) is a damaged file: tables and neighbour lists grow with it.
-  static let largestCutoff = 1000.0
+  public static let largestCutoff = 1000.0
 
   public init(
     typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,

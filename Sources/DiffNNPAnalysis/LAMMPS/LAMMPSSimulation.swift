@@ -1,6 +1,10 @@
 import DiffNNP
 import DiffNNPFrames
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// A Langevin run of one frame in LAMMPS, as the files that define it. Units: `metal` (Å, ps, eV, K, g/mol).
 public struct LAMMPSSimulation: Sendable {
   /// Where the run starts; its cell is kept.
@@ -43,9 +47,13 @@ public struct LAMMPSSimulation: Sendable {
   public static let logName = "log.lammps"
   public static let dumpName = "trajectory.lammpstrj"
 
-  /// Writes the input and the data file into a directory, which is made where it is missing.
+  /// Writes the input and the data file into a directory, which is made where it is missing. What an earlier run left there
+  /// is removed, so that it is not taken for the result of the next.
   public func write(to directory: String) throws {
     try makeDirectory(directory)
+    for name in [Self.logName, Self.dumpName] where unlink("\(directory)/\(name)") != 0 && errno != ENOENT {
+      throw DiffNNPError("\(directory)/\(name): \(systemError())")
+    }
     try FileIO.write(data.utf8, to: "\(directory)/\(Self.dataName)")
     try FileIO.write(input.utf8, to: "\(directory)/\(Self.inputName)")
   }

@@ -52,15 +52,21 @@ public struct AngleDistribution: Sendable {
   ///   - radius: legs are shorter than this (Å).
   ///   - triples: which angles; nil takes both legs of one type, at every centre.
   ///   - binCount: bins over 0…180°.
+  /// - Throws: where the radius is not positive, or so large that a frame's images would not fit into memory.
   public init(
     _ trajectory: Trajectory, radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36
   ) throws {
+    guard radius.isFinite, radius > 0 else {
+      throw DiffNNPError("angles between neighbours closer than \(radius) Å: expected a positive distance")
+    }
     let triples = triples ?? TypeTriple.equalLegs(typeCount: trajectory.typeNames.count)
     var histogram = triples.map { _ in Array(repeating: 0.0, count: binCount) }
     let edges = EdgeList()
     let search = NeighbourSearch()
     for frame in trajectory.frames {
-      try search.fill(edges, frame.configuration, cutoff: radius)
+      do { try search.fill(edges, frame.configuration, cutoff: radius) } catch let error as DiffNNPError {
+        throw DiffNNPError("frame \(frame.number): \(error.message)")
+      }
       for i in 0..<edges.centreCount {
         let range = Int(edges.offsets[i])..<Int(edges.offsets[i + 1])
         for (t, triple) in triples.enumerated() where triple.centre == frame.types[i] {

@@ -91,7 +91,7 @@ extension RadialDistribution {
       let start = histogram.g
       for f in range {
         do { try histogram.add(frames[f]) } catch let error as DiffNNPError {
-          throw DiffNNPError("frame \(f + 1): \(error.message)")
+          throw DiffNNPError("frame \(frames[f].number): \(error.message)")
         }
       }
       return zip(histogram.g, start).map { ($0 - $1) / Double(range.count) }

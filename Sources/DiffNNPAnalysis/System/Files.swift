@@ -12,8 +12,9 @@ public func makeDirectory(_ path: String) throws {
     if mkdir(prefix, 0o777) != 0 {
       let reason = systemError()
       var status = stat()
-      guard stat(prefix, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-        throw DiffNNPError("cannot make the directory \(path): \(reason)")
+      let exists = stat(prefix, &status) == 0
+      guard exists, status.st_mode & S_IFMT == S_IFDIR else {
+        throw DiffNNPError("cannot make the directory \(path): \(exists ? "\(prefix) is a file" : reason)")
       }
     }
   }

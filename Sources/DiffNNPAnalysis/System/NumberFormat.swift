@@ -2,6 +2,9 @@
   import Glibc
 #endif
 
+/// A number of things: "1 frame", "2 frames".
+public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
 extension Double {
   /// Fixed-point text with `digits` behind the point, "3.142".
   public func fixed(_ digits: Int) -> String { formatted("%.*f", digits) }

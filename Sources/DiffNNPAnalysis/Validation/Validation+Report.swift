@@ -76,9 +76,9 @@ extension Validation {
   public func html(_ context: ValidationContext) throws -> String {
     var page = HTMLPage(title: "Validation of \(context.model)")
     page.paragraph(
-      "\(runs.count) LAMMPS \(runs.count == 1 ? "run" : "runs") of \(settings.duration.significant(6)) ps at "
+      "\(counted(runs.count, "LAMMPS run")) of \(settings.duration.significant(6)) ps at "
         + "\(settings.temperature.significant(5)) K, timestep \(settings.timestep.significant(4)) fs, compared with "
-        + "\(frames.counts?.frameCount ?? 0) frames of \(context.frames).")
+        + "\(counted(frames.counts?.frameCount ?? 0, "frame")) of \(context.frames).")
     for sentence in try verdict() { page.paragraph(sentence, class: "verdict") }
 
     page.heading("Radial distribution functions")

@@ -58,8 +58,11 @@ extension Validation {
       let each = runs.count == 1 ? "The run was" : "All \(runs.count) runs were"
       return "\(each) stable to the end, \((stableTime).significant(6)) ps."
     }
-    return "\(failed.count) of \(runs.count) runs failed, the first (from \(first.start)) after "
-      + "\(first.stableTime.significant(4)) ps: \(reason)."
+    let which =
+      runs.count == 1
+      ? "The run from \(first.start) failed"
+      : "\(failed.count) of \(runs.count) runs failed, the first (from \(first.start))"
+    return "\(which) after \(first.stableTime.significant(4)) ps: \(reason)."
   }
 
   private func structure() throws -> [String] {

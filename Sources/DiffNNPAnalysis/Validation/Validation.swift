@@ -51,7 +51,7 @@ public struct Validation: Sendable {
 
   /// One run and what became of it.
   public struct Run: Sendable {
-    /// "frame 1" or "lattice"
+    /// "frame 0", counted as in the file, or "a lattice".
     public let start: String
     public let log: LAMMPSLog
     /// Time until something failed, or until the end (ps).
@@ -89,6 +89,9 @@ extension Validation {
     progress: (String) -> Void = { _ in }
   ) throws {
     try settings.check()
+    if let lonely = trajectory.frames.first(where: { $0.positions.count < 2 }) {
+      throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
+    }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
@@ -120,17 +123,34 @@ extension Validation {
 
 extension Validation.Settings {
   fileprivate func check() throws {
+    try Temperature.check(temperature)
     for (name, value) in [
-      ("temperature", temperature), ("timestep", timestep), ("damping time", damping), ("duration", duration),
-      ("interval between frames", interval),
+      ("timestep", timestep), ("damping time", damping), ("duration", duration), ("interval between frames", interval),
     ] where !(value.isFinite && value > 0) {
       throw DiffNNPError("the \(name) of a run is \(value); give a positive number")
+    }
+    guard duration * 1000 / timestep <= Self.mostSteps else {
+      throw DiffNNPError(
+        "\(duration) ps are too many steps of \(timestep) fs; expected at most \(Int(Self.mostSteps)) steps")
+    }
+    guard interval <= duration else {
+      throw DiffNNPError("frames \(interval) ps apart in a run of \(duration) ps; give a shorter interval")
     }
     guard discarded >= 0, discarded < duration else {
       throw DiffNNPError("\(discarded) ps of a run of \(duration) ps are discarded; leave something to compare")
     }
-    guard runs >= 0, runs + (lattice ? 1 : 0) > 0 else { throw DiffNNPError("no runs asked for") }
+    guard 0...Self.mostRuns ~= runs, runs > 0 || lattice else {
+      throw DiffNNPError("\(runs) runs asked for; expected 1 to \(Self.mostRuns), or a run from a lattice alone")
+    }
+    guard Self.seeds ~= seed else {
+      throw DiffNNPError("the seed is \(seed); LAMMPS takes \(Self.seeds.lowerBound) to \(Self.seeds.upperBound)")
+    }
   }
+
+  private static let mostSteps = 1e12
+  private static let mostRuns = 1000
+  /// Those of LAMMPS's generators end at 900 000 000; each run has its own.
+  private static let seeds = 1...800_000_000
 
   /// Steps between frames, and the time they take (ps): `interval` as whole steps.
   var dumpInterval: Int { max(1, Int((interval * 1000 / timestep).rounded())) }
@@ -146,7 +166,8 @@ extension Validation.Settings {
   fileprivate func simulations(_ trajectory: Trajectory) throws -> [(start: String, system: LAMMPSSimulation)] {
     let count = trajectory.frames.count
     var starts = (0..<runs).map { k in
-      (start: "frame \(k * count / runs + 1)", frame: trajectory.frames[k * count / runs])
+      let frame = trajectory.frames[k * count / runs]
+      return (start: "frame \(frame.number)", frame: frame)
     }
     if lattice { starts.append(("a lattice", trajectory.frames[0].onLattice(seed: seed))) }
     return starts.enumerated().map { k, start in

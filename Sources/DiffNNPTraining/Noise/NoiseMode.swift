@@ -24,6 +24,9 @@ public enum NoiseMode: Equatable, Sendable {
   /// The default ladder (Å): dense where sharp wells are still resolved.
   public static let defaultSigmas = [0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4]
 
+  /// Draws for each frame that `copies` and its like may ask for.
+  public static let sensibleDraws = 1...10_000
+
   /// Noise levels (Å), in increasing order.
   public var sigmas: [Double] {
     switch self {
@@ -42,7 +45,9 @@ public enum NoiseMode: Equatable, Sendable {
         throw DiffNNPError("noise ladder \(sigmas): expected levels in Å that start at 0 and increase")
       }
     case .copies(_, let n), .antithetic(_, let n), .variancePreserving(_, let n):
-      guard 1...10_000 ~= n else { throw DiffNNPError("\(n) noise draws for a frame: expected 1 to 10000") }
+      guard Self.sensibleDraws ~= n else {
+        throw DiffNNPError("\(n) noise draws for a frame: expected 1 to \(Self.sensibleDraws.upperBound)")
+      }
     case .fixed, .fresh: break
     }
     for sigma in sigmas where !(sigma.isFinite && sigma >= 0 && sigma < 5) {

@@ -8,9 +8,11 @@ public struct TimeBlocks: Equatable, Sendable {
 
   /// - Throws: where there are fewer than two frames or fewer than two blocks.
   public init(frameCount: Int, blockCount: Int) throws {
-    guard frameCount >= 2, blockCount >= 2 else {
-      throw DiffNNPError(
-        "\(frameCount) frames in \(blockCount) blocks: cross-validation needs at least two of each; give more frames")
+    guard frameCount >= 2 else {
+      throw DiffNNPError("only \(frameCount) frame to learn from; cross-validation needs at least two: give more")
+    }
+    guard blockCount >= 2 else {
+      throw DiffNNPError("blocks is \(blockCount); cross-validation needs at least two blocks of time")
     }
     let count = min(blockCount, frameCount)
     ranges = (0..<count).map { $0 * frameCount / count..<($0 + 1) * frameCount / count }

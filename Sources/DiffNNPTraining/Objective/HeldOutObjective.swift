@@ -17,15 +17,20 @@ public struct HeldOutObjective: Sendable {
   public let seed: UInt64
 
   public static let defaultSigma = 0.01
+  /// Å. Below, differences of forces are rounding errors; above, wells are no longer resolved.
+  private static let sensibleSigmas = 1e-5...1.0
+  private static let mostDraws = 10_000
 
   /// - Parameter temperature: of the frames (K).
-  /// - Throws: where temperature, noise or draws are not positive.
+  /// - Throws: where temperature, noise or draws make no sense.
   public init(temperature: Double, sigma: Double = defaultSigma, draws: Int = 1, seed: UInt64 = 1) throws {
-    guard temperature > 0, temperature.isFinite else {
-      throw DiffNNPError("temperature is \(temperature) K; expected a positive number")
+    try Temperature.check(temperature)
+    guard Self.sensibleSigmas.contains(sigma) else {
+      throw DiffNNPError("sigma is \(sigma) Å; expected a number from 0.00001 to 1")
     }
-    guard sigma > 0, sigma.isFinite else { throw DiffNNPError("sigma is \(sigma) Å; expected a positive number") }
-    guard draws > 0 else { throw DiffNNPError("draws are \(draws); expected a positive number") }
+    guard 1...Self.mostDraws ~= draws else {
+      throw DiffNNPError("draws are \(draws); expected 1 to \(Self.mostDraws)")
+    }
     thermalEnergy = boltzmannConstant * temperature
     self.sigma = sigma
     self.draws = draws

@@ -100,9 +100,7 @@ public struct PairFit: Sendable {
 
   /// - Parameter temperature: of the frames (K).
   public init(_ settings: Settings, temperature: Double) throws {
-    guard temperature.isFinite, temperature > 0 else {
-      throw DiffNNPError("temperature is \(temperature) K; expected a positive number")
-    }
+    try Temperature.check(temperature)
     try settings.noise.validate()
     guard settings.spacing.isFinite, settings.spacing > 0 else {
       throw DiffNNPError("knot spacing is \(settings.spacing) Å; expected a positive number")
@@ -111,12 +109,26 @@ public struct PairFit: Sendable {
     thermalEnergy = boltzmannConstant * temperature
   }
 
+  /// Whether frames can be fitted, as far as that shows before the work.
+  /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no sense.
+  public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
+
+  private func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
+    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
+    if settings.objective != .denoising, let bare = trajectory.frames.first(where: { $0.forces == nil }) {
+      throw DiffNNPError(
+        "frame \(bare.number) has no forces; objective \(settings.objective.rawValue) needs them in every frame")
+    }
+    let basis = try makeBasis(trajectory)
+    try trajectory.requirePairs(within: basis.rMax, "the pair term's r_max")
+    return (blocks, basis)
+  }
+
   /// Fits the frames of a trajectory.
-  /// - Throws: where there are too few frames, or forces are missing that the objective needs.
+  /// - Throws: what `check` throws, and where the frames do not determine a potential.
   public func run(_ trajectory: Trajectory) throws -> Result {
     let frames = trajectory.frames
-    let blocks = try TimeBlocks(frameCount: frames.count, blockCount: settings.blockCount)
-    let basis = try makeBasis(trajectory)
+    let (blocks, basis) = try prepare(trajectory)
     progress("\(frames.count) frames in \(blocks.count) blocks; \(basis.count) pair functions up to \(basis.rMax) Å")
     var sigmas = settings.noise.sigmas
     if sigmas[0] != 0 { sigmas.insert(0, at: 0) }
@@ -174,12 +186,17 @@ public struct PairFit: Sendable {
     }
     let rMax = settings.rMax ?? min(10, largest)
     guard rMax.isFinite, rMax >= 4 * settings.spacing else {
-      throw DiffNNPError("cutoff r_max is \(rMax) Å; expected at least four knot spacings of \(settings.spacing) Å")
+      let origin = settings.rMax == nil ? ", half the smallest height of a cell" : ""
+      throw DiffNNPError(
+        "the pair term's r_max is \(rMax) Å\(origin); expected at least four knot spacings of \(settings.spacing) Å")
+    }
+    guard rMax <= Potential.largestCutoff else {
+      throw DiffNNPError("the pair term's r_max is \(rMax) Å; expected at most \(Potential.largestCutoff) Å")
     }
     let intervals = (rMax / settings.spacing).rounded()
     guard intervals <= Double(Self.mostIntervals) else {
       throw DiffNNPError(
-        "cutoff r_max of \(rMax) Å has \(intervals) knots \(settings.spacing) Å apart; "
+        "the pair term's r_max of \(rMax) Å has \(intervals) knots \(settings.spacing) Å apart; "
           + "expected at most \(Self.mostIntervals): give a larger spacing or a smaller cutoff")
     }
     return PairBasis(

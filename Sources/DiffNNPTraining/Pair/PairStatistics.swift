@@ -120,7 +120,7 @@ private final class BlockSums {
     if countsDistances {
       distances.add(edges)
       addClosest()
-      if request.usesForces { try addForces(frame, number: number) }
+      if request.usesForces { try addForces(frame) }
     }
     for (k, level) in levels.enumerated() where request.sigmas[level] == 0 { addExact(to: sums[k]) }
     if scale != 1 {
@@ -186,14 +186,11 @@ private final class BlockSums {
     }
   }
 
-  private func addForces(_ frame: Frame, number: Int) throws {
-    guard let forces = frame.forces else {
-      throw DiffNNPError("frame \(number + 1) has no forces; objective `forces` or `mixed` needs them in every frame")
-    }
+  private func addForces(_ frame: Frame) throws {
     for i in 0..<edges.centreCount {
-      let force = forces[i] / request.thermalEnergy
+      let force = frame.forces![i] / request.thermalEnergy
       guard (force * force).sum().isFinite else {
-        throw DiffNNPError("force on atom \(i + 1) of frame \(number + 1) is not finite")
+        throw DiffNNPError("force on atom \(i + 1) of frame \(frame.number) is not finite")
       }
       let type = Int(edges.types[i])
       gather(i, noise: nil, sigma: 0)

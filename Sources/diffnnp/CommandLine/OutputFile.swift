@@ -1,30 +1,65 @@
 import DiffNNP
+import DiffNNPCommandLine
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Checks of files to be written, made before the work whose result they are to hold.
+/// Checks of what is to be written, made before the work whose result it is to hold.
 enum OutputFile {
-  /// - Parameter inputs: files the command reads; the output must not take the place of one.
+  /// - Parameters:
+  ///   - inputs: files the command reads; the output must not take the place of one.
+  ///   - mayStream: whether it may be a pipe or a terminal (/dev/stdout): for text that somebody may read on.
   /// - Throws: where no file can be written at `path`.
-  static func check(_ path: String, inputs: [String]) throws {
+  static func check(_ path: String, inputs: [String], mayStream: Bool = false) throws {
+    try checkName(path)
     guard let status = status(path) else {
       _ = try ReplacementFile(path)
       return
     }
     for input in inputs {
-      guard let other = self.status(input) else { continue }
-      guard status.st_dev != other.st_dev || status.st_ino != other.st_ino else {
-        throw DiffNNPError("\(path): the output would replace the input \(input); give it another name")
+      guard let other = self.status(input), isSame(status, other) else { continue }
+      throw DiffNNPError("\(path): the output would replace the input \(input); give it another name")
+    }
+    let kind = status.st_mode & S_IFMT
+    guard kind != S_IFDIR else {
+      throw DiffNNPError("\(path): Is a directory; expected the name of a file to write")
+    }
+    if kind == S_IFREG {
+      try checkStreams(path, status)
+      _ = try ReplacementFile(path)
+    } else {
+      // Opening a pipe without writing would end it for its reader: that it can be opened shows later.
+      guard mayStream else {
+        throw DiffNNPError("\(path): a device or a pipe; expected the name of a file to write")
       }
     }
-    switch status.st_mode & S_IFMT {
-    case S_IFREG: _ = try ReplacementFile(path)
-    case S_IFDIR: throw DiffNNPError("\(path): Is a directory; expected the name of a file to write")
-    default: break  // Opening a pipe without writing would end it for its reader.
+  }
+
+  /// - Throws: where `path` is there, and is no directory that files can be made in.
+  static func checkDirectory(_ path: String) throws {
+    try checkName(path)
+    guard let status = status(path) else { return }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw DiffNNPError("\(path): a file; expected the name of a directory, which is made where it is missing")
+    }
+    guard access(path, W_OK | X_OK) == 0 else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
+  }
+
+  private static func checkName(_ path: String) throws {
+    if path.isEmpty { throw UsageError("the name of the output is empty") }
+  }
+
+  /// What is printed into a file that is then replaced would be lost.
+  private static func checkStreams(_ path: String, _ status: stat) throws {
+    for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
+      var stream = stat()
+      guard fstat(descriptor, &stream) == 0, isSame(status, stream) else { continue }
+      throw DiffNNPError("\(path): the output would replace the file that messages go to; give it another name")
     }
   }
+
+  private static func isSame(_ a: stat, _ b: stat) -> Bool { a.st_dev == b.st_dev && a.st_ino == b.st_ino }
 
   private static func status(_ path: String) -> stat? {
     var status = stat()

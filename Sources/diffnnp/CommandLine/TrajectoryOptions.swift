@@ -6,7 +6,9 @@ import DiffNNPFrames
 enum TrajectoryOptions {
   static let options: [Syntax.Option] = [
     .init(name: "--select", value: "NAMES", summary: "Keep these species alone, in this order of types: Li,Cl"),
-    .init(name: "--frames", value: "START:STOP:STEP", summary: "Keep these frames, as in a Python slice: 0:500, ::10"),
+    .init(
+      name: "--frames", value: "START:STOP:STEP",
+      summary: "Keep these frames, counted from 0 as in a Python slice: 0:500, ::10"),
     .init(name: "--types", value: "NAMES", summary: "Names of the numbered types 1, 2, … of a LAMMPS dump: Li,Cl"),
   ]
 

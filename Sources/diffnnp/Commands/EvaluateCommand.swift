@@ -33,20 +33,24 @@ enum EvaluateCommand: Command {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
     let precision = try arguments.choice("--precision", Precision.self) ?? .single
     let selection = try TrajectoryOptions.selection(arguments)
-    if let output = arguments.text("--output") { try OutputFile.check(output, inputs: [modelPath, framesPath]) }
+    if let output = arguments.text("--output") {
+      try OutputFile.check(output, inputs: [modelPath, framesPath], mayStream: true)
+    }
     let potential = try Potential.load(path: modelPath)
     let objective = try objective(arguments, potential)
     let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
 
     let calculator = Calculator(potential, precision)
-    let results = try trajectory.frames.map { try calculator.compute($0.configuration) }
+    let results = try trajectory.frames.map { frame in
+      try naming("\(framesPath): frame \(frame.number)") { try calculator.compute(frame.configuration) }
+    }
     var measures = forceErrors(results, trajectory.frames)
     if let objective { measures += try estimate(objective, trajectory.frames, calculator) }
     if let output = arguments.text("--output") { try write(results, trajectory, to: output) }
     if arguments.flag("--json") {
       print(json(results, measures).serialised(pretty: true))
     } else {
-      printTable(results, measures)
+      printTable(results, trajectory.frames, measures)
     }
   }
 
@@ -140,10 +144,10 @@ enum EvaluateCommand: Command {
       ])
   }
 
-  private static func printTable(_ results: [Result], _ measures: [JSONValue.Member]) {
+  private static func printTable(_ results: [Result], _ frames: [Frame], _ measures: [JSONValue.Member]) {
     print("frame  energy [eV]  largest force [eV/Å]")
-    for (k, result) in results.enumerated() {
-      print("\(k)  \(result.energy)  \(result.forces.map(length).max() ?? 0)")
+    for (result, frame) in zip(results, frames) {
+      print("\(frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)")
     }
     for measure in measures { print("\(measure.key)  \(measure.value.serialised())") }
   }

@@ -41,10 +41,7 @@ enum ImportNequIPCommand: Command {
     try OutputFile.check(output, inputs: [source])
     let scale = try arguments.choice("--scale-by", NequIPScale.self) ?? .auto
     let file = try SafetensorsFile(path: source)
-    let potential: Potential
-    do { potential = try self.potential(file, scale, source: source) } catch let error as DiffNNPError {
-      throw DiffNNPError("\(source): \(error.message)")
-    }
+    let potential = try naming(source) { try self.potential(file, scale, source: source) }
     try potential.save(path: output)
 
     let dropped = Network.droppedScale(of: file, scale)

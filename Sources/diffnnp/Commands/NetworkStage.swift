@@ -14,13 +14,33 @@ struct NetworkStage {
   private var log: TrainingLog
 
   static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
+  static func logPath(_ output: String) -> String { output + ".log.csv" }
 
-  init(_ trainer: NetworkTrainer, output: String, resume: Bool) throws {
+  /// Whether a network can be trained as asked, and continued from the checkpoint: found out by a trainer without the pair
+  /// term, before that is fitted. Says where there is nothing to continue from.
+  static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
+    guard let settings = configuration.network else { return }
+    let trainer = try naming(configuration.frames) {
+      try trajectory.requirePairs(within: settings.rMax, "network.r_max")
+      return try NetworkTrainer(
+        settings, pair: nil, pairSettings: configuration.pair, trajectory: trajectory,
+        temperature: configuration.temperature)
+    }
+    guard resumes else { return }
+    let checkpoint = checkpointPath(configuration.output)
+    if access(checkpoint, F_OK) == 0 {
+      try trainer.resume(from: checkpoint)
+    } else {
+      fputs("train: no checkpoint \(checkpoint) to continue from; training starts anew\n", stderr)
+    }
+  }
+
+  init(_ trainer: NetworkTrainer, output: String, resumes: Bool) throws {
     self.trainer = trainer
     self.output = output
-    log = TrainingLog(path: output + ".log.csv")
+    log = TrainingLog(path: Self.logPath(output))
     let checkpoint = Self.checkpointPath(output)
-    if resume, access(checkpoint, F_OK) == 0 {
+    if resumes, access(checkpoint, F_OK) == 0 {
       try trainer.resume(from: checkpoint)
       try log.load(upTo: trainer.step)
       fputs("train: continuing from step \(trainer.step)\n", stderr)

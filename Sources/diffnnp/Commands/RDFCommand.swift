@@ -31,9 +31,10 @@ enum RDFCommand: Command {
   static func run(_ arguments: Arguments) throws {
     let settings = try Settings(arguments)
     let tables = arguments.all("--reference") + arguments.all("--angle-reference")
-    for output in arguments.all("--output") + arguments.all("--plot") {
-      try OutputFile.check(output, inputs: settings.paths + tables)
+    for output in arguments.all("--output") {
+      try OutputFile.check(output, inputs: settings.paths + tables, mayStream: true)
     }
+    for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: settings.paths + tables) }
     let structures = try settings.structures()
     let typeNames = structures[0].rdf.distribution.typeNames
     let reference = try arguments.text("--reference").map { try RadialDistribution(csv: $0, typeNames: typeNames) }
@@ -79,7 +80,8 @@ enum RDFCommand: Command {
       angleRadius = try arguments.number("--angles")
       selection = try TrajectoryOptions.selection(arguments)
       guard labels.count == paths.count else {
-        throw UsageError("\(labels.count) times --label for \(paths.count) FRAMES; give one for each, or none")
+        throw UsageError(
+          "there are \(paths.count) FRAMES, and --label names \(labels.count); give one for each, or none")
       }
       if let unknown = faint.first(where: { !labels.contains($0) }) {
         throw UsageError("--faint \(unknown) is no name of a curve\(didYouMean(unknown, of: labels))")
@@ -113,12 +115,10 @@ enum RDFCommand: Command {
         return Structure(rdf: LabelledRDF(labels[k], g, style: style), angles: nil)
       }
       let trajectory = try Trajectory.read(path: paths[k], selection)
-      do {
+      return try naming(paths[k]) {
         let g = try RadialDistribution(trajectory, rMax: rMax, binWidth: binWidth)
         let angles = try angleRadius.map { try AngleDistribution(trajectory, radius: $0) }
         return Structure(rdf: LabelledRDF(labels[k], g, style: style), angles: angles)
-      } catch let error as DiffNNPError {
-        throw DiffNNPError("\(paths[k]): \(error.message)")
       }
     }
   }
@@ -153,7 +153,7 @@ private struct StructureSummary {
   private var names: [String] { distribution.typeNames }
 
   var text: String {
-    let frames = distribution.counts.map { ", \($0.frameCount) frames" } ?? ""
+    let frames = distribution.counts.map { ", \(counted($0.frameCount, "frame"))" } ?? ""
     var rows = [["pair", "peak (Å)", "g", "minimum (Å)", "g", "coordination", "smallest (Å)", "floor", "MAE"]]
     for (p, pair) in distribution.pairs.enumerated() {
       let shell = distribution.firstShell(pair)

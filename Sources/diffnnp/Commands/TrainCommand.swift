@@ -25,14 +25,16 @@ enum TrainCommand: Command {
         name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: noise.mode=fresh.", repeats: true
       ),
       .init(name: "--network", summary: "Train a network on what the pair term leaves, with the defaults below."),
-      .init(name: "--resume", summary: "Continue an interrupted training from OUTPUT.checkpoint, if there is one."),
+      .init(
+        name: "--resume",
+        summary: "Continue a network's training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
 
         frames: FILE           the trajectory, in order of time
-        slice: START:STOP:STEP frames of it to use [all]
+        slice: START:STOP:STEP frames of it to use, counted from 0 [all]
         select: [Li, Cl]       species to keep, in this order of types [all]
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames
@@ -70,14 +72,24 @@ enum TrainCommand: Command {
 
   static func run(_ arguments: Arguments) throws {
     let configuration = try configuration(arguments)
-    try OutputFile.check(configuration.output, inputs: [configuration.frames, arguments.operands[0]])
+    let resumes = arguments.flag("--resume")
+    guard configuration.network != nil || !resumes else {
+      throw UsageError(
+        "--resume continues the training of a network, and none is asked for; add --network or leave it out")
+    }
+    for output in outputs(configuration) {
+      try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
+    }
     let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
     let start = seconds()
     var fit = try PairFit(configuration.pair, temperature: configuration.temperature)
     fit.progress = { fputs("train: \($0)\n", stderr) }
-    let result = try fit.run(trajectory)
-    try writeLog(result, path: configuration.output + ".pair.csv")
+    // All that can be refused is refused before the work, and before any file changes.
+    try naming(configuration.frames) { try fit.check(trajectory) }
+    if configuration.network != nil { try NetworkStage.check(configuration, trajectory, resumes: resumes) }
 
+    let result = try naming(configuration.frames) { try fit.run(trajectory) }
+    try writeLog(result, path: pairLogPath(configuration.output))
     let trainer = try configuration.network.map {
       try NetworkTrainer(
         $0, pair: result, pairSettings: configuration.pair, trajectory: trajectory,
@@ -86,7 +98,7 @@ enum TrainCommand: Command {
     var network: Network?
     var pairTerm = try result.pairTerm()
     if let trainer {
-      var stage = try NetworkStage(trainer, output: configuration.output, resume: arguments.flag("--resume"))
+      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes)
       network = try stage.run()
       var settings = configuration.network!
       func env(_ k: String) -> Double? { getenv(k).flatMap { Double(String(cString: $0)) } }
@@ -113,6 +125,15 @@ enum TrainCommand: Command {
     unlink(NetworkStage.checkpointPath(configuration.output))
     summarise(result, trainer, trajectory, configuration, elapsed: elapsed)
   }
+
+  /// The weight file and all that is written beside it.
+  private static func outputs(_ configuration: TrainingConfiguration) -> [String] {
+    let output = configuration.output
+    guard configuration.network != nil else { return [output, pairLogPath(output)] }
+    return [output, pairLogPath(output), NetworkStage.logPath(output), NetworkStage.checkpointPath(output)]
+  }
+
+  private static func pairLogPath(_ output: String) -> String { output + ".pair.csv" }
 
   // MARK: Configuration
 

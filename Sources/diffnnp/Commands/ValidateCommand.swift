@@ -43,6 +43,7 @@ enum ValidateCommand: Command {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
     let potential = try Potential.load(path: modelPath)
     let selection = try TrajectoryOptions.selection(arguments)
+    try OutputFile.checkDirectory(directory(arguments))
     let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
     let settings = try settings(arguments, potential, modelPath)
     let reference = try arguments.text("--reference").map {
@@ -61,6 +62,8 @@ enum ValidateCommand: Command {
     }
   }
 
+  private static func directory(_ arguments: Arguments) -> String { arguments.text("--output") ?? "validation" }
+
   private static func settings(
     _ arguments: Arguments, _ potential: Potential, _ modelPath: String
   ) throws -> Validation.Settings {
@@ -73,7 +76,7 @@ enum ValidateCommand: Command {
       potential: [
         "pair_style diffnnp", "pair_coeff * * \"\(try absolute(modelPath))\" \(types.joined(separator: " "))",
       ],
-      directory: arguments.text("--output") ?? "validation", temperature: temperature,
+      directory: directory(arguments), temperature: temperature,
       masses: try masses(arguments, types))
     settings.timestep = try arguments.number("--timestep") ?? settings.timestep
     settings.damping = try arguments.number("--damping") ?? settings.damping

@@ -66,9 +66,11 @@ final class ConfigurationSection {
 
   /// An error about a key, at the place where it stands.
   func failure(_ key: String, _ message: String) -> DiffNNPError {
-    let place = entries.first { $0.key == key }?.place ?? place
-    return DiffNNPError("\(place): \(prefix)\(key) \(message)")
+    DiffNNPError("\(place(of: key)): \(prefix)\(key) \(message)")
   }
+
+  /// Where a key stands; where it would, for one that is absent.
+  func place(of key: String) -> String { entries.first { $0.key == key }?.place ?? place }
 
   /// - Throws: where the section has keys nobody asked for.
   func finish() throws {

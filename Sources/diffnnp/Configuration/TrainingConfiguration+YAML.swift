@@ -13,7 +13,9 @@ extension TrainingConfiguration {
     guard let temperature = try root.double("temperature") else {
       throw root.failure("temperature", "is missing: give the temperature of the frames in K (--temperature 300)")
     }
-    guard temperature > 0 else { throw root.failure("temperature", "is \(temperature) K; expected a positive number") }
+    do { try Temperature.check(temperature) } catch let error as DiffNNPError {
+      throw DiffNNPError("\(root.place(of: "temperature")): \(error.message)")
+    }
     guard let output = try root.text("output") else {
       throw root.failure("output", "is missing: name the weight file to write (-o model.safetensors)")
     }
@@ -55,6 +57,12 @@ extension NoiseMode {
     let name = try section.choice("mode", Name.self) ?? .ladder
     let sigmas = try section.doubles("sigma")
     let copies = try section.positive("copies", or: name == .copies ? 10 : 1)!
+    guard [.copies, .antithetic, .variancePreserving].contains(name) || section.node("copies") == nil else {
+      throw section.failure("copies", "is not for mode \(name.rawValue); leave it out")
+    }
+    guard Self.sensibleDraws ~= copies else {
+      throw section.failure("copies", "is \(copies); expected 1 to \(Self.sensibleDraws.upperBound)")
+    }
     func single() throws -> Double {
       guard let sigmas, sigmas.count == 1 else {
         throw section.failure("sigma", "must be one noise level in Å for mode \(name.rawValue)")
@@ -97,8 +105,8 @@ extension NetworkSettings {
     for (key, value) in [("r_max", rMax), ("learning_rate", learningRate)] where value <= 0 {
       throw section.failure(key, "is \(value); expected a positive number")
     }
-    guard !sigmas.isEmpty, sigmas.allSatisfy({ $0 > 0 }) else {
-      throw section.failure("sigma", "must be positive noise levels in Å")
+    guard !sigmas.isEmpty, sigmas.allSatisfy({ $0 > 0 }), Set(sigmas).count == sigmas.count else {
+      throw section.failure("sigma", "is \(sigmas); expected positive noise levels in Å, each once")
     }
     guard 0..<1 ~= averaging else { throw section.failure("ema", "is \(averaging); expected at least 0, below 1") }
     try section.finish()

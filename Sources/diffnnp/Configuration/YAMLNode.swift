@@ -84,24 +84,25 @@ extension YAMLNode {
     guard parts.count == 2, !keys.contains("") else {
       throw DiffNNPError("\(place): expected KEY.PATH=VALUE, found \"\(assignment)\"")
     }
-    let place = "\(place) \(parts[0])"
-    var node = try YAMLNode(parsing: Array(parts[1].utf8), name: place)
+    let name = "\(place) \(parts[0])"
+    var node = try YAMLNode(parsing: Array(parts[1].utf8), name: name)
     node.place = place
-    try set(keys[...], to: node)
+    try set(keys[...], to: node, name: name)
   }
 
-  private mutating func set(_ keys: ArraySlice<String>, to node: YAMLNode) throws {
+  /// - Parameter name: what to call the assignment in errors.
+  private mutating func set(_ keys: ArraySlice<String>, to node: YAMLNode, name: String) throws {
     guard let key = keys.first else {
       self = node
       return
     }
-    guard var entries = mapping else { throw node.failure("there is no \(key) in the value at \(place)") }
+    guard var entries = mapping else { throw DiffNNPError("\(name): there is no \(key) in the value at \(place)") }
     let k = entries.firstIndex { $0.key == key } ?? entries.count
     if k == entries.count {
       let empty = YAMLNode(value: .mapping([]), place: node.place)
       entries.append(Entry(key: key, place: node.place, node: empty))
     }
-    try entries[k].node.set(keys.dropFirst(), to: node)
+    try entries[k].node.set(keys.dropFirst(), to: node, name: name)
     if keys.count == 1 { entries[k].place = node.place }
     value = .mapping(entries)
   }

@@ -1,0 +1,25 @@
+import DiffNNP
+import DiffNNPFrames
+
+extension Trajectory {
+  /// - Parameter name: what to call the cutoff in errors.
+  /// - Throws: where no two atoms of any frame are closer than a cutoff (Å): nothing could be learned from pairs within it;
+  ///   and where the cutoff is out of all proportion to a cell.
+  public func requirePairs(within cutoff: Double, _ name: String) throws {
+    guard frames.contains(where: { $0.positions.count > 1 }) else {
+      throw DiffNNPError("no frame has more than one atom; there are no pairs to learn from")
+    }
+    let (edges, search) = (EdgeList(), NeighbourSearch())
+    for frame in frames {
+      do { try search.fill(edges, frame.configuration, cutoff: cutoff) } catch let error as DiffNNPError {
+        throw DiffNNPError("frame \(frame.number): \(error.message)")
+      }
+      // An atom's own images keep their distances, whatever the potential.
+      let pairs = (0..<edges.centreCount).contains { i in
+        (edges.offsets[i]..<edges.offsets[i + 1]).contains { edges.neighbours[Int($0)] != Int32(i) }
+      }
+      if pairs { return }
+    }
+    throw DiffNNPError("\(name) is \(cutoff) Å, and no two atoms of the frames are closer; give a larger cutoff")
+  }
+}
