@@ -56,7 +56,7 @@ extension PlainLanes {
   @inline(__always) static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
     for k in stride(from: 0, to: count, by: 4) {
       let four = Self.sums(lanes[k], lanes[k &+ 1], lanes[k &+ 2], lanes[k &+ 3])
-      for i in 0..<4 { sums[k &+ i] = four[i] }
+      UnsafeMutableRawPointer(sums + k).storeBytes(of: four, as: SIMD4<Scalar>.self)
     }
   }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Self { g * x }
