@@ -447,6 +447,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let rMax = layout.plan.architecture.rMax
     messages.update(repeating: .zero, count: edges.centreCount * m)
     shape.paths.withUnsafeBufferPointer { paths in
+      let (paths, pathCount) = (paths.baseAddress!, paths.count)
       shape.products.withUnsafeBufferPointer { products in
         for i in 0..<edges.centreCount {
           let a = messages + i * m
@@ -455,12 +456,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             radial(layer, edge, radialVectors, into: w, slopes: nil)
             couple(products, edge, ylm, into: matrices)
             let x = h + Int(edges.neighbours[e]) * n
-            for path in paths {
-              path.run(
-                Multiplication(
-                  vectors: path.vectors, x: x + path.input, matrix: matrices + path.matrix, w: w + path.radial,
-                  a: a + path.output))
-            }
+            let kernel = Multiplication(x: x, matrices: matrices, w: w, a: a)
+            for k in 0..<pathCount { kernel.run(paths + k) }
           }
         }
       }
@@ -510,6 +507,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     if layer < layout.layers.count - 1 { mixInputs(layer, edges) }
     gh.update(repeating: .zero, count: edges.atomCount * n)
     shape.paths.withUnsafeBufferPointer { paths in
+      let (paths, pathCount) = (paths.baseAddress!, paths.count)
       shape.products.withUnsafeBufferPointer { products in
         for i in 0..<edges.centreCount {
           g.update(repeating: .zero, count: m)
@@ -520,18 +518,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             couple(products, edge, ylm, into: matrices)
             for k in 0..<count &+ 3 { gEdge[k] = .zero }
             let j = Int(edges.neighbours[e])
-            for path in paths {
-              path.run(
-                MultiplicationPullBack(
-                  vectors: path.vectors, g: g + path.output, x: h + j * n + path.input,
-                  matrix: matrices + path.matrix, coefficients: weights.couplings + path.coefficients,
-                  w: w + path.radial, gx: gh + j * n + path.input, gYlm: gEdge + path.l2 &* path.l2,
-                  gw: gw + path.radial, wantsHarmonics: wantsEdges))
-            }
+            let kernel = MultiplicationPullBack(
+              g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n, gYlm: gEdge,
+              gw: gw, wantsHarmonics: wantsEdges)
+            for k in 0..<pathCount { kernel.run(paths + k) }
             if wantsEdges {
               // In place of the constant harmonic, which has no gradient, stands that with respect to the length.
               gEdge[0] = Self.contract(gw, slopes, radialVectors)
-              L.sum(gEdge, (count &+ 3) & ~3, into: sums)
+              L.sum(gEdge, count, into: sums)
               let along = sums[0] * knotsPerLength
               let angular = SphericalHarmonics.pullBack(
                 lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
