@@ -19,10 +19,8 @@ struct NetworkLayout: Sendable {
   }
 
   struct Path: Sendable {
-    /// Degrees of the input, the harmonic and the output.
-    var l1: Int
-    var l2: Int
-    var l3: Int
+    /// Degrees l₁ of the input, l₂ of the harmonic and l₃ of the output, as octal digits: 0o112.
+    var degrees: Int
     var input: Int
     /// First vector of the product's matrix in an edge's array, and of its coefficients.
     var matrix: Int
@@ -135,7 +133,7 @@ extension NetworkLayout.Layer {
     }
     linear2 = layer.linear2.map {
       .init(
-        input: paths[$0.input].output, output: convolution[$0.output], dimension: 2 * paths[$0.input].l3 + 1,
+        input: paths[$0.input].output, output: convolution[$0.output], dimension: layer.paths[$0.input].output.dimension,
         matrix: placement.place($0.matrix))
     }
     selfConnections = (0..<typeCount).map { type in
@@ -162,7 +160,7 @@ extension NetworkLayout.Layer {
     }
     paths.append(
       .init(
-        l1: l1, l2: l2, l3: l3, input: inputs[path.input], matrix: matrix, coefficients: coefficients,
+        degrees: 64 * l1 + 8 * l2 + l3, input: inputs[path.input], matrix: matrix, coefficients: coefficients,
         output: messageVectors, radial: radialVectors, vectors: vectors, factor: factor,
         radialColumn: path.radialColumn, channels: path.multiplicity))
     messageVectors += path.output.dimension * vectors

@@ -46,6 +46,8 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   var spacing: Double { layout.plan.architecture.rMax / Double(intervals) }
 
   /// Packs parameters. `radial` receives, for the way back, what each layer's radial network computed at each knot.
+  @_specialize(where W == SIMD8<Float>)
+  @_specialize(where W == SIMD4<Double>)
   func pack(_ parameters: [Double], radial: inout [RadialKnots]) {
     parameters.withUnsafeBufferPointer { theta in
       for matrix in layout.matrices { pack(matrix, theta.baseAddress!) }
@@ -113,6 +115,8 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   // MARK: The way back
 
   /// The gradient with respect to all parameters, from that with respect to the packed weights and tables.
+  @_specialize(where W == SIMD8<Float>)
+  @_specialize(where W == SIMD4<Double>)
   func unpack(_ gradient: WeightGradient<W>, parameters: [Double], radial: [RadialKnots]) -> [Double] {
     var result = [Double](repeating: 0, count: parameters.count)
     parameters.withUnsafeBufferPointer { theta in
@@ -199,12 +203,16 @@ final class WeightGradient<W: PlainLanes>: @unchecked Sendable {
     tables.forEach { $0.deallocate() }
   }
 
+  @_specialize(where W == SIMD8<Float>)
+  @_specialize(where W == SIMD4<Double>)
   func reset() {
     lanes.initialize(repeating: .zero, count: laneCount)
     for (table, count) in zip(tables, tableCounts) { table.initialize(repeating: .zero, count: count) }
     for t in scales.indices { scales[t] = 0 }
   }
 
+  @_specialize(where W == SIMD8<Float>)
+  @_specialize(where W == SIMD4<Double>)
   func add(_ other: WeightGradient<W>) {
     for k in 0..<laneCount { lanes[k] += other.lanes[k] }
     for (layer, count) in tableCounts.enumerated() {

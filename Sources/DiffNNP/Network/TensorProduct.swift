@@ -2,36 +2,37 @@
 /// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁] = w Σ M[m₁ m₃] x[m₁], for one path and one edge. `Network+Reference` in the tests
 /// has it as the first of these sums.
 ///
-/// Each kernel is written once, for any dimensions, and inlined for those of low degree, which turns its loops into
-/// straight code with features in registers.
+/// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops into straight code with
+/// features in registers.
 protocol TensorProductKernel {
+  typealias Path = UnsafePointer<NetworkLayout.Path>
+
   /// The product with the constant harmonic, of features with `d` components.
-  func scale(_ d: Int)
+  func scale(_ d: Int, _ path: Path)
   /// The product of degrees l₁ and l₂ to l₃.
-  func multiply(_ l1: Int, _ l2: Int, _ l3: Int)
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path)
 }
 
-extension NetworkLayout.Path {
-  @inline(__always)
-  func run(_ kernel: some TensorProductKernel) {
-    switch 64 &* l1 &+ 8 &* l2 &+ l3 {
-    case 0o000: kernel.scale(1)
-    case 0o101: kernel.scale(3)
-    case 0o202: kernel.scale(5)
-    case 0o303: kernel.scale(7)
-    case 0o011: kernel.multiply(0, 1, 1)
-    case 0o022: kernel.multiply(0, 2, 2)
-    case 0o110: kernel.multiply(1, 1, 0)
-    case 0o220: kernel.multiply(2, 2, 0)
-    case 0o111: kernel.multiply(1, 1, 1)
-    case 0o112: kernel.multiply(1, 1, 2)
-    case 0o121: kernel.multiply(1, 2, 1)
-    case 0o211: kernel.multiply(2, 1, 1)
-    case 0o122: kernel.multiply(1, 2, 2)
-    case 0o212: kernel.multiply(2, 1, 2)
-    case 0o221: kernel.multiply(2, 2, 1)
-    case 0o222: kernel.multiply(2, 2, 2)
-    default: kernel.multiply(l1, l2, l3)
+extension TensorProductKernel {
+  func run(_ path: Path) {
+    switch path.pointee.degrees {
+    case 0o000: scale(1, path)
+    case 0o101: scale(3, path)
+    case 0o202: scale(5, path)
+    case 0o303: scale(7, path)
+    case 0o011: multiply(0, 1, 1, path)
+    case 0o022: multiply(0, 2, 2, path)
+    case 0o110: multiply(1, 1, 0, path)
+    case 0o220: multiply(2, 2, 0, path)
+    case 0o111: multiply(1, 1, 1, path)
+    case 0o112: multiply(1, 1, 2, path)
+    case 0o121: multiply(1, 2, 1, path)
+    case 0o211: multiply(2, 1, 1, path)
+    case 0o122: multiply(1, 2, 2, path)
+    case 0o212: multiply(2, 1, 2, path)
+    case 0o221: multiply(2, 2, 1, path)
+    case 0o222: multiply(2, 2, 2, path)
+    case let degrees: multiply(degrees >> 6, degrees >> 3 & 7, degrees & 7, path)
     }
   }
 }
@@ -39,17 +40,17 @@ extension NetworkLayout.Path {
 /// Components of features of one channel vector, at most those of degree 3.
 private typealias Components<L> = InlineArray<7, L>
 
-/// Adds to `a` the product of a neighbour's features `x`, the edge's matrix, and the radial weights `w`. Pointers are to
-/// the first vector that the path takes of each.
+/// Adds to `a` the product of a neighbour's features `x`, the edge's matrices, and the radial weights `w`.
 struct Multiplication<L: Lanes>: TensorProductKernel {
-  let vectors: Int
   let x: UnsafePointer<L>
-  let matrix: UnsafePointer<L>
+  let matrices: UnsafePointer<L>
   let w: UnsafePointer<L>
   let a: UnsafeMutablePointer<L>
 
   @inline(__always)
-  func scale(_ d: Int) {
+  func scale(_ d: Int, _ path: Path) {
+    let path = path.pointee
+    let (vectors, x, w, a) = (path.vectors, x + path.input, w + path.radial, a + path.output)
     for v in 0..<vectors {
       let weight = w[v]
       for m in 0..<d { a[m &* vectors &+ v].add(weight, times: x[m &* vectors &+ v]) }
@@ -57,7 +58,10 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
   }
 
   @inline(__always)
-  func multiply(_ l1: Int, _ l2: Int, _ l3: Int) {
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
+    let path = path.pointee
+    let (vectors, x, w, a) = (path.vectors, x + path.input, w + path.radial, a + path.output)
+    let matrix = matrices + path.matrix
     let (d1, d3) = (2 &* l1 &+ 1, 2 &* l3 &+ 1)
     for v in 0..<vectors {
       let weight = w[v]
@@ -77,10 +81,9 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
 /// From the gradient `g` with respect to the product: adds those with respect to features and harmonics to `gx` and
 /// `gYlm`, and sets that with respect to the radial weights, `gw`.
 struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
-  let vectors: Int
   let g: UnsafePointer<L>
   let x: UnsafePointer<L>
-  let matrix: UnsafePointer<L>
+  let matrices: UnsafePointer<L>
   /// Coefficients C of products of three degrees above 0.
   let coefficients: UnsafePointer<L.Weight>
   let w: UnsafePointer<L>
@@ -91,7 +94,10 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let wantsHarmonics: Bool
 
   @inline(__always)
-  func scale(_ d: Int) {
+  func scale(_ d: Int, _ path: Path) {
+    let path = path.pointee
+    let (vectors, g, x, w) = (path.vectors, g + path.output, x + path.input, w + path.radial)
+    let (gx, gw) = (gx + path.input, gw + path.radial)
     for v in 0..<vectors {
       let weight = w[v]
       var sum = L.zero
@@ -106,7 +112,11 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   }
 
   @inline(__always)
-  func multiply(_ l1: Int, _ l2: Int, _ l3: Int) {
+  func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
+    let path = path.pointee
+    let (vectors, g, x, w) = (path.vectors, g + path.output, x + path.input, w + path.radial)
+    let (gx, gYlm, gw) = (gx + path.input, gYlm + l2 &* l2, gw + path.radial)
+    let (matrix, coefficients) = (matrices + path.matrix, coefficients + path.coefficients)
     let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
     var harmonicGradients = Components<L>(repeating: .zero)
     for v in 0..<vectors {
@@ -130,7 +140,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
             harmonicGradients[unchecked: m &+ k].add(features[unchecked: m], times: gradients[unchecked: k])
           } else {
             let product = features[unchecked: m] * gradients[unchecked: k]
-            addCoupled(product, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
+            addCoupled(product, coefficients, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
           }
         }
       }
@@ -143,7 +153,8 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   /// even number of the three is negative, or an odd one where the sum of degrees is odd.
   @inline(__always)
   private func addCoupled(
-    _ product: L, _ m1: Int, _ m3: Int, _ l: (Int, Int, Int), to harmonicGradients: inout Components<L>
+    _ product: L, _ coefficients: UnsafePointer<L.Weight>, _ m1: Int, _ m3: Int, _ l: (Int, Int, Int),
+    to harmonicGradients: inout Components<L>
   ) {
     let isNegative = ((m1 < 0) != (m3 < 0)) != ((l.0 &+ l.1 &+ l.2) & 1 == 1)
     let (a, b) = (m1 < 0 ? -m1 : m1, m3 < 0 ? -m3 : m3)

@@ -17,8 +17,8 @@ protocol Lanes {
   mutating func add(_ a: Self, constant c: Weight.Scalar)
   /// Sum over the channels.
   func sum() -> Scalar
-  /// Sums over the channels of each of `count` consecutive lanes, a multiple of four.
-  static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>)
+  /// Sums over the channels of each of four consecutive lanes.
+  static func sumFour(_ lanes: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Scalar>)
   /// Lanes without a tangent.
   init(weight: Weight)
 
@@ -31,6 +31,21 @@ protocol Lanes {
   static func weightGradient(_ g: Self, _ x: Scalar) -> Weight
   /// The same for a weight that is added.
   static func weightGradient(_ g: Self) -> Weight
+}
+
+extension Lanes {
+  /// Sums over the channels of each of `count` consecutive lanes, and of as many more as make it a multiple of four;
+  /// `count` is 16 at most. Straight code, because a loop would be vectorised across its turns.
+  @inline(__always)
+  static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
+    sumFour(lanes, into: sums)
+    guard count > 4 else { return }
+    sumFour(lanes + 4, into: sums + 4)
+    guard count > 8 else { return }
+    sumFour(lanes + 8, into: sums + 8)
+    guard count > 12 else { return }
+    sumFour(lanes + 12, into: sums + 12)
+  }
 }
 
 /// Lanes without tangents.
@@ -53,11 +68,9 @@ extension PlainLanes {
     UnsafeMutableRawPointer(lanes)
       .storeBytes(of: value, toByteOffset: index &* MemoryLayout<Scalar>.stride, as: Scalar.self)
   }
-  @inline(__always) static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
-    for k in stride(from: 0, to: count, by: 4) {
-      let four = Self.sums(lanes[k], lanes[k &+ 1], lanes[k &+ 2], lanes[k &+ 3])
-      for i in 0..<4 { sums[k &+ i] = four[i] }
-    }
+  @inline(__always) static func sumFour(_ lanes: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Scalar>) {
+    let four = Self.sums(lanes[0], lanes[1], lanes[2], lanes[3])
+    UnsafeMutableRawPointer(sums).storeBytes(of: four, as: SIMD4<Scalar>.self)
   }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Self { g * x }
   @inline(__always) static func weightGradient(_ g: Self) -> Self { g }
@@ -138,13 +151,10 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
   }
   @inline(__always) init(weight: Plain) { self.init(weight, .zero) }
   @inline(__always) func sum() -> Scalar { Scalar(value.sum(), tangent.sum()) }
-  @inline(__always) static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
-    for k in stride(from: 0, to: count, by: 4) {
-      let (a, b, c, d) = (lanes[k], lanes[k &+ 1], lanes[k &+ 2], lanes[k &+ 3])
-      let values = Plain.sums(a.value, b.value, c.value, d.value)
-      let tangents = Plain.sums(a.tangent, b.tangent, c.tangent, d.tangent)
-      for i in 0..<4 { sums[k &+ i] = Scalar(values[i], tangents[i]) }
-    }
+  @inline(__always) static func sumFour(_ lanes: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Scalar>) {
+    let values = Plain.sums(lanes[0].value, lanes[1].value, lanes[2].value, lanes[3].value)
+    let tangents = Plain.sums(lanes[0].tangent, lanes[1].tangent, lanes[2].tangent, lanes[3].tangent)
+    for i in 0..<4 { sums[i] = Scalar(values[i], tangents[i]) }
   }
 
   @inline(__always) static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar {
