@@ -53,12 +53,12 @@ public final class LikelihoodRefinement {
   private static let fewestPairs = 100.0
 
   /// - Parameters:
-  ///   - parameters: of the network, as the scores left them.
+  ///   - trainer: one that is finished.
   ///   - pair: the fit whose pair term, as it is run, the network adds to.
   public init(
-    _ settings: NetworkSettings, _ architecture: NetworkArchitecture, parameters: [Double], pair: PairFit.Result,
-    trajectory: Trajectory, threads: Int
+    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int
   ) throws {
+    let (settings, parameters) = (trainer.settings, trainer.bestParameters)
     self.settings = settings
     steps = settings.likelihoodSteps
     typeNames = trajectory.typeNames
@@ -66,7 +66,7 @@ public final class LikelihoodRefinement {
     self.threads = threads
     basis = pair.basis
     startingPair = pair.coefficients(sigma: pair.sigma)
-    network = try TrainableNetwork(architecture)
+    network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
     let counter = PairCounter(basis)
     var counts = [Double](repeating: 0, count: basis.count)
@@ -199,6 +199,26 @@ public final class LikelihoodRefinement {
     for f in pairCounts.indices {
       state.averagePair[f] = keep * state.averagePair[f] + (1 - keep) * state.pairCorrection[f]
     }
+  }
+
+  // MARK: Checkpoints
+
+  /// Adds what is needed to continue to a checkpoint of the trainer.
+  public func addCheckpoint(to file: inout SafetensorsFile) {
+    state.add(to: &file, identity: Self.identity(settings))
+  }
+
+  /// Whether a trainer's checkpoint reaches into a refinement with these settings.
+  /// - Throws: where that had others.
+  public static func isPart(of file: SafetensorsFile, _ settings: NetworkSettings) throws -> Bool {
+    try LikelihoodState.isPart(of: file, identity: identity(settings))
+  }
+
+  /// Continues from a checkpoint that reaches into the refinement.
+  public func resume(from file: SafetensorsFile) throws { try state.restore(file, frames: frames) }
+
+  private static func identity(_ settings: NetworkSettings) -> String {
+    "\(settings.likelihoodSteps) steps, rate \(settings.likelihoodRate)"
   }
 
   // MARK: Results

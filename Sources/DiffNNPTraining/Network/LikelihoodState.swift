@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPFrames
 
 /// All that a refinement by likelihood carries from step to step. Random numbers follow from the seed and the step.
 struct LikelihoodState: Equatable, Sendable {
@@ -23,5 +24,82 @@ struct LikelihoodState: Equatable, Sendable {
     pairRatio = Array(repeating: 1, count: pairCount)
     self.starts = starts
     self.chains = chains
+  }
+
+  // MARK: Checkpoints
+
+  private static let prefix = "likelihood."
+
+  /// Adds the state to a checkpoint of the training by scores.
+  /// - Parameter identity: names the settings; only a refinement with the same may continue.
+  func add(to file: inout SafetensorsFile, identity: String) {
+    func add(_ name: String, _ values: [Double]) {
+      file.tensors.append(NamedTensor(name: Self.prefix + name, shape: [values.count], values: values))
+    }
+    file.metadata[Self.prefix + "identity"] = identity
+    file.metadata[Self.prefix + "step"] = "\(optimiser.step)"
+    file.metadata[Self.prefix + "restarts"] = "\(restarts)"
+    add("parameters", parameters)
+    add("first_moment", optimiser.firstMoment)
+    add("second_moment", optimiser.secondMoment)
+    add("average", optimiser.average)
+    add("usual_norm", [optimiser.usualNorm])
+    add("pair_correction", pairCorrection)
+    add("average_pair", averagePair)
+    add("pair_ratio", pairRatio)
+    add("starts", starts.map(Double.init))
+    for (k, chain) in chains.enumerated() {
+      add("positions.\(k)", chain.positions.flatMap { [$0.x, $0.y, $0.z] })
+      add("velocities.\(k)", chain.velocities.flatMap { [$0.x, $0.y, $0.z] })
+    }
+  }
+
+  /// Whether a checkpoint reaches into the refinement.
+  /// - Throws: where it does, with other settings.
+  static func isPart(of file: SafetensorsFile, identity: String) throws -> Bool {
+    guard let found = file.metadata[prefix + "identity"] else { return false }
+    guard found == identity else {
+      throw DiffNNPError("its refinement by likelihood had other settings; train without --resume to start anew")
+    }
+    return true
+  }
+
+  /// Continues from a checkpoint that reaches into the refinement.
+  /// - Parameter frames: those of the data; chains that started in one have its size.
+  mutating func restore(_ file: SafetensorsFile, frames: [Frame]) throws {
+    func damaged(_ what: String) -> DiffNNPError {
+      DiffNNPError("its \(what) is missing or of another size; train without --resume to start anew")
+    }
+    func values(_ name: String, _ count: Int) throws -> [Double] {
+      guard let tensor = file.tensors.first(where: { $0.name == Self.prefix + name }), tensor.values.count == count else {
+        throw damaged("tensor \(Self.prefix + name)")
+      }
+      return tensor.values
+    }
+    func vectors(_ name: String, _ count: Int) throws -> [SIMD3<Double>] {
+      let x = try values(name, 3 * count)
+      return (0..<count).map { [x[3 * $0], x[3 * $0 + 1], x[3 * $0 + 2]] }
+    }
+    guard let step = file.metadata[Self.prefix + "step"].flatMap({ Int($0) }),
+      let restarts = file.metadata[Self.prefix + "restarts"].flatMap({ Int($0) })
+    else { throw damaged("step") }
+    self.restarts = restarts
+    let count = parameters.count
+    parameters = try values("parameters", count)
+    optimiser = try Adam(
+      step: step, firstMoment: values("first_moment", count), secondMoment: values("second_moment", count),
+      average: values("average", count), usualNorm: values("usual_norm", 1)[0])
+    pairCorrection = try values("pair_correction", pairCorrection.count)
+    averagePair = try values("average_pair", averagePair.count)
+    pairRatio = try values("pair_ratio", pairRatio.count)
+    starts = try values("starts", starts.count).map {
+      guard let start = Int(exactly: $0), frames.indices.contains(start) else { throw damaged("tensor starts") }
+      return start
+    }
+    for k in chains.indices {
+      let atoms = frames[starts[k]].positions.count
+      chains[k].positions = try vectors("positions.\(k)", atoms)
+      chains[k].velocities = try vectors("velocities.\(k)", atoms)
+    }
   }
 }

@@ -30,8 +30,9 @@ public struct NetworkSettings: Equatable, Sendable {
   public var validationInterval = 50
   /// Steps without a better validation before training stops early; 0 for never.
   public var patience = 1000
-  /// Steps of the refinement by likelihood that follows; 0 for none.
+  /// Steps of the refinement by likelihood that follows (see `LikelihoodRefinement`); 0 for none.
   public var likelihoodSteps = 300
+  /// Its learning rate.
   public var likelihoodRate = 0.002
   public var seed: UInt64 = 1
 
@@ -39,26 +40,35 @@ public struct NetworkSettings: Equatable, Sendable {
 
   /// - Throws: where a setting makes no sense, naming its key in the configuration.
   public func validate() throws {
-    func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) throws {
-      if !condition { throw DiffNNPError("network.\(key) is \(found); expected \(expected)") }
+    if let fault { throw DiffNNPError("network.\(fault.key) \(fault.reason)") }
+  }
+
+  /// The first setting that makes no sense: its key in the configuration, and what is wrong.
+  public var fault: (key: String, reason: String)? {
+    var faults: [(key: String, reason: String)] = []
+    func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) {
+      if !condition { faults.append((key, "is \(found); expected \(expected)")) }
     }
-    try require(steps > 0, "steps", steps, "a positive number")
-    try require((1...1024).contains(batchSize), "batch_size", batchSize, "1 to 1024")
-    try require(learningRate > 0 && learningRate < 1, "learning_rate", learningRate, "a number between 0 and 1")
-    try require(
-      !sigmas.isEmpty && sigmas.allSatisfy { $0 >= 0.001 && $0 <= 10 }, "sigma", sigmas, "levels from 0.001 Å up")
-    try require((1...4).contains(sigmaOrder), "sigma_order", sigmaOrder, "1 to 4")
-    try require(averaging >= 0 && averaging < 1, "ema", averaging, "a number from 0 to below 1")
-    try require(validationInterval > 0, "validation_interval", validationInterval, "a positive number")
-    try require(
+    require(1...1024 ~= features, "features", features, "1 to 1024")
+    require(1...16 ~= layers, "layers", layers, "1 to 16")
+    require(0...3 ~= lMax, "l_max", lMax, "0, 1, 2 or 3")
+    require(rMax.isFinite && rMax > 0, "r_max", rMax, "a positive distance in Å")
+    require(1...64 ~= basisCount, "num_basis", basisCount, "1 to 64")
+    require(1...8 ~= radialLayers, "radial_layers", radialLayers, "1 to 8")
+    require(1...1024 ~= radialWidth, "radial_width", radialWidth, "1 to 1024")
+    let levels = !sigmas.isEmpty && sigmas.allSatisfy { 0.001...10 ~= $0 } && Set(sigmas).count == sigmas.count
+    require(levels, "sigma", sigmas, "noise levels from 0.001 to 10 Å, each once")
+    require(1...4 ~= sigmaOrder, "sigma_order", sigmaOrder, "1 to 4")
+    require(steps > 0, "steps", steps, "a positive number")
+    require(1...1024 ~= batchSize, "batch_size", batchSize, "1 to 1024")
+    require(learningRate > 0 && learningRate < 1, "learning_rate", learningRate, "a number between 0 and 1")
+    require(0..<1 ~= averaging, "ema", averaging, "at least 0, below 1")
+    require(validationInterval > 0, "validation_interval", validationInterval, "a positive number")
+    require(
       patience == 0 || patience >= validationInterval, "patience", patience,
       "0 for never, or at least validation_interval, \(validationInterval) steps")
-    try require(rMax.isFinite && rMax > 0, "r_max", rMax, "a positive distance in Å")
-    try require((1...16).contains(layers), "layers", layers, "1 to 16")
-    try require((1...64).contains(basisCount), "num_basis", basisCount, "1 to 64")
-    try require((1...8).contains(radialLayers), "radial_layers", radialLayers, "1 to 8")
-    try require((1...1024).contains(radialWidth), "radial_width", radialWidth, "1 to 1024")
-    try require((1...1024).contains(features), "features", features, "1 to 1024")
-    try require((0...3).contains(lMax), "l_max", lMax, "0 to 3")
+    require(likelihoodSteps >= 0, "likelihood_steps", likelihoodSteps, "0 for none, or a positive number")
+    require(likelihoodRate > 0 && likelihoodRate < 1, "likelihood_rate", likelihoodRate, "a number between 0 and 1")
+    return faults.first
   }
 }

@@ -192,9 +192,17 @@ public final class NetworkTrainer {
   private static let validationAtoms = 10_000
 
   /// The network to be run: that of the best validation, at the smallest noise level.
-  public func result() throws -> Network { try Network(architecture, parameters: parameters(state.best)) }
+  public func result() throws -> Network { try Network(architecture, parameters: bestParameters) }
 
-  public func bestParameters() -> [Double] { parameters(state.best) }
+  /// Its parameters.
+  public var bestParameters: [Double] { parameters(state.best) }
+
+  /// Whether a refinement by likelihood follows: where it is wanted, and what is learned is the density of the data, not
+  /// that of noised data or a table of forces.
+  public var isRefined: Bool {
+    guard case .ladder = items.noise else { return false }
+    return settings.likelihoodSteps > 0 && items.objective != .forces
+  }
 
   /// Parameters at the smallest noise level.
   private func parameters(_ values: [Double]) -> [Double] {
@@ -203,22 +211,17 @@ public final class NetworkTrainer {
     return conditioned.parameters(sigma: runSigma)
   }
 
-  /// Writes a checkpoint, beside and then renamed.
-  public func save(to path: String) throws {
-    try FileIO.write(state.file(identity: identity).serialised(), to: path)
-  }
+  /// All that is needed to continue.
+  public func checkpoint() -> SafetensorsFile { state.file(identity: identity) }
 
   /// Continues from a checkpoint.
-  /// - Throws: where it cannot be read, or belongs to another run.
-  public func resume(from path: String) throws {
-    let file = try SafetensorsFile(path: path)
-    do { try state.restore(file, identity: identity) } catch {
-      throw DiffNNPError("checkpoint \(path): \(error)")
-    }
-  }
+  /// - Throws: where it belongs to another run.
+  public func resume(from file: SafetensorsFile) throws { try state.restore(file, identity: identity) }
 
-  /// Settings and frames in one line; threads do not matter.
+  /// Settings and frames in one line; threads do not matter, nor what follows the last step.
   private var identity: String {
+    var settings = settings
+    (settings.likelihoodSteps, settings.likelihoodRate) = (0, 0)
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for frame in items.frames {
       for x in frame.positions {

@@ -7,14 +7,23 @@ import DiffNNPTraining
   import Glibc
 #endif
 
-/// The part of `diffnnp train` in which a network learns: progress, log, checkpoints, Ctrl-C.
+/// The part of `diffnnp train` in which a network learns, first from scores and then by likelihood: progress, logs,
+/// checkpoints, Ctrl-C.
 struct NetworkStage {
   let trainer: NetworkTrainer
   let output: String
-  private var log: TrainingLog
+  /// Begins the refinement; called once the trainer is finished.
+  private let makeRefinement: () throws -> LikelihoodRefinement
+  private var refinement: LikelihoodRefinement?
+  private var log: StepLog
+  private var likelihoodLog: StepLog
 
   static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
   static func logPath(_ output: String) -> String { output + ".log.csv" }
+  static func likelihoodLogPath(_ output: String) -> String { output + ".likelihood.csv" }
+
+  /// Steps of the refinement between two checkpoints.
+  private static let likelihoodInterval = 25
 
   /// Whether a network can be trained as asked, and continued from the checkpoint: found out by a trainer without the pair
   /// term, before that is fitted. Says where there is nothing to continue from.
@@ -27,53 +36,100 @@ struct NetworkStage {
         temperature: configuration.temperature)
     }
     guard resumes else { return }
-    let checkpoint = checkpointPath(configuration.output)
-    if access(checkpoint, F_OK) == 0 {
-      try trainer.resume(from: checkpoint)
-    } else {
-      fputs("train: no checkpoint \(checkpoint) to continue from; training starts anew\n", stderr)
+    let path = checkpointPath(configuration.output)
+    guard access(path, F_OK) == 0 else {
+      fputs("train: no checkpoint \(path) to continue from; training starts anew\n", stderr)
+      return
+    }
+    let file = try SafetensorsFile(path: path)
+    try naming("checkpoint \(path)") {
+      try trainer.resume(from: file)
+      _ = try LikelihoodRefinement.isPart(of: file, settings)
     }
   }
 
-  init(_ trainer: NetworkTrainer, output: String, resumes: Bool) throws {
+  init(
+    _ trainer: NetworkTrainer, output: String, resumes: Bool,
+    makeRefinement: @escaping () throws -> LikelihoodRefinement
+  ) throws {
     self.trainer = trainer
     self.output = output
-    log = TrainingLog(path: Self.logPath(output))
-    let checkpoint = Self.checkpointPath(output)
-    if resumes, access(checkpoint, F_OK) == 0 {
-      try trainer.resume(from: checkpoint)
-      try log.load(upTo: trainer.step)
-      fputs("train: continuing from step \(trainer.step)\n", stderr)
-    }
+    self.makeRefinement = makeRefinement
+    log = StepLog(path: Self.logPath(output), header: "step,loss,held_out,learning_rate")
+    likelihoodLog = StepLog(path: Self.likelihoodLogPath(output), header: "step,pair_difference,restarts")
+    if resumes, access(Self.checkpointPath(output), F_OK) == 0 { try resume() }
   }
 
-  /// Trains to the end, and returns the best network.
+  private mutating func resume() throws {
+    let path = Self.checkpointPath(output)
+    let file = try SafetensorsFile(path: path)
+    try naming("checkpoint \(path)") { try trainer.resume(from: file) }
+    try log.load(upTo: trainer.step)
+    var place = "step \(trainer.step)"
+    if try LikelihoodRefinement.isPart(of: file, trainer.settings) {
+      let refinement = try makeRefinement()
+      try naming("checkpoint \(path)") { try refinement.resume(from: file) }
+      try likelihoodLog.load(upTo: refinement.step)
+      self.refinement = refinement
+      place = "step \(refinement.step) of the refinement by likelihood"
+    }
+    fputs("train: continuing from \(place)\n", stderr)
+  }
+
+  /// Trains to the end. Returns the best network and, where it was refined, the pair term that goes with it.
   /// - Throws: `Interrupted` after Ctrl-C, with a checkpoint on disk.
-  mutating func run() throws -> Network {
+  mutating func run() throws -> (network: Network, pair: PairTerm?) {
     Interruption.watch()
     defer { Interruption.unwatch() }
+    try learnScores()
+    guard trainer.isRefined else { return (try trainer.result(), nil) }
+    let refinement = try self.refinement ?? makeRefinement()
+    self.refinement = refinement
+    try refine(refinement)
+    let result = try refinement.result()
+    return (result.network, result.pair)
+  }
+
+  private mutating func learnScores() throws {
+    guard !trainer.isFinished else { return }
     let bar = ProgressBar("network", total: trainer.settings.steps)
+    defer { bar.finish() }
     while !trainer.isFinished {
       let report = try trainer.advance()
       if let heldOut = report.heldOut {
-        log.append(report, heldOut: heldOut)
+        log.append(report.step, "\(report.loss),\(heldOut),\(report.learningRate)")
         try saveProgress()
       }
       bar.update(report.step, note: note)
-      if Interruption.isRequested {
-        try saveProgress()
-        bar.finish()
-        throw Interrupted(
-          "interrupted at step \(trainer.step); \(Self.checkpointPath(output)) is saved: --resume continues")
-      }
+      try stopIfAsked("step \(trainer.step)")
     }
-    bar.finish()
-    return try trainer.result()
+  }
+
+  private mutating func refine(_ refinement: LikelihoodRefinement) throws {
+    let bar = ProgressBar("likelihood", total: refinement.steps)
+    defer { bar.finish() }
+    while !refinement.isFinished {
+      let report = try refinement.advance()
+      likelihoodLog.append(report.step, "\(report.pairDifference),\(report.restarts)")
+      if report.step % Self.likelihoodInterval == 0 || refinement.isFinished { try saveProgress() }
+      let restarts = report.restarts > 0 ? ", \(report.restarts) chains begun anew" : ""
+      bar.update(report.step, note: "pairs differ by \(thousandths(100 * report.pairDifference)) %" + restarts)
+      try stopIfAsked("step \(refinement.step) of the refinement by likelihood")
+    }
+  }
+
+  private func stopIfAsked(_ place: String) throws {
+    guard Interruption.isRequested else { return }
+    try saveProgress()
+    throw Interrupted("interrupted at \(place); \(Self.checkpointPath(output)) is saved: --resume continues")
   }
 
   private func saveProgress() throws {
-    try trainer.save(to: Self.checkpointPath(output))
+    var file = trainer.checkpoint()
+    refinement?.addCheckpoint(to: &file)
+    try FileIO.write(file.serialised(), to: Self.checkpointPath(output))
     try log.write()
+    if refinement != nil { try likelihoodLog.write() }
   }
 
   private var note: String {
@@ -81,18 +137,18 @@ struct NetworkStage {
   }
 }
 
-/// The training curve as CSV: one row for each validation.
-private struct TrainingLog {
+/// A course of training as CSV, a row for a step.
+private struct StepLog {
   let path: String
+  let header: String
   private var rows: [(step: Int, line: String)] = []
 
-  private static let header = "step,loss,held_out,learning_rate"
-
-  init(path: String) { self.path = path }
-
-  mutating func append(_ report: NetworkTrainer.Report, heldOut: Double) {
-    rows.append((report.step, "\(report.step),\(report.loss),\(heldOut),\(report.learningRate)"))
+  init(path: String, header: String) {
+    self.path = path
+    self.header = header
   }
+
+  mutating func append(_ step: Int, _ columns: String) { rows.append((step, "\(step),\(columns)")) }
 
   /// Takes over the rows of an earlier run.
   mutating func load(upTo step: Int) throws {
@@ -105,7 +161,7 @@ private struct TrainingLog {
   }
 
   func write() throws {
-    let lines = [Self.header] + rows.map(\.line)
+    let lines = [header] + rows.map(\.line)
     try FileIO.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: path)
   }
 }

@@ -39,7 +39,7 @@ enum TrainCommand: Command {
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames
         output: FILE           the weight file; FILE.pair.csv lists the settings compared for the pair term, and
-                               FILE.log.csv is the network's training curve
+                               FILE.log.csv and FILE.likelihood.csv are the network's training curves
         objective: KIND        denoising, forces or mixed [denoising]
         seed: N                [1]
         threads: N             [all cores]
@@ -68,6 +68,9 @@ enum TrainCommand: Command {
           ema: X               decay of the weights' moving average [0.998]
           validation_interval: N  steps between validations on the last block of time [50]
           patience: N          steps without a better validation before stopping early; 0 for never [1000]
+          likelihood_steps: N  of the refinement that follows: the network and the pair term are moved until short
+                               runs of their own have the structure of the frames; 0 for none [300]
+          likelihood_rate: X   of Adam in these steps [0.002]
       """)
 
   static func run(_ arguments: Arguments) throws {
@@ -95,31 +98,18 @@ enum TrainCommand: Command {
         $0, pair: result, pairSettings: configuration.pair, trajectory: trajectory,
         temperature: configuration.temperature)
     }
-    var network: Network?
-    var pairTerm = try result.pairTerm()
+    var (pair, network): (PairTerm, Network?) = (try result.pairTerm(), nil)
     if let trainer {
-      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes)
-      network = try stage.run()
-      var settings = configuration.network!
-      func env(_ k: String) -> Double? { getenv(k).flatMap { Double(String(cString: $0)) } }
-      if let x = env("REF_STEPS") { settings.likelihoodSteps = Int(x) }
-      if let x = env("REF_LR") { settings.likelihoodRate = x }
-      let refinement = try LikelihoodRefinement(
-        settings, trainer.architecture, parameters: trainer.bestParameters(), pair: result, trajectory: trajectory,
-        threads: configuration.pair.threads)
-      let bar = ProgressBar("likelihood", total: settings.likelihoodSteps)
-      while !refinement.isFinished {
-        let report = try refinement.advance()
-        bar.update(refinement.step, note: "pairs differ \(thousandths(report.pairDifference)), restarts \(report.restarts)")
+      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes) {
+        try LikelihoodRefinement(
+          after: trainer, pair: result, trajectory: trajectory, threads: configuration.pair.threads)
       }
-      bar.finish()
-      let refined = try refinement.result()
-      network = refined.network
-      pairTerm = refined.pair
+      let learned = try stage.run()
+      (pair, network) = (learned.pair ?? pair, learned.network)
     }
     let elapsed = seconds() - start
     let potential = try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: pairTerm, network: network,
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: pair, network: network,
       metadata: metadata(result, trainer, trajectory, configuration))
     try potential.save(path: configuration.output)
     unlink(NetworkStage.checkpointPath(configuration.output))
@@ -130,7 +120,10 @@ enum TrainCommand: Command {
   private static func outputs(_ configuration: TrainingConfiguration) -> [String] {
     let output = configuration.output
     guard configuration.network != nil else { return [output, pairLogPath(output)] }
-    return [output, pairLogPath(output), NetworkStage.logPath(output), NetworkStage.checkpointPath(output)]
+    return [
+      output, pairLogPath(output), NetworkStage.logPath(output), NetworkStage.likelihoodLogPath(output),
+      NetworkStage.checkpointPath(output),
+    ]
   }
 
   private static func pairLogPath(_ output: String) -> String { output + ".pair.csv" }
@@ -187,6 +180,7 @@ enum TrainCommand: Command {
     if let trainer {
       metadata.provenance["network's noise levels (Å)"] =
         trainer.sigmas.map { "\($0)" }.joined(separator: " ")
+      if trainer.isRefined { metadata.provenance["refined by likelihood"] = "\(trainer.settings.likelihoodSteps) steps" }
       metadata.provenance["network's held-out objective"] = "\(trainer.bestHeldOut) at step \(trainer.bestStep)"
     }
     return metadata

@@ -85,32 +85,26 @@ extension NoiseMode {
 extension NetworkSettings {
   init(_ section: ConfigurationSection, seed: UInt64) throws {
     self.init()
-    features = try section.positive("features", or: features)!
-    layers = try section.positive("layers", or: layers)!
+    features = try section.int("features") ?? features
+    layers = try section.int("layers") ?? layers
     lMax = try section.int("l_max") ?? lMax
-    guard 0...3 ~= lMax else { throw section.failure("l_max", "is \(lMax); expected 0, 1, 2 or 3") }
     rMax = try section.double("r_max") ?? rMax
-    basisCount = try section.positive("num_basis", or: basisCount)!
-    radialLayers = try section.positive("radial_layers", or: radialLayers)!
-    radialWidth = try section.positive("radial_width", or: radialWidth)!
-    steps = try section.positive("steps", or: steps)!
-    batchSize = try section.positive("batch_size", or: batchSize)!
+    basisCount = try section.int("num_basis") ?? basisCount
+    radialLayers = try section.int("radial_layers") ?? radialLayers
+    radialWidth = try section.int("radial_width") ?? radialWidth
+    steps = try section.int("steps") ?? steps
+    batchSize = try section.int("batch_size") ?? batchSize
     learningRate = try section.double("learning_rate") ?? learningRate
     sigmas = try section.doubles("sigma") ?? sigmas
-    sigmaOrder = try section.positive("sigma_order", or: sigmaOrder)!
+    sigmaOrder = try section.int("sigma_order") ?? sigmaOrder
     averaging = try section.double("ema") ?? averaging
-    validationInterval = try section.positive("validation_interval", or: validationInterval)!
+    validationInterval = try section.int("validation_interval") ?? validationInterval
     patience = try section.int("patience") ?? patience
+    likelihoodSteps = try section.int("likelihood_steps") ?? likelihoodSteps
+    likelihoodRate = try section.double("likelihood_rate") ?? likelihoodRate
     self.seed = try section.positive("seed", or: nil).map(UInt64.init) ?? seed
-    for (key, value) in [("r_max", rMax), ("learning_rate", learningRate)] where value <= 0 {
-      throw section.failure(key, "is \(value); expected a positive number")
-    }
-    guard !sigmas.isEmpty, sigmas.allSatisfy({ $0 > 0 }), Set(sigmas).count == sigmas.count else {
-      throw section.failure("sigma", "is \(sigmas); expected positive noise levels in Å, each once")
-    }
-    guard 0..<1 ~= averaging else { throw section.failure("ema", "is \(averaging); expected at least 0, below 1") }
+    if let fault { throw section.failure(fault.key, fault.reason) }
     try section.finish()
-    try validate()
   }
 }
 
