@@ -34,7 +34,7 @@ struct Report {
         [
           "processor": .string(machine.processor), "processors": JSONValue(machine.processors),
           "version": .string("\(diffnnpVersion)"),
-        ]),
+        ])
     ]
     return .object(members)
   }
@@ -75,7 +75,8 @@ struct Report {
     for training in training {
       let rate = training.framesPerSecond
       lines.append(
-        "training \(training.model): \(rounded(rate.median)) frames/s (\(range(rate))), \(training.atoms) atoms in a frame")
+        "training \(training.model): \(rounded(rate.median)) frames/s (\(range(rate))), \(training.atoms) atoms in a frame"
+      )
     }
     return lines.joined(separator: "\n")
   }

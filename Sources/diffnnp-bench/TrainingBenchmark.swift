@@ -27,7 +27,8 @@ struct TrainingBenchmark {
     var random = Philox(seed: 1, purpose: .network, frame: 1)
     parameters = try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random)
     let frame = try Configuration.sample(
-      atoms: Self.atoms, neighbours: model.neighbours, cutoff: architecture.rMax, typeCount: architecture.typeNames.count)
+      atoms: Self.atoms, neighbours: model.neighbours, cutoff: architecture.rMax,
+      typeCount: architecture.typeNames.count)
     let epsilon = frame.positions.map { _ in random.normal3() }
     items = [1.0, -1].map { sign in
       var noised = frame

@@ -26,40 +26,39 @@ enum Activation: String, Sendable {
 
   /// The scaled function.
   @inline(__always)
-  func value<S: Real>(_ x: S) -> S {
-    S(normalisation) * plain(x)
-  }
-
-  @inline(__always)
-  private func plain<S: Real>(_ x: S) -> S {
+  func value<X: Elementary>(_ x: X) -> X {
+    let (c, zero, one) = (X.constant(normalisation), X.constant(0), X.constant(1))
     switch self {
-    case .silu: return x * Self.logistic(x)
-    case .tanh: return S(2) * Self.logistic(x + x) - S(1)
-    case .ssp: return x.primal > 30 ? x - S(0.6931471805599453) : S.log(S(0.5) * S.exp(x) + S(0.5))
-    case .abs: return x.primal < 0 ? -x : x
+    case .silu: return c * x * Self.logistic(x)
+    case .tanh: return c * (X.constant(2) * Self.logistic(x + x) - one)
+    case .ssp:
+      // log(½ e^x + ½) = max(x, 0) + log(1 + e^-|x|) - log 2
+      let tail = X.log(one + X.exp(X.select(x, negative: x, else: zero - x)))
+      return c * (X.select(x, negative: zero, else: x) + tail - X.constant(0.6931471805599453))
+    case .abs: return c * X.select(x, negative: zero - x, else: x)
     }
   }
 
   /// The derivative of the scaled function.
   @inline(__always)
-  func slope<S: Real>(_ x: S) -> S {
-    let c = S(normalisation)
+  func slope<X: Elementary>(_ x: X) -> X {
+    let (c, one) = (X.constant(normalisation), X.constant(1))
     switch self {
     case .silu:
       let s = Self.logistic(x)
-      return c * s * (S(1) + x * (S(1) - s))
+      return c * s * (one + x * (one - s))
     case .tanh:
       let s = Self.logistic(x + x)
-      return c * S(4) * s * (S(1) - s)
+      return c * X.constant(4) * s * (one - s)
     case .ssp: return c * Self.logistic(x)
-    case .abs: return x.primal < 0 ? -c : c
+    case .abs: return X.select(x, negative: X.constant(-normalisation), else: c)
     }
   }
 
   /// 1/(1 + e^-x), through e^-|x|: an infinite exponential would leave dual numbers without a tangent.
   @inline(__always)
-  static func logistic<S: Real>(_ x: S) -> S {
-    let e = S.exp(x.primal < 0 ? x : -x)
-    return (x.primal < 0 ? e : S(1)) / (S(1) + e)
+  static func logistic<X: Elementary>(_ x: X) -> X {
+    let e = X.exp(X.select(x, negative: x, else: X.constant(0) - x))
+    return X.select(x, negative: e, else: X.constant(1)) / (X.constant(1) + e)
   }
 }

@@ -234,7 +234,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         let source = z + i * c + gate.input
         let target = x + i * n + gate.output
         for v in 0..<gate.vectors {
-          let f = Self.activated(gate.activation, gate.gate.map { z + i * c + $0 + v } ?? source + v)
+          let f = gate.activation.value(gate.gate.map { z[i * c + $0 + v] } ?? source[v])
           if gate.gate == nil {
             target[v] = f
           } else {
@@ -258,39 +258,21 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         let sourceGradient = gz + i * c + gate.input
         for v in 0..<gate.vectors {
           guard let offset = gate.gate else {
-            sourceGradient[v] = g[v] * Self.activationSlope(gate.activation, source + v)
+            sourceGradient[v] = g[v] * gate.activation.slope(source[v])
             continue
           }
-          let gateLanes = z + i * c + offset + v
-          let f = Self.activated(gate.activation, gateLanes)
+          let x = z[i * c + offset + v]
+          let f = gate.activation.value(x)
           var sum = L.zero
           for d in 0..<gate.dimension {
             let k = d * gate.vectors + v
             sum.add(g[k], times: source[k])
             sourceGradient[k] = g[k] * f
           }
-          gz[i * c + offset + v] = sum * Self.activationSlope(gate.activation, gateLanes)
+          gz[i * c + offset + v] = sum * gate.activation.slope(x)
         }
       }
     }
-  }
-
-  @inline(__always)
-  private static func activated(_ f: Activation, _ x: UnsafePointer<L>) -> L {
-    var y = L.zero
-    withUnsafeMutablePointer(to: &y) { y in
-      for lane in 0..<L.width { L.store(f.value(L.load(x, lane)), y, lane) }
-    }
-    return y
-  }
-
-  @inline(__always)
-  private static func activationSlope(_ f: Activation, _ x: UnsafePointer<L>) -> L {
-    var y = L.zero
-    withUnsafeMutablePointer(to: &y) { y in
-      for lane in 0..<L.width { L.store(f.slope(L.load(x, lane)), y, lane) }
-    }
-    return y
   }
 
   /// Energies, and the gradient of the last features.
@@ -519,7 +501,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             for k in 0..<count &+ 3 { gEdge[k] = .zero }
             let j = Int(edges.neighbours[e])
             let kernel = MultiplicationPullBack(
-              g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n, gYlm: gEdge,
+              g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n,
+              gYlm: gEdge,
               gw: gw, wantsHarmonics: wantsEdges)
             for k in 0..<pathCount { kernel.run(paths + k) }
             if wantsEdges {

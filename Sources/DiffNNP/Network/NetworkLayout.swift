@@ -133,7 +133,8 @@ extension NetworkLayout.Layer {
     }
     linear2 = layer.linear2.map {
       .init(
-        input: paths[$0.input].output, output: convolution[$0.output], dimension: layer.paths[$0.input].output.dimension,
+        input: paths[$0.input].output, output: convolution[$0.output],
+        dimension: layer.paths[$0.input].output.dimension,
         matrix: placement.place($0.matrix))
     }
     selfConnections = (0..<typeCount).map { type in

@@ -1,6 +1,6 @@
 /// A few channels side by side: the unit of all arithmetic on features. Plain lanes are SIMD vectors; dual lanes
 /// carry a tangent for each channel.
-protocol Lanes {
+protocol Lanes: Elementary {
   /// One channel.
   associatedtype Scalar: Real
   /// Lanes of weights, which have no tangent.
@@ -8,8 +8,6 @@ protocol Lanes {
 
   static var width: Int { get }
   static var zero: Self { get }
-  static func + (a: Self, b: Self) -> Self
-  static func * (a: Self, b: Self) -> Self
   /// self += a·b
   mutating func add(_ a: Self, times b: Self)
   mutating func add(_ a: Self, times b: Scalar)
@@ -54,8 +52,19 @@ protocol PlainLanes: Lanes, SIMD where Weight == Self, Scalar: FloatingPoint & S
   static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Scalar>
 }
 
+extension SIMD where Scalar: Real {
+  @inline(__always)
+  fileprivate func map(_ f: (Scalar) -> Scalar) -> Self {
+    var y = self
+    for k in 0..<scalarCount { y[k] = f(self[k]) }
+    return y
+  }
+}
+
 extension PlainLanes {
   @inline(__always) static var width: Int { scalarCount }
+  @inline(__always) public static func constant(_ value: Double) -> Self { Self(repeating: Scalar(value)) }
+  @inline(__always) public static func log(_ x: Self) -> Self { x.map(Scalar.log) }
   @inline(__always) mutating func add(_ a: Self, times b: Self) { addProduct(a, b) }
   @inline(__always) mutating func add(_ a: Self, times b: Scalar) { addProduct(a, Self(repeating: b)) }
   @inline(__always) mutating func add(weight: Self, times b: Scalar) { addProduct(weight, Self(repeating: b)) }
@@ -76,8 +85,37 @@ extension PlainLanes {
   @inline(__always) static func weightGradient(_ g: Self) -> Self { g }
 }
 
-extension SIMD8<Float>: PlainLanes, Lanes {
+extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
   typealias Weight = Self
+
+  @inline(__always) public static func select(_ x: Self, negative a: Self, else b: Self) -> Self {
+    b.replacing(with: a, where: x .< .zero)
+  }
+
+  /// e^x = 2ⁿ e^r with |r| ≤ ½ log 2, and e^r by Taylor's series, whose first term left out is 5 · 10⁻⁹: within 2 ulp of
+  /// the exact value. Below -86.5 and above 88 it stays as it is there: finite, and not denormal.
+  @inline(__always) public static func exp(_ x: Self) -> Self {
+    let (lowest, highest) = (Self(repeating: -86.5), Self(repeating: 88))
+    var r = x.replacing(with: lowest, where: x .< lowest)
+    r = r.replacing(with: highest, where: r .> highest)
+    // Adding 1.5 · 2²³ rounds to an integer, which is then in the last bits.
+    let shift = Self(repeating: 12_582_912)
+    var shifted = shift
+    shifted.addProduct(r, Self(repeating: 1.44269504))
+    let n = shifted - shift
+    r.addProduct(n, Self(repeating: -0.693359375))
+    r.addProduct(n, Self(repeating: 2.12194440e-4))
+    var series = Self(repeating: 1 / 5040)
+    series = Self(repeating: 1 / 720).addingProduct(series, r)
+    series = Self(repeating: 1 / 120).addingProduct(series, r)
+    series = Self(repeating: 1 / 24).addingProduct(series, r)
+    series = Self(repeating: 1 / 6).addingProduct(series, r)
+    series = Self(repeating: 1 / 2).addingProduct(series, r)
+    series = Self(repeating: 1).addingProduct(series, r)
+    series = Self(repeating: 1).addingProduct(series, r)
+    let bits = unsafeBitCast(series, to: SIMD8<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23)
+    return unsafeBitCast(bits, to: Self.self)
+  }
 
   @inline(__always) func sum() -> Float { (lowHalf + highHalf).treeSum }
   @inline(__always) static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Float> {
@@ -85,9 +123,13 @@ extension SIMD8<Float>: PlainLanes, Lanes {
   }
 }
 
-extension SIMD4<Double>: PlainLanes, Lanes {
+extension SIMD4<Double>: PlainLanes, Lanes, Elementary {
   typealias Weight = Self
 
+  @inline(__always) public static func select(_ x: Self, negative a: Self, else b: Self) -> Self {
+    b.replacing(with: a, where: x .< .zero)
+  }
+  @inline(__always) public static func exp(_ x: Self) -> Self { x.map(Double.exp) }
   @inline(__always) func sum() -> Double { treeSum }
   @inline(__always) static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Double> {
     .treeSums(a, b, c, d)
@@ -125,7 +167,22 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
   @inline(__always) static var width: Int { Plain.width }
   @inline(__always) static var zero: Self { Self(Plain.zero, Plain.zero) }
 
+  @inline(__always) static func constant(_ value: Double) -> Self { Self(.constant(value), .zero) }
+  @inline(__always) static func select(_ x: Self, negative a: Self, else b: Self) -> Self {
+    Self(
+      .select(x.value, negative: a.value, else: b.value), .select(x.value, negative: a.tangent, else: b.tangent))
+  }
+  @inline(__always) static func exp(_ x: Self) -> Self {
+    let e = Plain.exp(x.value)
+    return Self(e, e * x.tangent)
+  }
+  @inline(__always) static func log(_ x: Self) -> Self { Self(Plain.log(x.value), x.tangent / x.value) }
   @inline(__always) static func + (a: Self, b: Self) -> Self { Self(a.value + b.value, a.tangent + b.tangent) }
+  @inline(__always) static func - (a: Self, b: Self) -> Self { Self(a.value - b.value, a.tangent - b.tangent) }
+  @inline(__always) static func / (a: Self, b: Self) -> Self {
+    let quotient = a.value / b.value
+    return Self(quotient, (a.tangent - quotient * b.tangent) / b.value)
+  }
   @inline(__always) static func * (a: Self, b: Self) -> Self {
     var tangent = a.value * b.tangent
     tangent.add(a.tangent, times: b.value)

@@ -3,7 +3,7 @@
 #endif
 
 /// Numbers that the potential is written over: Float for dynamics, Double for checks, `Dual` for derivatives.
-public protocol Real: Equatable {
+public protocol Real: Equatable, Elementary {
   init(_ value: Double)
   /// With a derivative, where the type has one; plain numbers drop it.
   init(_ value: Double, tangent: Double)
@@ -11,13 +11,7 @@ public protocol Real: Equatable {
   var primal: Double { get }
   /// The tangent; zero for plain numbers.
   var derivative: Double { get }
-  static func + (a: Self, b: Self) -> Self
-  static func - (a: Self, b: Self) -> Self
-  static func * (a: Self, b: Self) -> Self
-  static func / (a: Self, b: Self) -> Self
   static prefix func - (a: Self) -> Self
-  static func exp(_ x: Self) -> Self
-  static func log(_ x: Self) -> Self
   static func sin(_ x: Self) -> Self
   static func cos(_ x: Self) -> Self
 }
