@@ -138,7 +138,7 @@ public final class LikelihoodRefinement {
     state.optimiser.update(
       &state.parameters, gradient: gradient, learningRate: settings.likelihoodRate * share,
       averaging: Self.averaging)
-    return Report(step: step, pairDifference: state.pairDifference, restarts: state.restarts)
+    return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
   }
 
   private struct Moved {
@@ -186,19 +186,18 @@ public final class LikelihoodRefinement {
   /// As in Boltzmann inversion, by the ratio of the pairs there are to those there should be: at every distance the same
   /// share of what is missing, whatever the number of pairs.
   private func correctPair(_ modelCounts: [Double], rate: Double) {
-    var (difference, functions) = (0.0, 0.0)
     let keep = min(Self.averaging, Double(step) / Double(step + 1))
     for f in pairCounts.indices where pairCounts[f] > 0 {
       let ratio = modelCounts[f] / pairCounts[f]
       state.pairCorrection[f] += rate * min(max(ratio - 1, -1), 1)
       state.pairRatio[f] = keep * state.pairRatio[f] + (1 - keep) * ratio
-      difference += abs(state.pairRatio[f] - 1)
-      functions += 1
-    }
-    state.pairDifference = difference / max(functions, 1)
-    for f in pairCounts.indices {
       state.averagePair[f] = keep * state.averagePair[f] + (1 - keep) * state.pairCorrection[f]
     }
+  }
+
+  private var pairDifference: Double {
+    let known = pairCounts.indices.filter { pairCounts[$0] > 0 }
+    return known.reduce(0) { $0 + abs(state.pairRatio[$1] - 1) } / Double(max(known.count, 1))
   }
 
   // MARK: Checkpoints

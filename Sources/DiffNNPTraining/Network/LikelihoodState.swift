@@ -10,7 +10,6 @@ struct LikelihoodState: Equatable, Sendable {
   var averagePair: [Double]
   /// Moving average of n/n_data for each pair function.
   var pairRatio: [Double]
-  var pairDifference = 0.0
   /// Frames that the chains started from: cell and types are theirs.
   var starts: [Int]
   var chains: [LangevinChain]
@@ -71,7 +70,8 @@ struct LikelihoodState: Equatable, Sendable {
       DiffNNPError("its \(what) is missing or of another size; train without --resume to start anew")
     }
     func values(_ name: String, _ count: Int) throws -> [Double] {
-      guard let tensor = file.tensors.first(where: { $0.name == Self.prefix + name }), tensor.values.count == count else {
+      guard let tensor = file.tensors.first(where: { $0.name == Self.prefix + name }), tensor.values.count == count
+      else {
         throw damaged("tensor \(Self.prefix + name)")
       }
       return tensor.values

@@ -180,7 +180,9 @@ enum TrainCommand: Command {
     if let trainer {
       metadata.provenance["network's noise levels (Å)"] =
         trainer.sigmas.map { "\($0)" }.joined(separator: " ")
-      if trainer.isRefined { metadata.provenance["refined by likelihood"] = "\(trainer.settings.likelihoodSteps) steps" }
+      if trainer.isRefined {
+        metadata.provenance["refined by likelihood"] = "\(trainer.settings.likelihoodSteps) steps"
+      }
       metadata.provenance["network's held-out objective"] = "\(trainer.bestHeldOut) at step \(trainer.bestStep)"
     }
     return metadata
