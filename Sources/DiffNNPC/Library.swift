@@ -49,6 +49,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     info.pointee.type_count = Int32(potential.typeNames.count)
     info.pointee.needs_exchange = potential.network == nil ? 0 : 1
     info.pointee.r_max = potential.rMax
+    info.pointee.exchange_width = Int32(potential.network?.exchangeWidths.max() ?? 0)
     info.pointee.temperature = potential.metadata.temperature ?? 0
   }
 }
@@ -99,7 +100,8 @@ public func diffnnp_compute(
     let results = try required(results, "results")
     try checkSize(system, "diffnnp_system")
     try checkSize(results, "diffnnp_results")
-    try workspace.compute(NeighbourList(checking: system.pointee), results)
+    let functions = try AtomExchange.Functions(checking: system.pointee.exchange)
+    try workspace.compute(NeighbourList(checking: system.pointee), functions, results)
   }
 }
 

