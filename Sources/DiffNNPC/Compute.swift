@@ -98,7 +98,8 @@ extension NeighbourList {
     }
     guard system.owners == nil || system.exchange == nil else {
       throw Failure(
-        DIFFNNP_ERROR_ARGUMENT, "both owners and exchange are given; owners are for one domain, exchange is for several")
+        DIFFNNP_ERROR_ARGUMENT, "both owners and exchange are given; owners are for one domain, exchange is for several"
+      )
     }
     self.init(
       localCount: nlocal, allCount: nall,
