@@ -113,10 +113,10 @@ diffnnp_status diffnnp_evaluator_free(diffnnp_evaluator *evaluator);
 
 /* What the caller does for a network whose atoms are spread over several domains: before each layer but the first,
  * values travel from the atoms that are computed here to their copies in other domains, and gradients back. The library
- * calls these from within diffnnp_compute, in the calling thread. How often, in which order and with which widths depends
- * on the model alone, so all domains make the same calls, also one without atoms. A domain whose call of diffnnp_compute
- * fails takes part with zeros, and returns its error afterwards; the others do not hear of it, so let all domains agree.
- * Where arguments, handles or structs are refused, nothing is called.
+ * calls these from within diffnnp_compute, in the calling thread. How often, in which order and with which widths
+ * depends on the model alone, so all domains make the same calls, also one without atoms. A domain whose call of
+ * diffnnp_compute fails takes part with zeros, and returns its error afterwards; the others do not hear of it, so let
+ * all domains agree. Where arguments, handles or structs are refused, nothing is called.
  *
  * A non-zero result makes diffnnp_compute return DIFFNNP_ERROR_EXCHANGE, and no more of these are called. They must
  * return: no exception may leave them, no jump, and no call of the same evaluator be made from them. */
@@ -131,7 +131,7 @@ typedef struct diffnnp_exchange {
 
 /* Atoms with the neighbour list of the caller, in the form LAMMPS has it. The first nlocal atoms are computed; the
  * others, "ghosts", are periodic images of them, or copies of atoms of other domains. Ghosts are needed as far as r_max
- * from local atoms, however many layers a network has.
+ * from local atoms, however many layers a network has. A ghost of an atom that has no part in the model is of type -1.
  *
  * Forces on ghosts. With `owners`, they are folded onto the owners: the forces of ghosts are zero, nothing is left to
  * do. With `exchange`, forces on ghosts are left to the caller, to be added to those of their owners, and so are virials
@@ -162,7 +162,7 @@ typedef struct diffnnp_results {
   double *virial;        /* out: [6] sum of r_ij * F_ij: xx, yy, zz, xy, xz, yz (eV) */
   double *atom_virials;  /* out: [nall][6] share of each atom, half of each edge's at either end (eV) */
   /* out: [nall][9] virial of each atom about the atoms whose energy acts on it: xx, yy, zz, xy, xz, yz, yx, zx, zy; the
-   * first letter is that of r, the second that of F (eV). What a heat flux needs: sum of (energy + virial) * velocity. Exact
+   * first letter is that of r, the second that of F (eV). For heat fluxes, sum of (energy + virial) * velocity: exact
    * for pair terms and networks of one layer. */
   double *centroid_virials;
 } diffnnp_results;
@@ -170,8 +170,9 @@ typedef struct diffnnp_results {
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
  * grown to the size of the system. Checks all counts, indices and positions.
  *
- * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a position that is
- * not finite, two atoms in one place. Results are undefined after an error. One thread at a time. */
+ * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a
+ * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
+ * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute(
     diffnnp_evaluator *evaluator, const diffnnp_system *system, diffnnp_results *results);
 

@@ -30,8 +30,9 @@ thermo_style custom step pe c_p[1] vol
 class Scene:
     """One way to cut up, or to ill-treat, a box: commands at the points of a script where they have their place."""
 
-    def __init__(self, model, start="", box="replicate 2 2 2", late="", steps=0, precision="double", newton="on",
-                 style="", types=""):
+    def __init__(
+        self, model, start="", box="replicate 2 2 2", late="", steps=0, precision="double", newton="on", style="", types=""
+    ):
         self.model, self.start, self.box, self.late, self.steps = model, start, box, late, steps
         self.precision, self.newton, self.hybrid, self.types = precision, newton, style, types
         # Dynamics carries rounding on.
