@@ -85,6 +85,7 @@ typedef struct diffnnp_model_info {
   int needs_exchange; /* 1: has a network, so needs `owners` or `exchange` (see diffnnp_system); 0: pair term alone */
   double r_max;       /* cutoff: atoms farther apart do not see each other directly (angstrom) */
   double temperature; /* of the training data (K); 0 where the file does not say */
+  int exchange_width; /* the largest width that the functions of `exchange` are called with; 0: they are not called */
 } diffnnp_model_info;
 
 /* Fills *info. Any thread. */
@@ -110,10 +111,15 @@ diffnnp_status diffnnp_evaluator_free(diffnnp_evaluator *evaluator);
 
 /* ---------------------------------------------------------------------------------------------------- computing --- */
 
-/* What the caller does for a network whose atoms are spread over several domains: for each layer, values travel from
- * the atoms that are computed here to their copies on other domains, and gradients back. The library calls these
- * from within diffnnp_compute, in the calling thread, all domains in the same order with the same widths. A non-zero
- * result makes diffnnp_compute return DIFFNNP_ERROR_EXCHANGE. */
+/* What the caller does for a network whose atoms are spread over several domains: before each layer but the first,
+ * values travel from the atoms that are computed here to their copies in other domains, and gradients back. The library
+ * calls these from within diffnnp_compute, in the calling thread. How often, in which order and with which widths
+ * depends on the model alone, so all domains make the same calls, also one without atoms. A domain whose call of
+ * diffnnp_compute fails takes part with zeros, and returns its error afterwards; the others do not hear of it, so let
+ * all domains agree. Where arguments, handles or structs are refused, nothing is called.
+ *
+ * A non-zero result makes diffnnp_compute return DIFFNNP_ERROR_EXCHANGE, and no more of these are called. They must
+ * return: no exception may leave them, no jump, and no call of the same evaluator be made from them. */
 typedef struct diffnnp_exchange {
   size_t size;   /* sizeof(diffnnp_exchange) */
   void *context; /* handed to the callbacks */
@@ -124,11 +130,13 @@ typedef struct diffnnp_exchange {
 } diffnnp_exchange;
 
 /* Atoms with the neighbour list of the caller, in the form LAMMPS has it. The first nlocal atoms are computed; the
- * others, "ghosts", are periodic images of them, or copies of atoms of other domains.
+ * others, "ghosts", are periodic images of them, or copies of atoms of other domains. Ghosts are needed as far as r_max
+ * from local atoms, however many layers a network has. A ghost of an atom that has no part in the model is of type -1.
  *
  * Forces on ghosts. With `owners`, they are folded onto the owners: the forces of ghosts are zero, nothing is left to
- * do. A model without a network does not need that: every local atom receives the whole of its force, and ghosts none,
- * as long as the neighbour list is full, on any number of domains. */
+ * do. With `exchange`, forces on ghosts are left to the caller, to be added to those of their owners, and so are virials
+ * of atoms. A model without a network needs neither: every local atom receives the whole of its force, and ghosts none,
+ * as long as the neighbour list is full, on any number of domains; `exchange` is not used. */
 typedef struct diffnnp_system {
   size_t size;             /* sizeof(diffnnp_system) */
   int nlocal;              /* atoms to compute */
@@ -144,7 +152,7 @@ typedef struct diffnnp_system {
   const int *owners;       /* [nall] the local atom of which each atom is an image, local atoms of themselves; or NULL */
   const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
   int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
-  const diffnnp_exchange *exchange; /* for networks over several domains; or NULL. Not yet supported */
+  const diffnnp_exchange *exchange; /* for networks over several domains, instead of owners; or NULL */
 } diffnnp_system;
 
 /* What to compute; NULL where unwanted. Everything is overwritten, nothing added to. */
@@ -154,14 +162,19 @@ typedef struct diffnnp_results {
   double *atom_energies; /* out: [nlocal] eV; 0 for atoms not of this model */
   double *forces;        /* out: [nall][3] eV/angstrom */
   double *virial;        /* out: [6] sum of r_ij * F_ij: xx, yy, zz, xy, xz, yz (eV) */
-  double *atom_virials;  /* out: [nall][6] share of each atom, to be folded like forces (eV) */
+  double *atom_virials;  /* out: [nall][6] share of each atom, half of each edge's at either end (eV) */
+  /* out: [nall][9] virial of each atom about the atoms whose energy acts on it: xx, yy, zz, xy, xz, yz, yx, zx, zy; the
+   * first letter is that of r, the second that of F (eV). For heat fluxes, sum of (energy + virial) * velocity: exact
+   * for pair terms and networks of one layer. */
+  double *centroid_virials;
 } diffnnp_results;
 
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
  * grown to the size of the system. Checks all counts, indices and positions.
  *
- * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners`. DIFFNNP_ERROR_SYSTEM: an index out of range, a position that is
- * not finite, two atoms in one place. Results are undefined after an error. One thread at a time. */
+ * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a
+ * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
+ * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute(
     diffnnp_evaluator *evaluator, const diffnnp_system *system, diffnnp_results *results);
 

@@ -19,6 +19,9 @@ void request_full_list(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Neighbor *neighbor, LA
 // Copies to every ghost what the pair style packs for its owner.
 void forward_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
 
+// Gives every owner what the pair style packs for its ghosts.
+void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
+
 // Stops with one line where the running LAMMPS is not the one whose headers this was compiled with.
 void require_same_lammps(LAMMPS_NS::LAMMPS *lmp);
 

@@ -65,6 +65,11 @@ void diffnnp_host::forward_comm(Comm *comm, Pair *pair)
   comm->forward_comm_pair(pair);
 }
 
+void diffnnp_host::reverse_comm(Comm *comm, Pair *pair)
+{
+  comm->reverse_comm_pair(pair);
+}
+
 int main(int argc, char **argv)
 {
   MPI_Init(&argc, &argv);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 using namespace LAMMPS_NS;
 
@@ -27,8 +28,7 @@ PairDiffNNP::PairDiffNNP(LAMMPS *lmp) : Pair(lmp)
   one_coeff = 1;
   manybody_flag = 1;
   no_virial_fdotr_compute = 1;    // the library computes the virial
-  centroidstressflag = CENTROID_NOTAVAIL;
-  comm_forward = 1;
+  centroidstressflag = CENTROID_AVAIL;
 }
 
 PairDiffNNP::~PairDiffNNP()
@@ -172,11 +172,22 @@ void PairDiffNNP::allocate()
 void PairDiffNNP::init_style()
 {
   if (!model) error->all(FLERR, prefix + "pair_coeff is missing");
-  if (info.needs_exchange && comm->nprocs > 1)
-    error->all(FLERR,
-               prefix + "a potential with a network runs on one MPI rank for now, this run has " +
-                   std::to_string(comm->nprocs));
+  reserve_communication();
   diffnnp_host::request_full_list(lmp, neighbor, this);
+}
+
+// LAMMPS sizes its buffers by these, after init_style. pair_style hybrid has asked for them earlier, before the model was
+// known.
+void PairDiffNNP::reserve_communication()
+{
+  if (!info.needs_exchange) return;
+  const int largest_result = 9;    // centroid virials
+  comm_forward = std::max(info.exchange_width, 1);
+  comm_reverse = comm_reverse_off = std::max(info.exchange_width, largest_result);
+  Pair *whole = force->pair;
+  whole->comm_forward = std::max(whole->comm_forward, comm_forward);
+  whole->comm_reverse = std::max(whole->comm_reverse, comm_reverse);
+  whole->comm_reverse_off = std::max(whole->comm_reverse_off, comm_reverse_off);
 }
 
 double PairDiffNNP::init_one(int, int)
@@ -184,21 +195,48 @@ double PairDiffNNP::init_one(int, int)
   return info.r_max;
 }
 
+double PairDiffNNP::single(int, int, int, int, double, double, double, double &)
+{
+  error->one(FLERR, prefix + "the energy is no sum over pairs, so one pair has none of its own");
+  return 0.0;
+}
+
 /* ---------------------------------------------------------------------- each step */
 
 void PairDiffNNP::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
-  const int nlocal = atom->nlocal;
-  const int nall = nlocal + atom->nghost;
+  diffnnp_system system = describe_atoms();
+  diffnnp_results results = wanted_results();
 
+  diffnnp_exchange over_ranks{};
+  over_ranks.size = sizeof over_ranks;
+  over_ranks.context = this;
+  over_ranks.forward = exchange<&PairDiffNNP::forward>;
+  over_ranks.reverse = exchange<&PairDiffNNP::reverse>;
+  if (info.needs_exchange && comm->nprocs > 1) {
+    system.exchange = &over_ranks;
+  } else if (info.needs_exchange) {
+    find_owners();
+    system.owners = owners.data();
+  }
+
+  const diffnnp_status status = diffnnp_compute(evaluator, &system, &results);
+  if (thrown) std::rethrow_exception(std::exchange(thrown, nullptr));
+  all_agree(status);
+  if (system.exchange && !force->newton_pair) take_from_ghosts(results);
+  add_results(results);
+}
+
+diffnnp_system PairDiffNNP::describe_atoms()
+{
+  const int nall = atom->nlocal + atom->nghost;
   types.resize(nall);
   for (int i = 0; i < nall; i++) types[i] = model_type[atom->type[i]];
-  if (info.needs_exchange) find_owners();
 
   diffnnp_system system{};
   system.size = sizeof system;
-  system.nlocal = nlocal;
+  system.nlocal = atom->nlocal;
   system.nall = nall;
   system.positions = nall > 0 ? atom->x[0] : nullptr;
   system.types = types.data();
@@ -207,53 +245,42 @@ void PairDiffNNP::compute(int eflag, int vflag)
   system.numneigh = list->numneigh;
   system.firstneigh = list->firstneigh;
   system.neighbour_mask = NEIGHMASK;
-  system.owners = info.needs_exchange ? owners.data() : nullptr;
   system.ids = atom->tag_enable ? atom->tag : nullptr;
   system.id_size = sizeof(tagint);
+  return system;
+}
 
+diffnnp_results PairDiffNNP::wanted_results()
+{
+  const size_t nlocal = atom->nlocal, nall = types.size();
+  const auto room = [](std::vector<double> &values, size_t size) {
+    values.resize(size);
+    return values.data();
+  };
   diffnnp_results results{};
   results.size = sizeof results;
-  forces.resize(3 * (size_t) nall);
-  results.forces = forces.data();
-  double total_virial[6];
+  results.forces = room(forces, 3 * nall);
   if (vflag_global) results.virial = total_virial;
-  if (eflag_atom) {
-    atom_energies.resize(nlocal);
-    results.atom_energies = atom_energies.data();
-  }
-  if (vflag_atom) {
-    atom_virials.resize(6 * (size_t) nall);
-    results.atom_virials = atom_virials.data();
-  }
-
-  all_agree(diffnnp_compute(evaluator, &system, &results));
-  add_results(results);
+  if (eflag_atom) results.atom_energies = room(atom_energies, nlocal);
+  if (vflag_atom) results.atom_virials = room(atom_virials, 6 * nall);
+  if (cvflag_atom) results.centroid_virials = room(centroid_virials, 9 * nall);
+  return results;
 }
 
-// On one rank every ghost is an image of a local atom: each is told the index of its owner.
-void PairDiffNNP::find_owners()
+// With newton on, LAMMPS takes forces and virials of ghosts to their owners itself.
+void PairDiffNNP::take_from_ghosts(const diffnnp_results &results)
 {
-  owners.resize(types.size());
-  for (int i = 0; i < atom->nlocal; i++) owners[i] = i;
-  diffnnp_host::forward_comm(comm, this);
-}
-
-int PairDiffNNP::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
-{
-  for (int k = 0; k < n; k++) buffer[k] = owners[atoms[k]];
-  return n;
-}
-
-void PairDiffNNP::unpack_forward_comm(int n, int first, double *buffer)
-{
-  for (int k = 0; k < n; k++) owners[first + k] = (int) buffer[k];
+  reverse(results.forces, 3);
+  if (vflag_atom) reverse(results.atom_virials, 6);
+  if (cvflag_atom) reverse(results.centroid_virials, 9);
 }
 
 void PairDiffNNP::add_results(const diffnnp_results &results)
 {
   const int nlocal = atom->nlocal;
-  // Ghosts have neither forces nor virials: the library leaves all with the local atoms.
-  for (int i = 0; i < nlocal; i++)
+  // Ghosts have forces and virials only where a network is spread over several ranks.
+  const int count = force->newton_pair ? (int) types.size() : nlocal;
+  for (int i = 0; i < count; i++)
     for (int k = 0; k < 3; k++) atom->f[i][k] += energy_unit * results.forces[3 * i + k];
   if (eflag_global) eng_vdwl += energy_unit * results.energy;
   if (vflag_global)
@@ -261,8 +288,76 @@ void PairDiffNNP::add_results(const diffnnp_results &results)
   if (eflag_atom)
     for (int i = 0; i < nlocal; i++) eatom[i] += energy_unit * results.atom_energies[i];
   if (vflag_atom)
-    for (int i = 0; i < nlocal; i++)
+    for (int i = 0; i < count; i++)
       for (int k = 0; k < 6; k++) vatom[i][k] += energy_unit * results.atom_virials[6 * i + k];
+  if (cvflag_atom)
+    for (int i = 0; i < count; i++)
+      for (int k = 0; k < 9; k++) cvatom[i][k] += energy_unit * results.centroid_virials[9 * i + k];
+}
+
+/* ---------------------------------------------------------------------- communication */
+
+// On one rank every ghost is an image of a local atom: each is told the index of its owner.
+void PairDiffNNP::find_owners()
+{
+  std::vector<double> &indices = forces;    // not in use yet, and large enough
+  for (int i = 0; i < atom->nlocal; i++) indices[i] = i;
+  forward(indices.data(), 1);
+  owners.assign(indices.begin(), indices.begin() + (long) types.size());
+}
+
+// Called by the library, through which exceptions cannot pass.
+template <void (PairDiffNNP::*communicate)(double *, int)>
+int PairDiffNNP::exchange(void *style, double *values, int width)
+{
+  const auto self = static_cast<PairDiffNNP *>(style);
+  try {
+    (self->*communicate)(values, width);
+    return 0;
+  } catch (...) {
+    self->thrown = std::current_exception();
+    return 1;
+  }
+}
+
+void PairDiffNNP::forward(double *values, int number)
+{
+  carried = values;
+  width = number;
+  diffnnp_host::forward_comm(comm, this);
+}
+
+void PairDiffNNP::reverse(double *values, int number)
+{
+  carried = values;
+  width = number;
+  diffnnp_host::reverse_comm(comm, this);
+}
+
+int PairDiffNNP::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
+{
+  for (int k = 0; k < n; k++)
+    std::copy_n(carried + (size_t) width * atoms[k], width, buffer + (size_t) width * k);
+  return n * width;
+}
+
+void PairDiffNNP::unpack_forward_comm(int n, int first, double *buffer)
+{
+  std::copy_n(buffer, (size_t) width * n, carried + (size_t) width * first);
+}
+
+int PairDiffNNP::pack_reverse_comm(int n, int first, double *buffer)
+{
+  std::copy_n(carried + (size_t) width * first, (size_t) width * n, buffer);
+  return n * width;
+}
+
+void PairDiffNNP::unpack_reverse_comm(int n, int *atoms, double *buffer)
+{
+  for (int k = 0; k < n; k++) {
+    double *sum = carried + (size_t) width * atoms[k];
+    for (int c = 0; c < width; c++) sum[c] += *buffer++;
+  }
 }
 
 // Stops all ranks together, with the message of the first that failed.

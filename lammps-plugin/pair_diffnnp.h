@@ -8,6 +8,7 @@
 #include "diffnnp.h"
 #include "pair.h"
 
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ class PairDiffNNP : public Pair {
   double init_one(int, int) override;
   void compute(int, int) override;
 
+  double single(int, int, int, int, double, double, double, double &) override;
+
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;
+  int pack_reverse_comm(int, int, double *) override;
+  void unpack_reverse_comm(int, int *, double *) override;
 
  private:
   diffnnp_precision precision = DIFFNNP_SINGLE;
@@ -36,16 +41,31 @@ class PairDiffNNP : public Pair {
   std::vector<int> model_type;  // [ntypes + 1] type in the model for each atom type; -1: NULL
   std::vector<int> types;       // [nall] type in the model of each atom
   std::vector<int> owners;      // [nall] the local atom of which each atom is an image
-  std::vector<double> atom_energies, forces, atom_virials;
+  double total_virial[6];
+  std::vector<double> atom_energies, forces, atom_virials, centroid_virials;
+
+  // What LAMMPS's communication carries at the moment.
+  double *carried = nullptr;    // [nall][width]
+  int width = 0;
+  std::exception_ptr thrown;    // by LAMMPS within the communication, to be handed on
 
   void load(const std::string &path);
   void free_model();
   std::vector<std::string> type_names() const;
   void map_types(const std::vector<std::string> &names, char **elements);
   void allocate();
+  void reserve_communication();
+  diffnnp_system describe_atoms();
+  diffnnp_results wanted_results();
   void find_owners();
+  void forward(double *values, int width);
+  void reverse(double *values, int width);
+  void take_from_ghosts(const diffnnp_results &results);
   void add_results(const diffnnp_results &results);
   void all_agree(diffnnp_status status);
+
+  template <void (PairDiffNNP::*communicate)(double *, int)>
+  static int exchange(void *style, double *values, int width);
 };
 
 }    // namespace LAMMPS_NS

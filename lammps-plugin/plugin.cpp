@@ -17,6 +17,11 @@ void diffnnp_host::forward_comm(Comm *comm, Pair *pair)
   comm->forward_comm(pair);
 }
 
+void diffnnp_host::reverse_comm(Comm *comm, Pair *pair)
+{
+  comm->reverse_comm(pair);
+}
+
 // As LAMMPS's lammpsplugin.h has it, which is not installed.
 struct lammpsplugin_t {
   const char *version;

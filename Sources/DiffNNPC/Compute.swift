@@ -3,20 +3,54 @@ import DiffNNP
 
 extension Workspace {
   /// Computes with the neighbour list of the caller.
-  func compute(_ list: NeighbourList, _ results: UnsafeMutablePointer<diffnnp_results>) throws {
+  /// - Parameter functions: how values travel, where the atoms are spread over several domains.
+  func compute(
+    _ list: NeighbourList, _ functions: AtomExchange.Functions?, _ results: UnsafeMutablePointer<diffnnp_results>
+  ) throws {
     let potential = evaluator.potential
-    if potential.network != nil && list.owners == nil {
+    guard let network = potential.network else {
+      try fill(list)
+      // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
+      compute(folding: list.owners == nil ? .centres : .neighbours, results)
+      return spread(results.pointee, list)
+    }
+    if list.owners == nil && functions == nil {
       throw Failure(
         DIFFNNP_ERROR_UNSUPPORTED,
-        "a network needs all atoms in one domain, and `owners` of the ghosts; several domains are not supported yet")
+        "a network needs `owners` of the ghosts, or `exchange` where atoms are spread over several domains")
     }
-    try reader.fill(edges, list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
-    // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
-    compute(folding: list.owners == nil ? .centres : .neighbours, results)
-    let wanted = results.pointee
-    wanted.atom_energies.map { reader.spread($0, width: 1, atomCount: list.localCount, list, edges) }
-    wanted.forces.map { reader.spread($0, width: 3, atomCount: list.allCount, list, edges) }
-    wanted.atom_virials.map { reader.spread($0, width: 6, atomCount: list.allCount, list, edges) }
+    do {
+      try fill(list)
+    } catch {
+      if let functions { standIn(functions, list, network) }
+      throw error
+    }
+    if let functions { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
+    compute(folding: .neighbours, exchange: functions == nil ? nil : exchange, results)
+    if functions != nil && exchange.failed {
+      throw Failure(DIFFNNP_ERROR_EXCHANGE, "a function of `exchange` reported failure")
+    }
+    spread(results.pointee, list)
+  }
+
+  private func fill(_ list: NeighbourList) throws {
+    try reader.fill(
+      edges, list, cutoff: evaluator.potential.rMax, typeCount: evaluator.potential.typeNames.count)
+  }
+
+  /// Makes the exchanges that the other domains wait for.
+  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ network: Network) {
+    exchange.begin(functions, rowCount: list.allCount, rows: nil)
+    exchange.standIn(widths: network.exchangeWidths)
+  }
+
+  /// Takes results to the places of the caller's atoms.
+  private func spread(_ wanted: diffnnp_results, _ list: NeighbourList) {
+    wanted.atom_energies.map { reader.spread($0, width: 1, count: edges.centreCount, rowCount: list.localCount) }
+    let (count, rowCount) = (edges.atomCount, list.allCount)
+    wanted.forces.map { reader.spread($0, width: 3, count: count, rowCount: rowCount) }
+    wanted.atom_virials.map { reader.spread($0, width: 6, count: count, rowCount: rowCount) }
+    wanted.centroid_virials.map { reader.spread($0, width: 9, count: count, rowCount: rowCount) }
   }
 
   /// Computes atoms in a cell.
@@ -40,13 +74,15 @@ extension Workspace {
   }
 
   /// Computes with the edges found; results are in the order of the edge list's atoms.
-  private func compute(folding: ForceFolding, _ results: UnsafeMutablePointer<diffnnp_results>) {
+  private func compute(
+    folding: ForceFolding, exchange: AtomExchange? = nil, _ results: UnsafeMutablePointer<diffnnp_results>
+  ) {
     let wanted = results.pointee
     results.pointee.energy = evaluator.compute(
-      edges, folding: folding,
+      edges, folding: folding, exchange: exchange,
       into: Evaluator.Outputs(
         atomEnergies: wanted.atom_energies, forces: wanted.forces, virial: wanted.virial,
-        atomVirials: wanted.atom_virials))
+        atomVirials: wanted.atom_virials, centroidVirials: wanted.centroid_virials))
   }
 }
 
@@ -60,7 +96,11 @@ extension NeighbourList {
       throw Failure(
         DIFFNNP_ERROR_ARGUMENT, "inum is \(inum), nlocal \(nlocal), nall \(nall); expected inum <= nlocal <= nall")
     }
-    if let exchange = system.exchange { try checkSize(exchange, "diffnnp_exchange") }
+    guard system.owners == nil || system.exchange == nil else {
+      throw Failure(
+        DIFFNNP_ERROR_ARGUMENT, "both owners and exchange are given; owners are for one domain, exchange is for several"
+      )
+    }
     self.init(
       localCount: nlocal, allCount: nall,
       positions: try required(system.positions, "positions", unless: nall == 0),
@@ -82,6 +122,17 @@ extension AtomIDs {
     case 8: self = .wide(ids.assumingMemoryBound(to: Int64.self))
     default: throw Failure(DIFFNNP_ERROR_ARGUMENT, "id_size is \(system.id_size); expected 4 or 8")
     }
+  }
+}
+
+extension AtomExchange.Functions {
+  /// The functions of the caller; nil where there are none.
+  init?(checking exchange: UnsafePointer<diffnnp_exchange>?) throws {
+    guard let exchange else { return nil }
+    try checkSize(exchange, "diffnnp_exchange")
+    self.init(
+      forward: try required(exchange.pointee.forward, "forward of exchange"),
+      reverse: try required(exchange.pointee.reverse, "reverse of exchange"), context: exchange.pointee.context)
   }
 }
 

@@ -96,6 +96,7 @@ final class Workspace {
   let edges = EdgeList()
   let reader = NeighbourListReader()
   let search = NeighbourSearch(firstAtom: 0)
+  let exchange = AtomExchange()
   var positions: [SIMD3<Double>] = []
   /// Guarded by the lock of `Handles`.
   var isBusy = false

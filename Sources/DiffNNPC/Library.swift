@@ -49,6 +49,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     info.pointee.type_count = Int32(potential.typeNames.count)
     info.pointee.needs_exchange = potential.network == nil ? 0 : 1
     info.pointee.r_max = potential.rMax
+    info.pointee.exchange_width = Int32(potential.network?.exchangeWidths.max() ?? 0)
     info.pointee.temperature = potential.metadata.temperature ?? 0
   }
 }
@@ -93,7 +94,8 @@ public func diffnnp_compute(
   _ results: UnsafeMutablePointer<diffnnp_results>!
 ) -> diffnnp_status {
   computing(evaluator, system, "diffnnp_system", results) { workspace, system, results in
-    try workspace.compute(NeighbourList(checking: system), results)
+    let functions = try AtomExchange.Functions(checking: system.exchange)
+    try workspace.compute(NeighbourList(checking: system), functions, results)
   }
 }
 

@@ -173,17 +173,20 @@ static diffnnp_system system_of(const list_data *list, int with_owners) {
 typedef struct {
   diffnnp_results results;
   double atom_energies[N], forces[3 * MOST_ATOMS], virial[6], atom_virials[6 * MOST_ATOMS];
+  double centroid_virials[9 * MOST_ATOMS];
 } all_results;
 
 static all_results *new_results(void) {
   all_results *all = calloc(1, sizeof *all);
   memset(all->forces, 0x7F, sizeof all->forces);
   memset(all->atom_virials, 0x7F, sizeof all->atom_virials);
+  memset(all->centroid_virials, 0x7F, sizeof all->centroid_virials);
   all->results.size = sizeof all->results;
   all->results.atom_energies = all->atom_energies;
   all->results.forces = all->forces;
   all->results.virial = all->virial;
   all->results.atom_virials = all->atom_virials;
+  all->results.centroid_virials = all->centroid_virials;
   return all;
 }
 
@@ -389,10 +392,17 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   TRY(other->owners[0] = 1, DIFFNNP_ERROR_SYSTEM, "owner of atom 0");
   diffnnp_exchange exchange = {0};
   TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "size of diffnnp_exchange is 0");
+  exchange.size = sizeof exchange;
+  TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "forward of exchange is NULL");
+  exchange.forward = (int (*)(void *, double *, int))abort;
+  TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "reverse of exchange is NULL");
+  exchange.reverse = exchange.forward;
+  TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "both owners and exchange");
 #undef TRY
   if (info->needs_exchange) {
     system = system_of(list, 0);
     REFUSED(diffnnp_compute(evaluator, &system, &results), DIFFNNP_ERROR_UNSUPPORTED, "several domains");
+    CHECK(info->exchange_width > 0);
   }
   free(other);
 
@@ -401,6 +411,127 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   system.size = sizeof system;
   system.owners = list->owners;
   CHECK(diffnnp_compute(evaluator, &system, &results) == DIFFNNP_OK && results.energy == 0);
+}
+
+/* ---------------------------------------------------------------------------------------------- exchange --- */
+
+/* One domain whose ghosts are images of its own atoms: what they need travels through `exchange`. */
+typedef struct {
+  const list_data *list;
+  int forwards, reverses, widest, fails_at;
+} exchange_data;
+
+static int note_call(exchange_data *data, int *count, int width) {
+  ++*count;
+  data->widest = width > data->widest ? width : data->widest;
+  return data->forwards + data->reverses == data->fails_at;
+}
+
+static int to_ghosts(void *context, double *values, int width) {
+  exchange_data *data = context;
+  for (int i = N; i < data->list->nall; i++)
+    memcpy(values + i * width, values + data->list->owners[i] * width, sizeof(double) * (size_t)width);
+  return note_call(data, &data->forwards, width);
+}
+
+static void add_ghosts(const list_data *list, double *values, int width) {
+  for (int i = N; i < list->nall; i++)
+    for (int k = 0; k < width; k++) values[list->owners[i] * width + k] += values[i * width + k];
+}
+
+static int from_ghosts(void *context, double *values, int width) {
+  exchange_data *data = context;
+  add_ghosts(data->list, values, width);
+  return note_call(data, &data->reverses, width);
+}
+
+static diffnnp_exchange exchange_with(exchange_data *data) {
+  diffnnp_exchange exchange = {0};
+  exchange.size = sizeof exchange;
+  exchange.context = data;
+  exchange.forward = to_ghosts;
+  exchange.reverse = from_ghosts;
+  return exchange;
+}
+
+/* Computes through `exchange`, and takes forces and virials of ghosts to their owners. */
+static all_results *exchanged(diffnnp_evaluator *evaluator, const list_data *list, exchange_data *data) {
+  const diffnnp_exchange exchange = exchange_with(data);
+  all_results *all = new_results();
+  diffnnp_system system = system_of(list, 0);
+  system.exchange = &exchange;
+  CHECK(diffnnp_compute(evaluator, &system, &all->results) == DIFFNNP_OK);
+  add_ghosts(list, all->forces, 3);
+  add_ghosts(list, all->atom_virials, 6);
+  add_ghosts(list, all->centroid_virials, 9);
+  return all;
+}
+
+static void check_same(const all_results *a, const all_results *b) {
+  CHECK(fabs(a->results.energy - b->results.energy) < 1e-9);
+  CHECK(close_to(a->atom_energies, b->atom_energies, N, 1e-9));
+  CHECK(close_to(a->forces, b->forces, 3 * N, 1e-9));
+  CHECK(close_to(a->virial, b->virial, 6, 1e-8));
+  CHECK(close_to(a->atom_virials, b->atom_virials, 6 * N, 1e-8));
+  CHECK(close_to(a->centroid_virials, b->centroid_virials, 9 * N, 1e-8));
+}
+
+static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, const diffnnp_model_info *info) {
+  const diffnnp_periodic_system periodic = periodic_system();
+  const diffnnp_system whole = system_of(list, 1);
+  exchange_data data = {list, 0, 0, 0, -1};
+  all_results *own = new_results(), *folded = new_results();
+  CHECK(diffnnp_compute_periodic(evaluator, &periodic, &own->results) == DIFFNNP_OK);
+  all_results *travelled = exchanged(evaluator, list, &data);
+  check_same(travelled, own);
+  const int calls = data.forwards;
+  CHECK(data.reverses == calls && data.widest == info->exchange_width && (calls > 0) == (info->exchange_width > 0));
+
+  /* Atoms that have no part in the model stay out of what travels. */
+  list_data *fewer = malloc(sizeof *fewer);
+  memcpy(fewer, list, sizeof *list);
+  for (int i = 0; i < list->nall; i++)
+    if (list->owners[i] == 0 || list->owners[i] == 7) fewer->types[i] = -1;
+  diffnnp_system system = system_of(fewer, 1);
+  CHECK(diffnnp_compute(evaluator, &system, &folded->results) == DIFFNNP_OK);
+  free(travelled);
+  travelled = exchanged(evaluator, fewer, &data);
+  check_same(travelled, folded);
+
+  /* A domain that fails makes the same calls as the others, which wait for it. */
+  diffnnp_exchange exchange = exchange_with(&data);
+  memcpy(fewer, list, sizeof *list);
+  fewer->x[4] = NAN;
+  system = system_of(fewer, 0);
+  system.exchange = &exchange;
+  data = (exchange_data){list, 0, 0, 0, -1};
+  REFUSED(diffnnp_compute(evaluator, &system, &own->results), DIFFNNP_ERROR_SYSTEM, "not finite");
+  CHECK(data.forwards == calls && data.reverses == calls && data.widest == info->exchange_width);
+
+  /* So does one without atoms. */
+  list_data *nothing = calloc(1, sizeof *nothing);
+  nothing->nall = N; /* no ghosts */
+  data = (exchange_data){nothing, 0, 0, 0, -1};
+  memset(&system, 0, sizeof system);
+  system.size = sizeof system;
+  system.exchange = &exchange;
+  CHECK(diffnnp_compute(evaluator, &system, &own->results) == DIFFNNP_OK && own->results.energy == 0);
+  CHECK(data.forwards == calls && data.reverses == calls);
+
+  /* After a call that failed, none follows. */
+  system = whole;
+  system.owners = NULL;
+  system.exchange = &exchange;
+  for (int k = 1; k <= 2 * calls; k++) {
+    data = (exchange_data){list, 0, 0, 0, k};
+    REFUSED(diffnnp_compute(evaluator, &system, &own->results), DIFFNNP_ERROR_EXCHANGE, "reported failure");
+    CHECK(data.forwards + data.reverses == k);
+  }
+  free(nothing);
+  free(fewer);
+  free(own);
+  free(folded);
+  free(travelled);
 }
 
 /* Forces and virial are derivatives of the energy. */
@@ -458,6 +589,7 @@ static void test_list(diffnnp_evaluator *evaluator, const list_data *list, int w
   CHECK(close_to(own->forces, callers->forces, 3 * N, 1e-9));
   CHECK(close_to(own->virial, callers->virial, 6, 1e-8));
   CHECK(close_to(own->atom_virials, callers->atom_virials, 6 * N, 1e-8));
+  CHECK(close_to(own->centroid_virials, callers->centroid_virials, 9 * N, 1e-8));
   int zero = 1;
   for (int k = 3 * N; k < 3 * list->nall; k++) zero = zero && callers->forces[k] == 0;
   for (int k = 6 * N; k < 6 * list->nall; k++) zero = zero && callers->atom_virials[k] == 0;
@@ -515,8 +647,11 @@ static void test_strangers(diffnnp_evaluator *evaluator, const list_data *list, 
 }
 
 /* After the first step, no allocations in single precision, the one for dynamics. */
-static void test_allocations(diffnnp_model *model, const list_data *list) {
-  const diffnnp_system system = system_of(list, 1);
+static void test_allocations(diffnnp_model *model, const list_data *list, int exchanging) {
+  exchange_data data = {list, 0, 0, 0, -1};
+  const diffnnp_exchange exchange = exchange_with(&data);
+  diffnnp_system system = system_of(list, !exchanging);
+  if (exchanging) system.exchange = &exchange;
   all_results *all = new_results();
   diffnnp_evaluator *evaluator;
   CHECK(diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) == DIFFNNP_OK);
@@ -615,7 +750,9 @@ int main(int argc, char **argv) {
     test_list(evaluator, list, with_owners);
     test_strangers(evaluator, list, with_owners);
   }
-  test_allocations(model, list);
+  test_exchange(evaluator, list, &info);
+  test_allocations(model, list, 0);
+  test_allocations(model, list, 1);
   test_threads(model, evaluator);
   free_list(list);
   CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);

@@ -14,7 +14,9 @@ VENV = ROOT / ".venv" / "bin"
 
 
 class Run:
-    """What a run left: exit code, output, printed values, and the dump [n][column] by atom ID where there is one."""
+    """What a run left: exit code, output, printed values, and dumps [n][column], sorted by atom ID where they say so.
+
+    `atoms` is the one called "dump"; `dumps` has the others, "NAME.dump", by name."""
 
     def __init__(self, folder, process):
         self.code = process.returncode
@@ -22,7 +24,13 @@ class Run:
         self.errors = [line for line in self.output.splitlines() if line.startswith("ERROR")]
         self.values = {name: float(value) for name, value in re.findall(r"^VALUE (\w+) (\S+)$", self.output, re.M)}
         dump = folder / "dump"
-        self.atoms = np.loadtxt(dump, skiprows=9, ndmin=2) if dump.exists() and self.code == 0 else None
+        self.atoms = last_frame(dump) if dump.exists() and self.code == 0 else None
+        self.dumps = {path.stem: last_frame(path) for path in folder.glob("*.dump") if self.code == 0}
+
+
+def last_frame(dump):
+    """The atoms [n][column] of the last frame of a dump."""
+    return np.loadtxt(dump.read_text().rpartition("ITEM: ATOMS")[2].splitlines()[1:], ndmin=2)
 
 
 class Lammps:
@@ -32,7 +40,7 @@ class Lammps:
         self.mpirun = mpirun
         self.environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
 
-    def run(self, script, files, ranks=1):
+    def run(self, script, files, ranks=1, options=()):
         """Runs a script in a folder of its own, with `files` (name: content) in it."""
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
@@ -40,7 +48,7 @@ class Lammps:
                 (folder / name).write_text(content)
             launch = [*self.mpirun, str(ranks)] if ranks > 1 else []
             process = subprocess.run(
-                [*launch, self.program, "-in", "in", "-log", "none"],
+                [*launch, self.program, "-in", "in", "-log", "none", *options],
                 cwd=folder,
                 env=self.environment,
                 stdout=subprocess.PIPE,

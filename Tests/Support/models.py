@@ -6,13 +6,17 @@ formula for pair terms, from nequip itself for networks.
 
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-NEQUIP_MODELS = pathlib.Path(__file__).parents[1] / "DiffNNPTests" / "Fixtures" / "nequip-random"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = ROOT / ".build" / "release" / "diffnnp"
+NEQUIP_MODELS = ROOT / "Tests" / "DiffNNPTests" / "Fixtures" / "nequip-random"
 
 
 def save_weights(path, type_names, r_max, energy_scale, tensors, **terms):
@@ -94,7 +98,7 @@ class PairTerm:
 
 
 class Case:
-    """A potential for Li and Cl, and a configuration [n][3] in a cell with its known atom energies and forces."""
+    """A potential, for Li and Cl where nothing else is said, and a configuration [n][3] in a cell with its known atom energies and forces."""
 
     type_names = ["Li", "Cl"]
 
@@ -108,6 +112,7 @@ class Case:
             self.energies, self.forces, _ = pair.evaluate(self.positions, self.types, self.cell)
         if nequip:
             reference = np.load(nequip / "reference.npz")
+            self.type_names = [str(symbol) for symbol in reference["symbols"]]
             self.energies = self.energies + reference["atomic_energy"][0]
             self.forces = self.forces + reference["F"][0]
 
@@ -120,16 +125,24 @@ class Case:
         tensors, terms, r_max = {}, {}, 0.0
         energy_scale = 0.025852 if not self.has_network else 1.0
         if self.nequip:
-            with safe_open(self.nequip / "weights.safetensors", "np") as file:
-                tensors = {key: file.get_tensor(key) for key in file.keys()}
-                terms["network"] = json.loads(file.metadata()["config"])
-            tensors["scale_by"] = np.ones_like(tensors["scale_by"])  # the references were made without
+            tensors, terms["network"] = imported(self.nequip / "weights.safetensors")
             r_max = terms["network"]["r_max"]
         if self.pair:
             tensors["pair.coefficients"] = scale * self.pair.coefficients / energy_scale
             terms["pair"] = {"r_max": self.pair.r_max, "intervals": self.pair.coefficients.shape[1]}
             r_max = max(r_max, self.pair.r_max)
         save_weights(path, self.type_names, r_max, energy_scale, tensors, **terms)
+
+
+def imported(weights):
+    """Tensors and architecture of a NequIP model, by the program itself: conventions of old versions differ."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.safetensors"
+        # The references were made without scale_by.
+        command = [PROGRAM, "import-nequip", weights, "--scale-by", "ignore", "-o", path]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        with safe_open(path, "np") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, json.loads(file.metadata()["network"])
 
 
 def ions(rng=np.random.default_rng(7)):
@@ -145,15 +158,15 @@ def pair_case():
 
 
 def network_case():
-    return nequip_case("network")
+    return nequip_case("network", "l2-parity")
 
 
 def sum_case():
-    return nequip_case("sum", pair=PairTerm.charged_spheres(6.0))
+    return nequip_case("sum", "l1-2layers", pair=PairTerm.charged_spheres(6.0))
 
 
-def nequip_case(name, pair=None):
-    folder = NEQUIP_MODELS / "l1-2layers"
+def nequip_case(name, model, pair=None):
+    folder = NEQUIP_MODELS / model
     reference = np.load(folder / "reference.npz")
     return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, folder)
 

@@ -68,8 +68,12 @@ public enum AtomIDs {
 public final class NeighbourListReader {
   /// Index in the edge list of each atom [allCount]; -1: takes no part.
   private var indices = Buffer<Int32>()
+  private var rowBuffer = Buffer<Int32>()
 
   public init() {}
+
+  /// The caller's index of each atom of the edge list, in ascending order [atomCount].
+  public private(set) var rows: UnsafePointer<Int32>?
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å).
   /// - Throws: where an index, a type or a count is out of range, a position is not finite, or two atoms are in one
@@ -78,29 +82,26 @@ public final class NeighbourListReader {
     try checkPositions(list)
     try checkTypes(list, typeCount)
     let indices = indices.reserve(list.allCount)
-    try number(list, indices, edges)
+    try number(list, indices, rowBuffer.reserve(list.allCount), edges)
     for i in 0..<list.localCount where indices[i] >= 0 {
       try fillRow(i, list, indices, edges, squaredCutoff: cutoff * cutoff)
       edges.close(centre: Int(indices[i]))
     }
   }
 
-  /// Takes results of the centres of the edge list, as the last `fill` numbered them, to the places of the caller's
-  /// atoms in the same array [atomCount][width]. Ghosts, and atoms that take no part, get zero.
-  public func spread(
-    _ values: UnsafeMutablePointer<Double>, width: Int, atomCount: Int, _ list: NeighbourList, _ edges: EdgeList
-  ) {
-    (values + width * edges.centreCount).update(repeating: 0, count: width * (atomCount - edges.centreCount))
-    guard edges.centreCount < list.localCount else { return }
-    let indices = indices.reserve(list.allCount)
+  /// Takes results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the places of the
+  /// caller's atoms in the same array [rowCount][width]. Those that have none get zero.
+  public func spread(_ values: UnsafeMutablePointer<Double>, width: Int, count: Int, rowCount: Int) {
+    guard count < rowCount, let rows else { return }
     // From the back: what moves never moves towards the front.
-    for i in stride(from: list.localCount - 1, through: 0, by: -1) {
-      if indices[i] >= 0 {
-        (values + width * i).update(from: values + width * Int(indices[i]), count: width)
-      } else {
-        (values + width * i).update(repeating: 0, count: width)
-      }
+    var end = rowCount
+    for k in stride(from: count - 1, through: 0, by: -1) {
+      let row = Int(rows[k])
+      (values + width * (row + 1)).update(repeating: 0, count: width * (end - row - 1))
+      if row > k { (values + width * row).update(from: values + width * k, count: width) }
+      end = row
     }
+    values.update(repeating: 0, count: width * end)
   }
 
   private func checkPositions(_ list: NeighbourList) throws {
@@ -126,7 +127,10 @@ public final class NeighbourListReader {
   }
 
   /// Numbers the atoms that take part, local ones first, and begins the edge list with them.
-  private func number(_ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ edges: EdgeList) throws {
+  private func number(
+    _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ rows: UnsafeMutablePointer<Int32>,
+    _ edges: EdgeList
+  ) throws {
     let (localCount, allCount) = (list.localCount, list.allCount)
     indices.update(repeating: -1, count: allCount)
     for k in 0..<list.listedCount {
@@ -139,6 +143,7 @@ public final class NeighbourListReader {
     var count: Int32 = 0
     func take(_ i: Int) {
       indices[i] = count
+      rows[Int(count)] = Int32(i)
       count += 1
     }
     for i in 0..<localCount where indices[i] == 0 { take(i) }
@@ -149,9 +154,9 @@ public final class NeighbourListReader {
     } else {
       for i in localCount..<allCount where list.types[i] >= 0 { take(i) }
     }
+    self.rows = UnsafePointer(rows)
     edges.begin(centreCount: centreCount, atomCount: Int(count))
-    let last = list.owners == nil ? allCount : localCount
-    for i in 0..<last where indices[i] >= 0 { edges.types[Int(indices[i])] = list.types[i] }
+    for k in 0..<edges.atomCount { edges.types[k] = list.types[Int(rows[k])] }
   }
 
   private func checkOwners(_ list: NeighbourList, _ owners: UnsafePointer<Int32>) throws {

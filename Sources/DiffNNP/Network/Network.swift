@@ -81,6 +81,12 @@ public final class Network: @unchecked Sendable {
     try NetworkPlan(architecture).parameterCount
   }
 
+  /// How many numbers of each atom travel before each layer but the first, whose features depend on types alone, and
+  /// their gradients on the way back.
+  public var exchangeWidths: [Int] {
+    plan.layers.dropFirst().map { $0.inputs.reduce(0) { $0 + $1.irrep.dimension * $1.multiplicity } }
+  }
+
   func makeEvaluator(_ precision: Precision) -> NetworkEvaluating {
     switch precision {
     case .single:
@@ -110,9 +116,10 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
   init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
 
   func add(
-    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
+    _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     gradients: UnsafeMutablePointer<SIMD3<Double>>
   ) {
-    evaluator.evaluate(edges, into: .init(energies: energies, gradients: gradients, scale: scale))
+    evaluator.evaluate(
+      edges, exchange: exchange, into: .init(energies: energies, gradients: gradients, scale: scale))
   }
 }

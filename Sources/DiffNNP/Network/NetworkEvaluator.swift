@@ -40,7 +40,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private var features: [Buffer<L>]
   private var messages: [Buffer<L>]
   private var convolutions: [Buffer<L>]
-  private var sources = Buffer<L>()
+  private var sources: [Buffer<L>]
   private var sourceGradients = Buffer<L>()
   private var featureGradients = Buffer<L>()
   private var nextFeatureGradients = Buffer<L>()
@@ -61,6 +61,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     lMax = layout.plan.architecture.lMax
     let layers = layout.layers.count
     features = Array(repeating: Buffer(), count: layers + 1)
+    sources = Array(repeating: Buffer(), count: layers)
     messages = Array(repeating: Buffer(), count: layers)
     convolutions = Array(repeating: Buffer(), count: layers)
   }
@@ -68,7 +69,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   // MARK: The whole network
 
   /// - Parameters:
-  ///   - edges: all atoms are centres: layers after the first need the features of every neighbour.
+  ///   - edges: without `exchange`, all atoms are centres: layers after the first need the features of every neighbour.
+  ///   - exchange: brings the features of atoms that are centres in other domains.
   ///   - directions: tangents of the edge vectors (Å), for dual lanes.
   ///
   /// The specialisations carry over to all that is called from here.
@@ -76,12 +78,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   @_specialize(where L == SIMD4<Double>)
   @_specialize(where L == DualLanes<SIMD8<Float>>)
   @_specialize(where L == DualLanes<SIMD4<Double>>)
-  func evaluate(_ edges: EdgeList, directions: UnsafePointer<SIMD3<Double>>? = nil, into outputs: Outputs) {
+  func evaluate(
+    _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
+    into outputs: Outputs
+  ) {
     reserve(edges)
     prepareGeometry(edges, directions)
     embed(edges)
     for layer in layout.layers.indices {
       mixInputs(layer, edges)
+      if let exchange, layer > 0 { copySourcesToGhosts(layer, edges, exchange) }
       sendMessages(layer, edges)
       convolve(layer, edges)
       activate(layer, edges)
@@ -92,6 +98,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       activateBackward(layer, edges)
       convolveBackward(layer, edges, outputs)
       sendMessagesBackward(layer, edges, outputs)
+      if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
       if layer > 0 || outputs.weights != nil { mixInputsBackward(layer, edges, outputs) }
     }
     if let gradient = outputs.weights { embedBackward(edges, gradient) }
@@ -102,12 +109,12 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let layers = layout.layers
     for (k, layer) in layers.enumerated() {
       _ = features[k].reserve(atoms * layer.featureVectors)
+      _ = sources[k].reserve(atoms * layer.featureVectors)
       _ = messages[k].reserve(atoms * layer.messageVectors)
       _ = convolutions[k].reserve(atoms * layer.convolutionVectors)
     }
     _ = features[layers.count].reserve(atoms * layout.readoutVectors)
     let widest = max(layers.lazy.map(\.featureVectors).max()!, layout.readoutVectors)
-    _ = sources.reserve(atoms * widest)
     _ = sourceGradients.reserve(atoms * widest)
     _ = featureGradients.reserve(atoms * widest)
     _ = nextFeatureGradients.reserve(atoms * widest)
@@ -168,14 +175,18 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
+  /// Atoms whose features are known here: in the first layer all, since types are enough; later the centres.
+  private func knownCount(_ layer: Int, _ edges: EdgeList) -> Int { layer == 0 ? edges.atomCount : edges.centreCount }
+
   /// linear_1: features as messages carry them.
   private func mixInputs(_ layer: Int, _ edges: EdgeList) {
     let shape = layout.layers[layer]
     let n = shape.featureVectors
     let x = features[layer].reserve(edges.atomCount * n)
-    let h = sources.reserve(edges.atomCount * n)
-    h.update(repeating: .zero, count: edges.atomCount * n)
-    for i in 0..<edges.atomCount { apply(shape.linear1, x + i * n, to: h + i * n) }
+    let h = sources[layer].reserve(edges.atomCount * n)
+    let count = knownCount(layer, edges)
+    h.update(repeating: .zero, count: count * n)
+    for i in 0..<count { apply(shape.linear1, x + i * n, to: h + i * n) }
   }
 
   private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
@@ -184,7 +195,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let x = features[layer].reserve(edges.atomCount * n)
     let gh = sourceGradients.reserve(edges.atomCount * n)
     let gx = featureGradients.reserve(edges.atomCount * n)
-    for i in 0..<edges.atomCount {
+    for i in 0..<knownCount(layer, edges) {
       applyTransposed(shape.linear1, gh + i * n, to: gx + i * n)
       if let gradient = outputs.weights { addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient) }
     }
@@ -307,6 +318,54 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
+  // MARK: Several domains
+
+  /// Brings the sources of ghosts, which are made where these are centres.
+  private func copySourcesToGhosts(_ layer: Int, _ edges: EdgeList, _ exchange: AtomExchange) {
+    let shape = layout.layers[layer]
+    let n = shape.featureVectors
+    let h = sources[layer].reserve(edges.atomCount * n)
+    exchange.forward(
+      edges, width: shape.channels, pack: { pack(shape, h + $0 * n, into: $1) },
+      unpack: { unpack(shape, $1, into: h + $0 * n) })
+  }
+
+  /// Takes the gradients of ghosts' sources back to where these are centres.
+  private func addSourceGradientsOfGhosts(_ layer: Int, _ edges: EdgeList, _ exchange: AtomExchange) {
+    let shape = layout.layers[layer]
+    let n = shape.featureVectors
+    let gh = sourceGradients.reserve(edges.atomCount * n)
+    exchange.reverse(
+      edges, width: shape.channels, pack: { pack(shape, gh + $0 * n, into: $1) },
+      unpack: { unpack(shape, $1, into: gh + $0 * n) })
+  }
+
+  /// Writes the channels of an atom's sources one after the other, without the padding.
+  private func pack(_ shape: NetworkLayout.Layer, _ h: UnsafePointer<L>, into values: UnsafeMutablePointer<Double>) {
+    var k = 0
+    for map in shape.linear1 {
+      for d in 0..<map.dimension {
+        for u in 0..<map.matrix.source.columns {
+          values[k] = L.load(h + map.output + d * map.matrix.columnVectors, u).primal
+          k += 1
+        }
+      }
+    }
+  }
+
+  private func unpack(_ shape: NetworkLayout.Layer, _ values: UnsafePointer<Double>, into h: UnsafeMutablePointer<L>) {
+    h.update(repeating: .zero, count: shape.featureVectors)
+    var k = 0
+    for map in shape.linear1 {
+      for d in 0..<map.dimension {
+        for u in 0..<map.matrix.source.columns {
+          L.store(S(values[k]), h + map.output + d * map.matrix.columnVectors, u)
+          k += 1
+        }
+      }
+    }
+  }
+
   // MARK: Linear maps of channels
 
   @inline(__always)
@@ -420,7 +479,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func sendMessages(_ layer: Int, _ edges: EdgeList) {
     let shape = layout.layers[layer]
     let (n, m, radialVectors) = (shape.featureVectors, shape.messageVectors, shape.radialVectors)
-    let h = sources.reserve(edges.atomCount * n)
+    let h = sources[layer].reserve(edges.atomCount * n)
     let messages = messages[layer].reserve(edges.atomCount * m)
     let geometry = geometry.reserve(edges.count)
     let w = radialWeights.reserve(radialVectors)
@@ -471,7 +530,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let radialVectors = shape.radialVectors
     let count = SphericalHarmonics.count(lMax)
-    let h = sources.reserve(edges.atomCount * n)
+    let h = sources[layer].reserve(edges.atomCount * n)
     let gh = sourceGradients.reserve(edges.atomCount * n)
     let gz = convolutionGradients.reserve(edges.atomCount * c)
     let g = messageGradients.reserve(m)
@@ -485,8 +544,6 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let knotsPerLength = S(1 / weights.spacing)
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
 
-    // Only the last layer's sources are still in place: later layers overwrote the others.
-    if layer < layout.layers.count - 1 { mixInputs(layer, edges) }
     gh.update(repeating: .zero, count: edges.atomCount * n)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)

@@ -58,6 +58,9 @@ struct NetworkLayout: Sendable {
     /// [type][…]
     var selfConnections: [[Linear]] = []
     var gates: [Gate] = []
+
+    /// Channels of an atom's features, without the padding.
+    var channels: Int { linear1.reduce(0) { $0 + $1.dimension * $1.matrix.source.columns } }
   }
 
   var plan: NetworkPlan

@@ -34,36 +34,46 @@ public final class Evaluator {
     public var forces: UnsafeMutablePointer<Double>?
     /// Virial -Σ r ⊗ dE/dr (eV): xx, yy, zz, xy, xz, yz.
     public var virial: UnsafeMutablePointer<Double>?
-    /// The same for each atom [atomCount][6]: half of each edge's to either end, or all of it to the centre, as
-    /// forces are folded.
+    /// The same for each atom [atomCount][6]: the symmetric part, half of each edge's to either end, or all of it to the
+    /// centre, as forces are folded.
     public var atomVirials: UnsafeMutablePointer<Double>?
+    /// Virial of each atom about the centres whose energy acts on it [atomCount][9]: xx, yy, zz, xy, xz, yz, yx, zx, zy,
+    /// the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at the
+    /// far end, so with these the heat flux is Σ (E_i + W_i) v_i.
+    public var centroidVirials: UnsafeMutablePointer<Double>?
 
     public init(
       atomEnergies: UnsafeMutablePointer<Double>? = nil, forces: UnsafeMutablePointer<Double>? = nil,
-      virial: UnsafeMutablePointer<Double>? = nil, atomVirials: UnsafeMutablePointer<Double>? = nil
+      virial: UnsafeMutablePointer<Double>? = nil, atomVirials: UnsafeMutablePointer<Double>? = nil,
+      centroidVirials: UnsafeMutablePointer<Double>? = nil
     ) {
       self.atomEnergies = atomEnergies
       self.forces = forces
       self.virial = virial
       self.atomVirials = atomVirials
+      self.centroidVirials = centroidVirials
     }
   }
 
   /// Computes the energy (eV) of the centres, and what `outputs` asks for.
-  public func compute(_ edges: EdgeList, folding: ForceFolding = .neighbours, into outputs: Outputs) -> Double {
+  /// - Parameter exchange: for a network whose edges point at atoms of other domains; begun.
+  public func compute(
+    _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
+  ) -> Double {
     let gradients = gradients.reserve(edges.count)
     let energies = energies.reserve(edges.centreCount)
     gradients.update(repeating: .zero, count: edges.count)
     energies.update(repeating: 0, count: edges.centreCount)
     let scale = potential.energyScale
     potential.pair?.add(edges, scale: scale, energies: energies, gradients: gradients)
-    network?.add(edges, scale: scale, energies: energies, gradients: gradients)
+    network?.add(edges, exchange: exchange, scale: scale, energies: energies, gradients: gradients)
 
     var total = 0.0
     for i in 0..<edges.centreCount { total += energies[i] }
     outputs.atomEnergies?.update(from: energies, count: edges.centreCount)
     if let forces = outputs.forces { foldForces(edges, gradients, folding, into: forces) }
-    if outputs.virial != nil || outputs.atomVirials != nil { addVirials(edges, gradients, folding, outputs) }
+    addVirials(edges, gradients, folding, outputs)
+    if let virials = outputs.centroidVirials { addCentroidVirials(edges, gradients, folding, to: virials) }
     return total
   }
 
@@ -95,6 +105,7 @@ public final class Evaluator {
   private func addVirials(
     _ edges: EdgeList, _ gradients: UnsafeMutablePointer<SIMD3<Double>>, _ folding: ForceFolding, _ outputs: Outputs
   ) {
+    guard outputs.virial != nil || outputs.atomVirials != nil else { return }
     outputs.virial?.update(repeating: 0, count: 6)
     outputs.atomVirials?.update(repeating: 0, count: 6 * edges.atomCount)
     for i in 0..<edges.centreCount {
@@ -118,17 +129,41 @@ public final class Evaluator {
     virial[0] += factor * r.x * g.x
     virial[1] += factor * r.y * g.y
     virial[2] += factor * r.z * g.z
-    virial[3] += factor * r.x * g.y
-    virial[4] += factor * r.x * g.z
-    virial[5] += factor * r.y * g.z
+    virial[3] += 0.5 * factor * (r.x * g.y + r.y * g.x)
+    virial[4] += 0.5 * factor * (r.x * g.z + r.z * g.x)
+    virial[5] += 0.5 * factor * (r.y * g.z + r.z * g.y)
+  }
+
+  private func addCentroidVirials(
+    _ edges: EdgeList, _ gradients: UnsafeMutablePointer<SIMD3<Double>>, _ folding: ForceFolding,
+    to virials: UnsafeMutablePointer<Double>
+  ) {
+    virials.update(repeating: 0, count: 9 * edges.atomCount)
+    for i in 0..<edges.centreCount {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        let (r, g) = (edges.vectors[e], gradients[e])
+        // Of a pair term alone, the edge from the far end has the same virial, and gives it to this centre.
+        let w = virials + 9 * (folding == .centres ? i : Int(edges.neighbours[e]))
+        w[0] -= r.x * g.x
+        w[1] -= r.y * g.y
+        w[2] -= r.z * g.z
+        w[3] -= r.x * g.y
+        w[4] -= r.x * g.z
+        w[5] -= r.y * g.z
+        w[6] -= r.y * g.x
+        w[7] -= r.z * g.x
+        w[8] -= r.z * g.y
+      }
+    }
   }
 }
 
 /// A term that adds its energy and its gradient with respect to edge vectors.
 protocol NetworkEvaluating: AnyObject {
-  /// Adds `scale` times the energies of the centres [centreCount] and the gradients of their sum [edges.count].
+  /// Adds `scale` times the energies of the centres [centreCount] and the gradients of the energy of all domains
+  /// [edges.count].
   func add(
-    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
+    _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     gradients: UnsafeMutablePointer<SIMD3<Double>>)
 }
 

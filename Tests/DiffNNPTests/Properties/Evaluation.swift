@@ -7,6 +7,10 @@ struct Evaluation {
   var forces: [SIMD3<Double>]
   /// xx, yy, zz, xy, xz, yz.
   var virial: [Double]
+  /// The same for each atom.
+  var atomVirials: [[Double]]
+  /// xx, yy, zz, xy, xz, yz, yx, zx, zy of each atom.
+  var centroidVirials: [[Double]]
 
   /// The largest force.
   var largestForce: Double { forces.map(length).max() ?? 0 }
@@ -19,15 +23,26 @@ extension Evaluator {
     try NeighbourSearch().fill(edges, configuration, cutoff: potential.rMax)
     var (atomEnergies, forces) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: 3 * n))
     var virial = [Double](repeating: 0, count: 6)
+    var (atomVirials, centroidVirials) = ([Double](repeating: 0, count: 6 * n), [Double](repeating: 0, count: 9 * n))
     let energy = atomEnergies.withUnsafeMutableBufferPointer { e in
       forces.withUnsafeMutableBufferPointer { f in
-        virial.withUnsafeMutableBufferPointer {
-          compute(edges, into: .init(atomEnergies: e.baseAddress!, forces: f.baseAddress!, virial: $0.baseAddress!))
+        virial.withUnsafeMutableBufferPointer { v in
+          atomVirials.withUnsafeMutableBufferPointer { a in
+            centroidVirials.withUnsafeMutableBufferPointer { c in
+              compute(
+                edges,
+                into: .init(
+                  atomEnergies: e.baseAddress!, forces: f.baseAddress!, virial: v.baseAddress!,
+                  atomVirials: a.baseAddress!, centroidVirials: c.baseAddress!))
+            }
+          }
         }
       }
     }
     return Evaluation(
       energy: energy, atomEnergies: atomEnergies,
-      forces: (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }, virial: virial)
+      forces: (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }, virial: virial,
+      atomVirials: (0..<n).map { Array(atomVirials[6 * $0..<6 * $0 + 6]) },
+      centroidVirials: (0..<n).map { Array(centroidVirials[9 * $0..<9 * $0 + 9]) })
   }
 }

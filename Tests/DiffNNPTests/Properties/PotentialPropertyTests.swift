@@ -41,6 +41,9 @@ import Testing
       expectEqual(turned.atomEnergies, result.atomEnergies, within: tolerance)
       expectEqual(turned.forces, result.forces.map { map($0) }, within: tolerance)
       expectEqual(turned.virial, map(tensor: result.virial), within: 10 * tolerance)
+      for (a, b) in zip(turned.atomVirials, result.atomVirials) {
+        expectEqual(a, map(tensor: b), within: 10 * tolerance)
+      }
     }
   }
 
@@ -155,6 +158,11 @@ import Testing
     let tolerance = Self.rounding * max(1, result.largestForce)
     #expect(length(result.forces.reduce(.zero, +)) < tolerance)
     #expect(abs(result.atomEnergies.reduce(0, +) - result.energy) < tolerance)
+    let atomVirials = (0..<6).map { k in result.atomVirials.reduce(0) { $0 + $1[k] } }
+    expectEqual(atomVirials, result.virial, within: tolerance)
+    // The sum is symmetric, because a turn of everything changes no energy.
+    let centroidVirials = (0..<9).map { k in result.centroidVirials.reduce(0) { $0 + $1[k] } }
+    expectEqual(centroidVirials, result.virial + result.virial[3...], within: tolerance)
     #expect(result.largestForce > 0.1, "forces must not vanish, or nothing is tested")
   }
 
@@ -181,6 +189,36 @@ import Testing
     let configuration = try SampleConfiguration.periodic(cell)
     try FiniteDifferences.checkForces(evaluator, configuration, directions: 1)
     try FiniteDifferences.checkVirial(evaluator, configuration)
+  }
+
+  /// W_j = -Σ_i (r_j - r_i) ⊗ dE_i/dr_j, where energies are of one layer: those of a pair term are shared by both
+  /// ends, and the heat flux made from these is that of the atom energies.
+  @Test(arguments: samples.filter { ($0.potential.network?.architecture.numLayers ?? 1) == 1 })
+  func centroidVirialsAreThoseOfTheAtomEnergies(_ sample: SamplePotential) throws {
+    let evaluator = Evaluator(sample.potential, precision: .double)
+    let configuration = try SampleConfiguration.cluster()
+    let x = configuration.positions
+    let result = try evaluator.evaluate(configuration)
+    let h = FiniteDifferences.step
+    for j in x.indices {
+      var expected = [Double](repeating: 0, count: 9)
+      for b in 0..<3 {
+        func energies(_ step: Double) throws -> [Double] {
+          var moved = configuration
+          moved.positions[j][b] += step
+          return try evaluator.evaluate(moved).atomEnergies
+        }
+        let (up, down) = (try energies(h), try energies(-h))
+        for i in x.indices {
+          for a in 0..<3 {
+            let element = [[0, 3, 4], [6, 1, 5], [7, 8, 2]][a][b]
+            expected[element] -= (x[j] - x[i])[a] * (up[i] - down[i]) / (2 * h)
+          }
+        }
+      }
+      expectEqual(
+        result.centroidVirials[j], expected, within: 10 * FiniteDifferences.tolerance * max(1, result.largestForce))
+    }
   }
 
   // MARK: Single precision
