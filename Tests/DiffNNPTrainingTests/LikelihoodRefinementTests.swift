@@ -45,11 +45,26 @@ import Testing
     }
   }
 
+  /// Just enough to go through all that a refinement does.
+  private static let few: LikelihoodRefinement.Effort = {
+    var effort = LikelihoodRefinement.Effort()
+    (effort.chainAtoms, effort.stride, effort.measuringSteps, effort.settlingSteps) = (4 * 27, 5, 4, 1)
+    return effort
+  }()
+
+  /// Enough to learn from.
+  private static let plenty: LikelihoodRefinement.Effort = {
+    var effort = LikelihoodRefinement.Effort()
+    effort.chainAtoms = 8 * 27
+    return effort
+  }()
+
   private static let data = Trajectory(
     typeNames: ["A"], frames: try! sample(basis.pairTerm(truth), count: 400, seed: 1))
 
   private func refinement(
-    start: [Double] = LikelihoodRefinementTests.truth, steps: Int, seed: UInt64 = 1, threads: Int = 1
+    start: [Double] = LikelihoodRefinementTests.truth.map { 0.75 * $0 }, steps: Int, seed: UInt64 = 1, threads: Int = 1,
+    _ effort: LikelihoodRefinement.Effort = few
   ) throws -> LikelihoodRefinement {
     var (settings, pair) = (NetworkSettings(), PairFit.Settings())
     (settings.features, settings.layers, settings.lMax, settings.radialWidth) = (2, 1, 0, 3)
@@ -60,7 +75,7 @@ import Testing
     let fit = PairFit.Result(
       basis: Self.basis, blocks: try TimeBlocks(frameCount: 400, blockCount: 5), powers: [start], sigmas: [0], sigma: 0,
       smallestDistances: [0.1], wallDistances: [0.1], candidates: [], chosen: [], heldOutObjective: 0)
-    return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: Self.data, threads: threads)
+    return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: Self.data, threads: threads, effort)
   }
 
   private func counts(_ frames: [Frame]) throws -> [Double] {
@@ -85,7 +100,7 @@ import Testing
   /// Where the start is too soft, what it and the network are moved to has the pairs of the data again.
   @Test func findsThePairsOfTheData() throws {
     let soft = Self.truth.map { 0.75 * $0 }
-    let refinement = try refinement(start: soft, steps: 300, threads: 2)
+    let refinement = try refinement(start: soft, steps: 300, threads: 2, Self.plenty)
     while !refinement.isFinished { _ = try refinement.advance() }
     func error(_ counts: [Double]) throws -> Double {
       let reference = try self.counts(Self.data.frames)
@@ -99,6 +114,17 @@ import Testing
     #expect(refinement.state.restarts == 0)
   }
 
+  /// Where chance explains all there is to correct, nothing is corrected.
+  @Test func leavesAloneWhatIsRight() throws {
+    let refinement = try refinement(start: Self.truth, steps: 300, threads: 2, Self.plenty)
+    let before = refinement.state
+    while !refinement.isFinished { _ = try refinement.advance() }
+    // The network, random and weak, may be told from none; then corrections are small.
+    let largest = refinement.state.averagePair.map(abs).max()!
+    #expect(
+      refinement.step == Self.plenty.measuringSteps ? refinement.state.parameters == before.parameters : largest < 0.1)
+  }
+
   @Test func threadsDoNotMatter() throws {
     func finish(_ refinement: LikelihoodRefinement) throws -> LikelihoodState {
       while !refinement.isFinished { _ = try refinement.advance() }
@@ -109,24 +135,46 @@ import Testing
     #expect(try finish(refinement(steps: 4, seed: 2)) != one)
   }
 
-  @Test func resumedEqualsUninterrupted() throws {
+  @Test(arguments: [2, 4, 7])
+  func resumedEqualsUninterrupted(_ stop: Int) throws {
     let first = try refinement(steps: 6)
-    for _ in 0..<3 { _ = try first.advance() }
+    for _ in 0..<stop { _ = try first.advance() }
     var file = SafetensorsFile(metadata: [:], tensors: [])
     first.addCheckpoint(to: &file)
     file = try SafetensorsFile(bytes: file.serialised())
     let second = try refinement(steps: 6, threads: 2)
     try second.resume(from: file)
-    #expect(second.step == 3 && second.state == first.state)
+    #expect(second.step == stop && second.state == first.state)
     while !first.isFinished { _ = try first.advance() }
     while !second.isFinished { _ = try second.advance() }
-    #expect(second.state == first.state)
+    #expect(second.state == first.state && second.step == 10)
 
     var settings = NetworkSettings()
     settings.likelihoodSteps = 7
     #expect(throws: DiffNNPError.self) { try LikelihoodRefinement.isPart(of: file, settings) }
     file.tensors.removeAll { $0.name.hasSuffix("positions.1") }
     #expect(throws: DiffNNPError.self) { try second.resume(from: file) }
+  }
+}
+
+@Suite struct PairEvidenceTests {
+  /// Independent counts are told from chance where they differ, and only there.
+  @Test func tellsDifferencesFromChance() {
+    var random = Philox(seed: 4, purpose: .noise, frame: 0)
+    let means = (0..<60).map { 40 + 5 * Double($0) }
+    func counts(spread: Double, groups: Int, size: Int) -> PairEvidence {
+      let shifts = means.map { $0 * (1 + spread * random.normal()) }
+      let sums = (0..<groups).map { _ in
+        shifts.map { $0 * Double(size) + ($0 * Double(size)).squareRoot() * random.normal() }
+      }
+      return PairEvidence(sums: sums, sizes: Array(repeating: size, count: groups))
+    }
+    let data = counts(spread: 0, groups: 5, size: 20)
+    // 300 degrees of freedom: 8 %. A single pair, independent of others, has φ = 1.
+    #expect(abs(data.factor * 100 - 1) < 0.3)
+    let alike = data.excessVariance(of: counts(spread: 0, groups: 8, size: 10))
+    let different = data.excessVariance(of: counts(spread: 0.1, groups: 8, size: 10))
+    #expect(alike < 1e-4 && abs(different.squareRoot() - 0.1) < 0.03, "\(alike) \(different)")
   }
 }
 

@@ -12,6 +12,10 @@ import DiffNNPFrames
 ///
 /// Scores are slopes: they say little about the weight of one structure against another, and small errors of them add up.
 /// The likelihood sees the structure itself. From scores it starts so close that minutes of chains are enough.
+///
+/// At first the chains only run, to see how far their numbers of pairs are from those of the data. What chance explains of
+/// the difference is left alone: corrections are drawn back in proportion to the variance of the data's numbers over that
+/// of the excess. Few frames of few atoms so keep what the scores taught them.
 public final class LikelihoodRefinement {
   /// What a step gave.
   public struct Report: Sendable {
@@ -23,44 +27,59 @@ public final class LikelihoodRefinement {
     public var restarts: Int
   }
 
+  /// How much the chains do.
+  struct Effort: Sendable {
+    /// Atoms in all chains together at least, as far as `chainCounts` allows.
+    var chainAtoms = 2000
+    var chainCounts = 4...64
+    /// Steps of a chain between two steps of the optimiser.
+    var stride = 20
+    /// Steps at first in which the chains only run, and how many of these are not counted.
+    var (measuringSteps, settlingSteps) = (60, 20)
+  }
+
   public let steps: Int
-  public var step: Int { state.optimiser.step }
-  public var isFinished: Bool { step >= steps }
+  public var step: Int { state.step }
+  /// After all steps, or once it is seen that chance explains what there is to correct.
+  public var isFinished: Bool { step >= steps || (step >= effort.measuringSteps && excess == 0) }
 
   private let settings: NetworkSettings
+  private let effort: Effort
   private let network: TrainableNetwork
   private let typeNames: [String]
   private let frames: [Frame]
   private let threads: Int
   private let basis: PairBasis
   private let startingPair: [Double]
-  /// Mean numbers of pairs in the data, for a frame [pair][interval]; zero where there are too few to learn from.
-  private let pairCounts: [Double]
+  private let data: PairEvidence
+  /// Chains; as many frames of the data enter each step.
+  private let chainCount: Int
   /// Of each type (kT/Å²).
   private var masses: [Double] = []
   private var models: [TrainableScore] = []
   private var gradients: [TrainableNetwork.Gradient] = []
   private(set) var state: LikelihoodState
 
-  /// Chains; as many frames of the data enter each step.
-  private static let chainCount = 4
-  /// Steps of a chain between two steps of the optimiser.
-  private static let stride = 20
   private static let averaging = 0.98
   /// Share of log(n/n_data) by which a step corrects the pair term at first.
   private static let pairRate = 0.02
-  /// Pair functions with fewer pairs in all frames stay as they are.
-  private static let fewestPairs = 100.0
 
   /// - Parameters:
   ///   - trainer: one that is finished.
   ///   - pair: the fit whose pair term, as it is run, the network adds to.
-  public init(
+  public convenience init(
     after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int
   ) throws {
+    try self.init(after: trainer, pair: pair, trajectory: trajectory, threads: threads, Effort())
+  }
+
+  init(
+    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int, _ effort: Effort
+  ) throws {
+    self.effort = effort
     let (settings, parameters) = (trainer.settings, trainer.bestParameters)
     self.settings = settings
-    steps = settings.likelihoodSteps
+    steps = settings.likelihoodSteps + effort.measuringSteps
     typeNames = trajectory.typeNames
     frames = trajectory.frames
     self.threads = threads
@@ -68,20 +87,31 @@ public final class LikelihoodRefinement {
     startingPair = pair.coefficients(sigma: pair.sigma)
     network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
-    let counter = PairCounter(basis)
-    var counts = [Double](repeating: 0, count: basis.count)
-    for frame in frames { try counter.add(frame.configuration, to: &counts) }
-    let count = Double(frames.count)
-    pairCounts = counts.map { $0 < Self.fewestPairs ? 0 : $0 / count }
-    let starts = (0..<Self.chainCount).map { $0 * trajectory.frames.count / Self.chainCount }
+    data = try Self.evidence(trajectory.frames, pair.blocks, basis)
+    let frameCount = trajectory.frames.count
+    let atoms = trajectory.frames.reduce(0) { $0 + $1.positions.count } / frameCount
+    let wanted = effort.chainAtoms / max(atoms, 1)
+    let chainCount = min(max(wanted, effort.chainCounts.lowerBound), effort.chainCounts.upperBound)
+    self.chainCount = chainCount
+    let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
     state = LikelihoodState(
       parameters: parameters, pairCount: basis.count, starts: starts,
       chains: starts.map { LangevinChain(trajectory.frames[$0].configuration.positions) })
-    for _ in 0..<2 * Self.chainCount {
+    for _ in 0..<2 * chainCount {
       models.append(TrainableScore(network))
       gradients.append(network.makeGradient())
     }
     masses = try meanCurvatures()
+  }
+
+  private static func evidence(_ frames: [Frame], _ blocks: TimeBlocks, _ basis: PairBasis) throws -> PairEvidence {
+    let counter = PairCounter(basis)
+    let sums = try blocks.ranges.map { range in
+      var counts = [Double](repeating: 0, count: basis.count)
+      for k in range { try counter.add(frames[k].configuration, to: &counts) }
+      return counts
+    }
+    return PairEvidence(sums: sums, sizes: blocks.ranges.map(\.count))
   }
 
   /// Mean squares of the score along a coordinate for each type, which for the model's own configurations are the mean
@@ -111,34 +141,58 @@ public final class LikelihoodRefinement {
 
   // MARK: Steps
 
-  /// Moves the chains, and the parameters once.
+  /// Moves the chains and, once it is known how far they are from the data, the parameters.
   public func advance() throws -> Report {
     network.set(state.parameters)
     let pair = try pairPotential(state.pairCorrection)
-    let count = Self.chainCount
-    let moved = try Parallel.map(2 * count, threads: threads) { k in
-      k < count ? try moveChain(k, pair) : try look(atFrame: k - count)
+    let isMeasuring = step < effort.measuringSteps
+    let moved = try Parallel.map(isMeasuring ? chainCount : 2 * chainCount, threads: threads) { k in
+      k < chainCount ? try moveChain(k, pair) : try look(atFrame: k - chainCount)
     }
-    var modelCounts = [Double](repeating: 0, count: basis.count)
-    for (k, result) in moved[..<count].enumerated() {
-      state.restarts += result.chain == nil ? 1 : 0
-      let start = frame(drawnBy: k, stream: 2)
-      state.chains[k] = result.chain ?? LangevinChain(frames[start].configuration.positions)
-      if result.chain == nil { state.starts[k] = start }
-      for f in modelCounts.indices { modelCounts[f] += result.pairCounts[f] / Double(count) }
+    for (k, result) in moved[..<chainCount].enumerated() {
+      if let chain = result.chain {
+        state.chains[k] = chain
+      } else {
+        state.starts[k] = frame(drawnBy: k, stream: 2)
+        state.chains[k] = LangevinChain(frames[state.starts[k]].configuration.positions)
+        state.restarts += 1
+      }
     }
-    let share = 0.5 * (1 + cos(Double.pi * Double(step) / Double(steps)))
-    correctPair(modelCounts, rate: Self.pairRate * share)
+    compare(moved[..<chainCount].map(\.pairCounts))
+    if !isMeasuring { try correct() }
+    state.step += 1
+    return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
+  }
+
+  /// Moves the pair term and the network, less and less.
+  private func correct() throws {
+    let progress = Double(step - effort.measuringSteps) / Double(steps - effort.measuringSteps)
+    let share = 0.5 * (1 + cos(Double.pi * progress))
+    let drawBacks = self.drawBacks
+    correctPair(rate: Self.pairRate * share, drawBacks)
     let gradient = network.parameterGradient(gradients)
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
         "the refinement by likelihood diverged at step \(step); lower network.likelihood_rate from "
           + "\(settings.likelihoodRate), or set network.likelihood_steps to 0")
     }
+    let trust = drawBacks.reduce(0) { $0 + 1 / (1 + $1) } / Double(drawBacks.count)
     state.optimiser.update(
-      &state.parameters, gradient: gradient, learningRate: settings.likelihoodRate * share,
+      &state.parameters, gradient: gradient, learningRate: settings.likelihoodRate * trust * share,
       averaging: Self.averaging)
-    return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
+  }
+
+  /// Variance of the ratio of the numbers of pairs, chains' over data's, that chance does not explain.
+  private var excess: Double {
+    let size = effort.measuringSteps - effort.settlingSteps
+    return data.excessVariance(
+      of: PairEvidence(sums: state.chainSums, sizes: Array(repeating: size, count: chainCount)))
+  }
+
+  /// For each function of `data.known`, the variance of the data's number over the excess.
+  private var drawBacks: [Double] {
+    let excess = max(self.excess, .leastNormalMagnitude)
+    return data.known.map { min(data.variance(ofMean: data.means[$0]) / excess, 1 / Self.pairRate) }
   }
 
   private struct Moved {
@@ -151,7 +205,7 @@ public final class LikelihoodRefinement {
     var chain = state.chains[k]
     var configuration = frames[state.starts[k]].configuration
     var random = Philox(seed: settings.seed, purpose: .likelihood, frame: k, stream: step)
-    let isFine = try chain.advance(Self.stride, &configuration, masses: masses, using: &random) {
+    let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
       try models[k].evaluate($0, pair: pair, into: &$1)
     }
     var moved = Moved(chain: isFine ? chain : nil, pairCounts: Array(repeating: 0, count: basis.count))
@@ -164,8 +218,8 @@ public final class LikelihoodRefinement {
   /// Differentiates the energy of a frame of the data.
   private func look(atFrame k: Int) throws -> Moved {
     let configuration = frames[frame(drawnBy: k, stream: 1)].configuration
-    try evaluate(Self.chainCount + k, configuration, nil)
-    differentiate(Self.chainCount + k, sign: 1, atoms: configuration.positions.count)
+    try evaluate(chainCount + k, configuration, nil)
+    differentiate(chainCount + k, sign: 1, atoms: configuration.positions.count)
     return Moved()
   }
 
@@ -175,7 +229,7 @@ public final class LikelihoodRefinement {
   }
 
   private func differentiate(_ k: Int, sign: Double, atoms: Int) {
-    models[k].differentiateEnergy(weight: sign / Double(Self.chainCount * atoms), into: gradients[k])
+    models[k].differentiateEnergy(weight: sign / Double(chainCount * atoms), into: gradients[k])
   }
 
   private func frame(drawnBy k: Int, stream: Int) -> Int {
@@ -183,21 +237,33 @@ public final class LikelihoodRefinement {
     return Int.random(in: frames.indices, using: &random)
   }
 
+  /// Takes note of the numbers of pairs in all chains.
+  private func compare(_ counts: [[Double]]) {
+    if effort.settlingSteps..<effort.measuringSteps ~= step {
+      for k in counts.indices { for f in counts[k].indices { state.chainSums[k][f] += counts[k][f] } }
+    }
+    let keep = min(Self.averaging, Double(step) / Double(step + 1))
+    for f in data.known {
+      let ratio = counts.reduce(0) { $0 + $1[f] } / (Double(chainCount) * data.means[f])
+      state.pairRatio[f] = ratio
+      state.averageRatio[f] = keep * state.averageRatio[f] + (1 - keep) * ratio
+    }
+  }
+
   /// As in Boltzmann inversion, by the ratio of the pairs there are to those there should be: at every distance the same
   /// share of what is missing, whatever the number of pairs.
-  private func correctPair(_ modelCounts: [Double], rate: Double) {
-    let keep = min(Self.averaging, Double(step) / Double(step + 1))
-    for f in pairCounts.indices where pairCounts[f] > 0 {
-      let ratio = modelCounts[f] / pairCounts[f]
-      state.pairCorrection[f] += rate * min(max(ratio - 1, -1), 1)
-      state.pairRatio[f] = keep * state.pairRatio[f] + (1 - keep) * ratio
+  private func correctPair(rate: Double, _ drawBacks: [Double]) {
+    let corrections = state.optimiser.step
+    let keep = min(Self.averaging, Double(corrections) / Double(corrections + 1))
+    for (f, drawBack) in zip(data.known, drawBacks) {
+      let excess = min(max(state.pairRatio[f] - 1, -1), 1)
+      state.pairCorrection[f] += rate * (excess - drawBack * state.pairCorrection[f])
       state.averagePair[f] = keep * state.averagePair[f] + (1 - keep) * state.pairCorrection[f]
     }
   }
 
   private var pairDifference: Double {
-    let known = pairCounts.indices.filter { pairCounts[$0] > 0 }
-    return known.reduce(0) { $0 + abs(state.pairRatio[$1] - 1) } / Double(max(known.count, 1))
+    data.known.reduce(0) { $0 + abs(state.averageRatio[$1] - 1) } / Double(max(data.known.count, 1))
   }
 
   // MARK: Checkpoints

@@ -3,13 +3,17 @@ import DiffNNPFrames
 
 /// All that a refinement by likelihood carries from step to step. Random numbers follow from the seed and the step.
 struct LikelihoodState: Equatable, Sendable {
+  var step = 0
   var parameters: [Double]
   var optimiser: Adam
   /// What is added to the pair term's coefficients, and its moving average.
   var pairCorrection: [Double]
   var averagePair: [Double]
-  /// Moving average of n/n_data for each pair function.
+  /// n/n_data of the last step for each pair function, and its moving average.
   var pairRatio: [Double]
+  var averageRatio: [Double]
+  /// Numbers of pairs in each chain while it was only watched [chain][function].
+  var chainSums: [[Double]]
   /// Frames that the chains started from: cell and types are theirs.
   var starts: [Int]
   var chains: [LangevinChain]
@@ -21,6 +25,8 @@ struct LikelihoodState: Equatable, Sendable {
     pairCorrection = Array(repeating: 0, count: pairCount)
     averagePair = pairCorrection
     pairRatio = Array(repeating: 1, count: pairCount)
+    averageRatio = pairRatio
+    chainSums = Array(repeating: pairCorrection, count: chains.count)
     self.starts = starts
     self.chains = chains
   }
@@ -36,7 +42,8 @@ struct LikelihoodState: Equatable, Sendable {
       file.tensors.append(NamedTensor(name: Self.prefix + name, shape: [values.count], values: values))
     }
     file.metadata[Self.prefix + "identity"] = identity
-    file.metadata[Self.prefix + "step"] = "\(optimiser.step)"
+    file.metadata[Self.prefix + "step"] = "\(step)"
+    file.metadata[Self.prefix + "corrections"] = "\(optimiser.step)"
     file.metadata[Self.prefix + "restarts"] = "\(restarts)"
     add("parameters", parameters)
     add("first_moment", optimiser.firstMoment)
@@ -46,9 +53,11 @@ struct LikelihoodState: Equatable, Sendable {
     add("pair_correction", pairCorrection)
     add("average_pair", averagePair)
     add("pair_ratio", pairRatio)
+    add("average_ratio", averageRatio)
     add("starts", starts.map(Double.init))
     for (k, chain) in chains.enumerated() {
       add("positions.\(k)", chain.positions.flatMap { [$0.x, $0.y, $0.z] })
+      add("pairs.\(k)", chainSums[k])
       add("velocities.\(k)", chain.velocities.flatMap { [$0.x, $0.y, $0.z] })
     }
   }
@@ -80,23 +89,27 @@ struct LikelihoodState: Equatable, Sendable {
       let x = try values(name, 3 * count)
       return (0..<count).map { [x[3 * $0], x[3 * $0 + 1], x[3 * $0 + 2]] }
     }
-    guard let step = file.metadata[Self.prefix + "step"].flatMap({ Int($0) }),
-      let restarts = file.metadata[Self.prefix + "restarts"].flatMap({ Int($0) })
-    else { throw damaged("step") }
-    self.restarts = restarts
+    func number(_ name: String) throws -> Int {
+      guard let n = file.metadata[Self.prefix + name].flatMap({ Int($0) }) else { throw damaged(name) }
+      return n
+    }
+    (step, restarts) = (try number("step"), try number("restarts"))
     let count = parameters.count
     parameters = try values("parameters", count)
     optimiser = try Adam(
-      step: step, firstMoment: values("first_moment", count), secondMoment: values("second_moment", count),
+      step: number("corrections"), firstMoment: values("first_moment", count),
+      secondMoment: values("second_moment", count),
       average: values("average", count), usualNorm: values("usual_norm", 1)[0])
     pairCorrection = try values("pair_correction", pairCorrection.count)
     averagePair = try values("average_pair", averagePair.count)
     pairRatio = try values("pair_ratio", pairRatio.count)
+    averageRatio = try values("average_ratio", averageRatio.count)
     starts = try values("starts", starts.count).map {
       guard let start = Int(exactly: $0), frames.indices.contains(start) else { throw damaged("tensor starts") }
       return start
     }
     for k in chains.indices {
+      chainSums[k] = try values("pairs.\(k)", chainSums[k].count)
       let atoms = frames[starts[k]].positions.count
       chains[k].positions = try vectors("positions.\(k)", atoms)
       chains[k].velocities = try vectors("velocities.\(k)", atoms)
