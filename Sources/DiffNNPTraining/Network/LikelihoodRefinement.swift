@@ -31,7 +31,7 @@ public final class LikelihoodRefinement {
   struct Effort: Sendable {
     /// Atoms in all chains together at least, as far as `chainCounts` allows.
     var chainAtoms = 2000
-    var chainCounts = 4...64
+    var chainCounts = 2...64
     /// Steps of a chain between two steps of the optimiser.
     var stride = 20
     /// Steps at first in which the chains only run, and how many of these are not counted.
@@ -195,6 +195,7 @@ public final class LikelihoodRefinement {
     return data.known.map { min(data.variance(ofMean: data.means[$0]) / excess, 1 / Self.pairRate) }
   }
 
+  /// What came of a chain, nil where it is of no use any more, or of a frame.
   private struct Moved {
     var chain: LangevinChain?
     var pairCounts: [Double] = []
@@ -208,28 +209,22 @@ public final class LikelihoodRefinement {
     let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
       try models[k].evaluate($0, pair: pair, into: &$1)
     }
+    if !isFine { configuration = frames[state.starts[k]].configuration }
     var moved = Moved(chain: isFine ? chain : nil, pairCounts: Array(repeating: 0, count: basis.count))
-    if !isFine { try evaluate(k, frames[state.starts[k]].configuration, pair) }
-    try PairCounter(basis).add(models[k].pairEdges, types: configuration.types, to: &moved.pairCounts)
-    differentiate(k, sign: -1, atoms: configuration.positions.count)
+    try PairCounter(basis).add(configuration, to: &moved.pairCounts)
+    try differentiate(k, sign: -1, configuration)
     return moved
   }
 
   /// Differentiates the energy of a frame of the data.
   private func look(atFrame k: Int) throws -> Moved {
-    let configuration = frames[frame(drawnBy: k, stream: 1)].configuration
-    try evaluate(chainCount + k, configuration, nil)
-    differentiate(chainCount + k, sign: 1, atoms: configuration.positions.count)
+    try differentiate(chainCount + k, sign: 1, frames[frame(drawnBy: k, stream: 1)].configuration)
     return Moved()
   }
 
-  private func evaluate(_ k: Int, _ configuration: Configuration, _ pair: Potential?) throws {
-    var score: [SIMD3<Double>] = []
-    try models[k].evaluate(configuration, pair: pair, into: &score)
-  }
-
-  private func differentiate(_ k: Int, sign: Double, atoms: Int) {
-    models[k].differentiateEnergy(weight: sign / Double(chainCount * atoms), into: gradients[k])
+  private func differentiate(_ k: Int, sign: Double, _ configuration: Configuration) throws {
+    let weight = sign / Double(chainCount * configuration.positions.count)
+    try models[k].differentiateEnergy(configuration, weight: weight, into: gradients[k])
   }
 
   private func frame(drawnBy k: Int, stream: Int) -> Int {

@@ -7,10 +7,8 @@ final class TrainableScore {
   private let networkCutoff: Double
   private let search = NeighbourSearch()
   private let networkEdges = EdgeList()
-  /// Edges of the pair term, of the configuration evaluated last with one.
-  let pairEdges = EdgeList()
-  /// One for each pair term: ladders have one at each level.
-  private var pairEvaluators: [ObjectIdentifier: Evaluator] = [:]
+  private let pairEdges = EdgeList()
+  private var pairEvaluator: Evaluator?
   private var pairForces: [Double] = []
 
   /// The network's parameters may change between evaluations.
@@ -33,8 +31,11 @@ final class TrainableScore {
     worker.differentiate(networkEdges, directions: directions, into: gradient)
   }
 
-  /// For the configuration evaluated last: clears `gradient`, and puts in it `weight` times ∂u/∂θ.
-  func differentiateEnergy(weight: Double, into gradient: TrainableNetwork.Gradient) {
+  /// Clears `gradient`, and puts in it `weight` times ∂u/∂θ at a configuration.
+  func differentiateEnergy(
+    _ configuration: Configuration, weight: Double, into gradient: TrainableNetwork.Gradient
+  ) throws {
+    try search.fill(networkEdges, configuration, cutoff: networkCutoff)
     worker.differentiateEnergy(networkEdges, weight: weight, into: gradient)
   }
 
@@ -47,8 +48,8 @@ final class TrainableScore {
       return
     }
     try search.fill(pairEdges, configuration, cutoff: pair.rMax)
-    let evaluator = pairEvaluators[ObjectIdentifier(pair)] ?? Evaluator(pair)
-    pairEvaluators[ObjectIdentifier(pair)] = evaluator
+    let evaluator = pairEvaluator.flatMap { $0.potential === pair ? $0 : nil } ?? Evaluator(pair)
+    pairEvaluator = evaluator
     if pairForces.count != 3 * n { pairForces = Array(repeating: 0, count: 3 * n) }
     pairForces.withUnsafeMutableBufferPointer {
       _ = evaluator.compute(pairEdges, folding: .centres, into: .init(forces: $0.baseAddress!))

@@ -12,14 +12,11 @@ struct PairCounter {
   /// Adds the pairs of a configuration to `counts` [pair][interval].
   func add(_ configuration: Configuration, to counts: inout [Double]) throws {
     try search.fill(edges, configuration, cutoff: basis.rMax)
-    try add(edges, types: configuration.types, to: &counts)
-  }
-
-  /// The same for edges that come in both directions.
-  func add(_ edges: EdgeList, types: [Int], to counts: inout [Double]) throws {
+    let types = configuration.types
     let inverseSpacing = 1 / basis.spacing
     var padded = [Double](repeating: 0, count: basis.paddedCount)
     for i in 0..<edges.centreCount {
+      // Both directions of a pair are edges, so that each counts half.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
         let p = PairTerm.pairIndex(types[i], types[Int(edges.neighbours[e])], typeCount: basis.typeCount)
         let (first, t) = basis.locate(pair: p, edges.lengths[e], inverseSpacing)

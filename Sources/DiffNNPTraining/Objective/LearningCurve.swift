@@ -1,0 +1,116 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// How the pair potential gets better with the number of frames: fits to fewer and fewer of them, all judged by the
+/// objective on the same frames, the last block of time, which none of them sees.
+public struct LearningCurve: Sendable {
+  /// Fits to one number of frames.
+  public struct Point: Sendable {
+    public let frameCount: Int
+    /// How many sets of so many frames were fitted.
+    public let subsetCount: Int
+    /// Objective for an atom (1/Å²) of each held-out frame, in order of time, the mean over subsets.
+    public let objectives: [Double]
+  }
+
+  public let settings: PairFit.Settings
+  /// K.
+  public let temperature: Double
+
+  /// Fewer frames are no training.
+  private static let fewestFrames = 10
+  private static let mostPoints = 7
+  private static let mostSubsets = 4
+  /// Draws of noise for each held-out frame.
+  private static let draws = 4
+
+  public init(_ settings: PairFit.Settings, temperature: Double) {
+    self.settings = settings
+    self.temperature = temperature
+  }
+
+  /// The points, from the most frames to the fewest, each with half as many as the last.
+  /// - Throws: where there are too few frames for two points, and what `PairFit` throws.
+  public func run(_ trajectory: Trajectory, progress: (String) -> Void = { _ in }) throws -> [Point] {
+    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
+    let heldOut = Array(trajectory.frames[blocks.ranges.last!])
+    let training = Array(trajectory.frames[..<blocks.ranges.last!.lowerBound])
+    guard training.count >= 2 * Self.fewestFrames else {
+      throw DiffNNPError(
+        "a learning curve needs at least \(2 * Self.fewestFrames) frames besides the last block of time, found "
+          + "\(training.count); give more frames")
+    }
+    let strides = (0..<Self.mostPoints).map { 1 << $0 }.filter { training.count / $0 >= Self.fewestFrames }
+    return try strides.map { stride in
+      let subsets = min(stride, Self.mostSubsets)
+      let frameCount = training.count / stride
+      progress("\(frameCount) frames, \(subsets) times")
+      var sums = [Double](repeating: 0, count: heldOut.count)
+      for subset in 0..<subsets {
+        let first = subset * stride / subsets
+        let frames = (0..<frameCount).map { training[first + $0 * stride] }
+        let objectives = try objectives(
+          ofFitTo: Trajectory(typeNames: trajectory.typeNames, frames: frames), heldOut)
+        for k in sums.indices { sums[k] += objectives[k] / Double(subsets) }
+      }
+      return Point(frameCount: frameCount, subsetCount: subsets, objectives: sums)
+    }
+  }
+
+  private func objectives(ofFitTo trajectory: Trajectory, _ heldOut: [Frame]) throws -> [Double] {
+    let fit = try PairFit(settings, temperature: temperature)
+    let potential = try Potential(
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: fit.run(trajectory).pairTerm(),
+      network: nil)
+    let objective = try HeldOutObjective(temperature: temperature, draws: Self.draws, seed: settings.seed)
+    return try Parallel.map(heldOut.count, threads: settings.threads) { k in
+      let (evaluator, search, edges) = (Evaluator(potential), NeighbourSearch(), EdgeList())
+      return try objective.estimate(heldOut[k].configuration, frame: k) { configuration in
+        try search.fill(edges, configuration, cutoff: potential.rMax)
+        let n = configuration.positions.count
+        var forces = [Double](repeating: 0, count: 3 * n)
+        forces.withUnsafeMutableBufferPointer {
+          _ = evaluator.compute(edges, folding: .centres, into: .init(forces: $0.baseAddress))
+        }
+        return (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }
+      }
+    }
+  }
+}
+
+/// The law by which an objective falls with the number N of frames, L(N) = L∞ + a/N: the error of a fit with
+/// as many parameters as before.
+public struct LearningLaw: Equatable, Sendable {
+  /// Objective for an atom with endless frames (1/Å²).
+  public let limit: Double
+  /// a (1/Å²).
+  public let slope: Double
+
+  /// Least squares over points (N, L), weighted by N.
+  public init(_ points: [(frameCount: Int, objective: Double)]) {
+    var (w, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
+    for point in points {
+      let n = Double(point.frameCount)
+      w += n
+      x += 1
+      y += n * point.objective
+      xx += 1 / n
+      xy += point.objective
+    }
+    slope = (w * xy - x * y) / (w * xx - x * x)
+    limit = (y - slope * x) / w
+  }
+
+  /// The part of the root mean square force that is error for want of frames: with a score s whose objective is
+  /// -½⟨s²⟩ + ½⟨δs²⟩, √(⟨δs²⟩/⟨s²⟩). Nil where the law is no decrease.
+  public func relativeForceError(frameCount: Double) -> Double? {
+    guard slope > 0, limit < 0 else { return nil }
+    return (slope / frameCount / -limit).squareRoot()
+  }
+
+  /// Frames needed for such an error.
+  public func frameCount(relativeForceError error: Double) -> Double? {
+    guard slope > 0, limit < 0 else { return nil }
+    return slope / (-limit * error * error)
+  }
+}
