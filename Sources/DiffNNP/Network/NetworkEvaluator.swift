@@ -99,7 +99,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       convolveBackward(layer, edges, outputs)
       sendMessagesBackward(layer, edges, outputs)
       if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
-      if layer > 0 || outputs.weights != nil { mixInputsBackward(layer, edges, outputs) }
+      if wantsFeatureGradients(layer, outputs) { mixInputsBackward(layer, edges, outputs) }
     }
     if let gradient = outputs.weights { embedBackward(edges, gradient) }
   }
@@ -178,6 +178,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Atoms whose features are known here: in the first layer all, since types are enough; later the centres.
   private func knownCount(_ layer: Int, _ edges: EdgeList) -> Int { layer == 0 ? edges.atomCount : edges.centreCount }
 
+  /// Features of the first layer depend on types alone: only the embedding's weights need their gradient.
+  private func wantsFeatureGradients(_ layer: Int, _ outputs: Outputs) -> Bool { layer > 0 || outputs.weights != nil }
+
   /// linear_1: features as messages carry them.
   private func mixInputs(_ layer: Int, _ edges: EdgeList) {
     let shape = layout.layers[layer]
@@ -224,10 +227,11 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let a = messages[layer].reserve(edges.atomCount * m)
     let gz = convolutionGradients.reserve(edges.atomCount * c)
     let gx = featureGradients.reserve(edges.atomCount * n)
-    gx.update(repeating: .zero, count: edges.atomCount * n)
+    let wantsFeatures = wantsFeatureGradients(layer, outputs)
+    if wantsFeatures { gx.update(repeating: .zero, count: edges.atomCount * n) }
     for i in 0..<edges.centreCount {
       let connection = shape.selfConnections[Int(edges.types[i])]
-      if layer > 0 || outputs.weights != nil { applyTransposed(connection, gz + i * c, to: gx + i * n) }
+      if wantsFeatures { applyTransposed(connection, gz + i * c, to: gx + i * n) }
       if let gradient = outputs.weights {
         addGradient(connection, x + i * n, gz + i * c, to: gradient)
         addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
@@ -543,8 +547,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let rMax = layout.plan.architecture.rMax
     let knotsPerLength = S(1 / weights.spacing)
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
+    let wantsFeatures = wantsFeatureGradients(layer, outputs)
 
-    gh.update(repeating: .zero, count: edges.atomCount * n)
+    if wantsFeatures { gh.update(repeating: .zero, count: edges.atomCount * n) }
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
       shape.products.withUnsafeBufferPointer { products in
@@ -559,8 +564,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             let j = Int(edges.neighbours[e])
             let kernel = MultiplicationPullBack(
               g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n,
-              gYlm: gEdge,
-              gw: gw, wantsHarmonics: wantsEdges)
+              gYlm: gEdge, gw: gw, wantsHarmonics: wantsEdges, wantsScalars: wantsFeatures)
             for k in 0..<pathCount { kernel.run(paths + k) }
             if wantsEdges {
               // In place of the constant harmonic, which has no gradient, stands that with respect to the length.

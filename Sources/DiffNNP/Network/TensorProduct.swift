@@ -92,6 +92,8 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let gw: UnsafeMutablePointer<L>
   /// Whether `gYlm` is needed.
   let wantsHarmonics: Bool
+  /// Whether `gx` is needed where features are scalars: those of the first layer alone may not be.
+  let wantsScalars: Bool
 
   @inline(__always)
   func scale(_ d: Int, _ path: Path) {
@@ -105,7 +107,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
         let k = m &* vectors &+ v
         let gradient = g[k]
         sum.add(gradient, times: x[k])
-        gx[k].add(gradient, times: weight)
+        if d > 1 || wantsScalars { gx[k].add(gradient, times: weight) }
       }
       gw[v] = sum
     }
@@ -129,7 +131,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
         var sum = L.zero
         for k in 0..<d3 { sum.add(gradients[unchecked: k], times: L.load(matrix, m &* d3 &+ k)) }
         total.add(sum, times: features[unchecked: m])
-        gx[m &* vectors &+ v].add(sum, times: weight)
+        if l1 > 0 || wantsScalars { gx[m &* vectors &+ v].add(sum, times: weight) }
       }
       gw[v] = total
       guard wantsHarmonics else { continue }
