@@ -180,8 +180,8 @@ typedef struct diffnnp_results {
  * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a
  * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
  * DIFFNNP_ERROR_FORCE: a force, or the energy, is not finite, or a force is larger than `max_force`; the message names the
- * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before those
- * of ghosts are added.
+ * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before
+ * those of ghosts are added.
  * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute(
     diffnnp_evaluator *evaluator, const diffnnp_system *system, diffnnp_results *results);
@@ -199,8 +199,8 @@ typedef struct diffnnp_periodic_system {
 /* Computes energy, forces and virial of atoms in a cell; right also where r_max exceeds half the cell.
  *
  * DIFFNNP_ERROR_SYSTEM: a type out of range, a position that is not finite, a cell without volume, or one so small
- * against r_max that its images would not fit into memory, two atoms in one place. DIFFNNP_ERROR_FORCE: as above. Results are undefined after an error.
- * One thread at a time. */
+ * against r_max that its images would not fit into memory, two atoms in one place. DIFFNNP_ERROR_FORCE: as above.
+ * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute_periodic(
     diffnnp_evaluator *evaluator, const diffnnp_periodic_system *system, diffnnp_results *results);
 

@@ -54,9 +54,10 @@ class Styles(Harness):
         return data_file(positions, np.append(self.case.types, [2] * 5), self.case.cell)
 
     def test_hybrid(self):
-        style = f"pair_style hybrid diffnnp precision double zero 4.0\npair_coeff * * diffnnp {self.model} Li Cl NULL\n"
+        style = "pair_style hybrid diffnnp precision double zero 4.0\n"
+        style += f"pair_coeff * * diffnnp {self.model} Li Cl NULL\npair_coeff * 3 zero\n"
         for ranks in [1, 2]:
-            self.assert_known(self.run_lammps(setup() + style + "pair_coeff * 3 zero\n" + EVALUATE, ranks, self.third_type()))
+            self.assert_known(self.run_lammps(setup() + style + EVALUATE, ranks, self.third_type()))
 
     def test_hybrid_that_takes_pairs_from_the_network(self):
         style = f"pair_style hybrid diffnnp zero 4.0\npair_coeff * * diffnnp {self.model} Li Cl NULL\n"
@@ -91,7 +92,8 @@ class Restarts(Harness):
     def test_files_that_are_gone_or_have_changed(self):
         other = self.folder / "other.safetensors"
         self.case.save(other, scale=2.0)
-        for before, word in [("shell rm here.safetensors", "No such file"), (f"shell cp {other} here.safetensors", "has changed")]:
+        change = f"shell cp {other} here.safetensors"
+        for before, word in [("shell rm here.safetensors", "No such file"), (change, "has changed")]:
             for ranks in [1, 2]:
                 run = self.restart(before, ranks=ranks)
                 self.assertNotEqual(run.code, 0, run.output)
@@ -213,8 +215,8 @@ class Caution(Harness):
             ("temp/rescale 5 310 310 1 1", "310 K"),
         ]:
             integrate = "" if fix.startswith("nvt") else "fix 1 all nve\n"
-            script = setup() + self.style + f"{integrate}fix bath all {fix}\ntimestep 0.0001\nvelocity all create 300 1\nrun 20\n"
-            run = self.run_lammps(script + "run 5\n")
+            script = setup() + self.style + f"{integrate}fix bath all {fix}\ntimestep 0.0001\n"
+            run = self.run_lammps(script + "velocity all create 300 1\nrun 20\nrun 5\n")
             self.assertEqual(len(warnings(run)), 0 if expected is None else 1, run.output)
             if expected:
                 for word in ["fix bath", "trained at 300 K"] + [expected] * (expected != "303.3 K"):
@@ -240,7 +242,8 @@ class Units(Harness):
                 start = setup(units=units).replace("neighbor 2.0", f"neighbor {2 / length}")
                 scales = f"double scales {length} {1 / energy}" if units == "lj" else "double"
                 style = self.style.replace("double", scales)
-                run = self.run_lammps(start + style + EVALUATE.replace("run 0", "thermo_modify norm no\nrun 0"), data=data)
+                evaluate = EVALUATE.replace("run 0", "thermo_modify norm no\nrun 0")
+                run = self.run_lammps(start + style + evaluate, data=data)
                 self.assert_close(run.values["energy"] / energy, self.case.energy, 1e-7)
                 self.assert_close(run.atoms[:, 1:4] / (energy * length), self.case.forces, 1e-7)
                 self.assert_close(run.atoms[:, 4] / energy, self.case.energies, 1e-7)
