@@ -48,7 +48,8 @@ typedef enum diffnnp_status {
   DIFFNNP_ERROR_SYSTEM = 4,      /* positions, types, neighbours or cell make no sense */
   DIFFNNP_ERROR_UNSUPPORTED = 5, /* sensible, but beyond this version of the library */
   DIFFNNP_ERROR_BUSY = 6,        /* the evaluator is computing for another thread */
-  DIFFNNP_ERROR_EXCHANGE = 7     /* a callback of the caller reported failure */
+  DIFFNNP_ERROR_EXCHANGE = 7,    /* a callback of the caller reported failure */
+  DIFFNNP_ERROR_FORCE = 8        /* a force or the energy is not finite, or a force is larger than allowed */
 } diffnnp_status;
 
 /* Arithmetic of the network. Single precision is meant for dynamics: forces are good to about 1e-6 of their size.
@@ -86,6 +87,9 @@ typedef struct diffnnp_model_info {
   double r_max;       /* cutoff: atoms farther apart do not see each other directly (angstrom) */
   double temperature; /* of the training data (K); 0 where the file does not say */
   int exchange_width; /* the largest width that the functions of `exchange` are called with; 0: they are not called */
+  double density;     /* of the training data: atoms for one cubic angstrom; 0 where the file does not say */
+  double cell[9];     /* [3][3] mean cell vectors of the training data, one in each row (angstrom); 0 likewise */
+  const char *checksum; /* out: of the file, tells one model from another; lives as long as the model */
 } diffnnp_model_info;
 
 /* Fills *info. Any thread. */
@@ -167,6 +171,7 @@ typedef struct diffnnp_results {
    * first letter is that of r, the second that of F (eV). For heat fluxes, sum of (energy + virial) * velocity: exact
    * for pair terms and networks of one layer. */
   double *centroid_virials;
+  double max_force; /* in: a larger force on an atom gives DIFFNNP_ERROR_FORCE (eV/angstrom); 0: any that is finite */
 } diffnnp_results;
 
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
@@ -174,6 +179,9 @@ typedef struct diffnnp_results {
  *
  * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a
  * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
+ * DIFFNNP_ERROR_FORCE: a force, or the energy, is not finite, or a force is larger than `max_force`; the message names the
+ * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before
+ * those of ghosts are added.
  * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute(
     diffnnp_evaluator *evaluator, const diffnnp_system *system, diffnnp_results *results);
@@ -191,8 +199,8 @@ typedef struct diffnnp_periodic_system {
 /* Computes energy, forces and virial of atoms in a cell; right also where r_max exceeds half the cell.
  *
  * DIFFNNP_ERROR_SYSTEM: a type out of range, a position that is not finite, a cell without volume, or one so small
- * against r_max that its images would not fit into memory, two atoms in one place. Results are undefined after an error.
- * One thread at a time. */
+ * against r_max that its images would not fit into memory, two atoms in one place. DIFFNNP_ERROR_FORCE: as above.
+ * Results are undefined after an error. One thread at a time. */
 diffnnp_status diffnnp_compute_periodic(
     diffnnp_evaluator *evaluator, const diffnnp_periodic_system *system, diffnnp_results *results);
 

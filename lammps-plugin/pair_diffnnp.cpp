@@ -8,22 +8,17 @@
 #include "force.h"
 #include "memory.h"
 #include "neigh_list.h"
-#include "update.h"
-#include "utils.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 using namespace LAMMPS_NS;
 
-static const std::string prefix = "Pair style diffnnp: ";
-
 PairDiffNNP::PairDiffNNP(LAMMPS *lmp) : Pair(lmp)
 {
   single_enable = 0;
-  restartinfo = 0;
   writedata = 0;
   one_coeff = 1;
   manybody_flag = 1;
@@ -40,172 +35,13 @@ PairDiffNNP::~PairDiffNNP()
   }
 }
 
-/* ---------------------------------------------------------------------- pair_style diffnnp [precision P] */
-
-void PairDiffNNP::settings(int narg, char **arg)
-{
-  precision = DIFFNNP_SINGLE;
-  for (int i = 0; i < narg; i += 2) {
-    const std::string key = arg[i];
-    if (key != "precision")
-      error->all(FLERR, prefix + "unknown keyword '" + key + "'; expected: precision single|double");
-    const std::string value = i + 1 < narg ? arg[i + 1] : "";
-    if (value == "single")
-      precision = DIFFNNP_SINGLE;
-    else if (value == "double")
-      precision = DIFFNNP_DOUBLE;
-    else
-      error->all(FLERR, prefix + "precision is '" + value + "'; expected single or double");
-  }
-
-  const std::string units = update->unit_style;
-  if (units == "metal")
-    energy_unit = 1.0;
-  else if (units == "real")
-    energy_unit = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
-  else
-    error->all(FLERR, prefix + "units are " + units + "; expected metal or real");
-}
-
-/* ---------------------------------------------------------------------- pair_coeff * * FILE ELEMENT ... */
-
-void PairDiffNNP::coeff(int narg, char **arg)
-{
-  const int ntypes = atom->ntypes;
-  if (narg < 3 || strcmp(arg[0], "*") != 0 || strcmp(arg[1], "*") != 0)
-    error->all(FLERR, prefix + "expected: pair_coeff * * FILE ELEMENT ..., with an element or NULL for each atom type");
-  if (narg != 3 + ntypes)
-    error->all(FLERR,
-               prefix + "pair_coeff has " + std::to_string(narg - 3) + " elements for " + std::to_string(ntypes) +
-                   " atom types; expected one (or NULL) for each");
-
-  load(arg[2]);
-  const std::vector<std::string> names = type_names();
-  map_types(names, arg + 3);
-
-  if (comm->me == 0) {
-    std::string line = prefix + arg[2] + ": types";
-    for (const auto &name : names) line += " " + name;
-    char numbers[96];
-    snprintf(numbers, sizeof numbers, ", cutoff %g A", info.r_max);
-    line += numbers;
-    if (info.temperature > 0) {
-      snprintf(numbers, sizeof numbers, ", trained at %g K", info.temperature);
-      line += numbers;
-    }
-    utils::logmesg(lmp, line + "\n");
-  }
-}
-
-void PairDiffNNP::load(const std::string &path)
-{
-  free_model();
-  const std::string found = utils::get_potential_file_path(path);    // also looks into LAMMPS_POTENTIALS
-  all_agree(diffnnp_model_load(found.empty() ? path.c_str() : found.c_str(), &model));
-  info.size = sizeof info;
-  all_agree(diffnnp_model_get_info(model, &info));
-  all_agree(diffnnp_evaluator_create(model, precision, &evaluator));
-}
-
-void PairDiffNNP::free_model()
-{
-  diffnnp_evaluator_free(evaluator);
-  diffnnp_model_free(model);
-  evaluator = nullptr;
-  model = nullptr;
-}
-
-std::vector<std::string> PairDiffNNP::type_names() const
-{
-  std::vector<std::string> names;
-  for (int type = 0; type < info.type_count; type++) {
-    const char *name = nullptr;
-    if (diffnnp_model_get_type_name(model, type, &name) != DIFFNNP_OK)
-      error->all(FLERR, prefix + diffnnp_last_error());
-    names.push_back(name);
-  }
-  return names;
-}
-
-void PairDiffNNP::map_types(const std::vector<std::string> &names, char **elements)
-{
-  const int ntypes = atom->ntypes;
-  model_type.assign(ntypes + 1, -1);
-  for (int type = 1; type <= ntypes; type++) {
-    const std::string element = elements[type - 1];
-    if (element == "NULL") {
-      if (force->pair == this)
-        error->all(FLERR, prefix + "NULL is for atom types that another style of pair_style hybrid knows");
-      continue;
-    }
-    const auto found = std::find(names.begin(), names.end(), element);
-    if (found == names.end()) {
-      std::string known;
-      for (const auto &name : names) known += " " + name;
-      error->all(FLERR, prefix + "element '" + element + "' is not in the model, which has:" + known);
-    }
-    model_type[type] = (int) (found - names.begin());
-  }
-
-  if (!allocated) allocate();
-  bool any = false;
-  for (int i = 1; i <= ntypes; i++)
-    for (int j = i; j <= ntypes; j++) {
-      setflag[i][j] = model_type[i] >= 0 && model_type[j] >= 0;
-      any = any || setflag[i][j];
-    }
-  if (!any) error->all(FLERR, prefix + "all elements of pair_coeff are NULL");
-}
-
-void PairDiffNNP::allocate()
-{
-  const int size = atom->ntypes + 1;
-  memory->create(setflag, size, size, "pair:setflag");
-  memory->create(cutsq, size, size, "pair:cutsq");
-  for (int i = 0; i < size; i++)
-    for (int j = 0; j < size; j++) setflag[i][j] = 0;
-  allocated = 1;
-}
-
-/* ---------------------------------------------------------------------- before each run */
-
-void PairDiffNNP::init_style()
-{
-  if (!model) error->all(FLERR, prefix + "pair_coeff is missing");
-  reserve_communication();
-  diffnnp_host::request_full_list(lmp, neighbor, this);
-}
-
-// LAMMPS sizes its buffers by these, after init_style. pair_style hybrid has asked for them earlier, before the model was
-// known.
-void PairDiffNNP::reserve_communication()
-{
-  if (!info.needs_exchange) return;
-  const int largest_result = 9;    // centroid virials
-  comm_forward = std::max(info.exchange_width, 1);
-  comm_reverse = comm_reverse_off = std::max(info.exchange_width, largest_result);
-  Pair *whole = force->pair;
-  whole->comm_forward = std::max(whole->comm_forward, comm_forward);
-  whole->comm_reverse = std::max(whole->comm_reverse, comm_reverse);
-  whole->comm_reverse_off = std::max(whole->comm_reverse_off, comm_reverse_off);
-}
-
-double PairDiffNNP::init_one(int, int)
-{
-  return info.r_max;
-}
-
-double PairDiffNNP::single(int, int, int, int, double, double, double, double &)
-{
-  error->one(FLERR, prefix + "the energy is no sum over pairs, so one pair has none of its own");
-  return 0.0;
-}
-
 /* ---------------------------------------------------------------------- each step */
 
 void PairDiffNNP::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
+  if (!prepared) prepare();
+  watch_thermostats();
   diffnnp_system system = describe_atoms();
   diffnnp_results results = wanted_results();
 
@@ -232,13 +68,19 @@ diffnnp_system PairDiffNNP::describe_atoms()
 {
   const int nall = atom->nlocal + atom->nghost;
   types.resize(nall);
-  for (int i = 0; i < nall; i++) types[i] = model_type[atom->type[i]];
+  for (int i = 0; i < nall; i++) types[i] = atom->mask[i] & absent_bits ? -1 : model_type[atom->type[i]];
+  const double *x = nall > 0 ? atom->x[0] : nullptr;
+  if (units.length != 1.0) {
+    positions.resize(3 * (size_t) nall);
+    for (size_t k = 0; k < positions.size(); k++) positions[k] = units.length * x[k];
+    x = positions.data();
+  }
 
   diffnnp_system system{};
   system.size = sizeof system;
   system.nlocal = atom->nlocal;
   system.nall = nall;
-  system.positions = nall > 0 ? atom->x[0] : nullptr;
+  system.positions = x;
   system.types = types.data();
   system.inum = list->inum;
   system.ilist = list->ilist;
@@ -260,6 +102,7 @@ diffnnp_results PairDiffNNP::wanted_results()
   diffnnp_results results{};
   results.size = sizeof results;
   results.forces = room(forces, 3 * nall);
+  if (limits_forces && scale != 0.0) results.max_force = given.max_force / std::abs(scale);
   if (vflag_global) results.virial = total_virial;
   if (eflag_atom) results.atom_energies = room(atom_energies, nlocal);
   if (vflag_atom) results.atom_virials = room(atom_virials, 6 * nall);
@@ -278,10 +121,12 @@ void PairDiffNNP::take_from_ghosts(const diffnnp_results &results)
 void PairDiffNNP::add_results(const diffnnp_results &results)
 {
   const int nlocal = atom->nlocal;
+  const double energy_unit = scale * units.energy;
+  const double force_unit = energy_unit * units.length;
   // Ghosts have forces and virials only where a network is spread over several ranks.
   const int count = force->newton_pair ? (int) types.size() : nlocal;
   for (int i = 0; i < count; i++)
-    for (int k = 0; k < 3; k++) atom->f[i][k] += energy_unit * results.forces[3 * i + k];
+    for (int k = 0; k < 3; k++) atom->f[i][k] += force_unit * results.forces[3 * i + k];
   if (eflag_global) eng_vdwl += energy_unit * results.energy;
   if (vflag_global)
     for (int k = 0; k < 6; k++) virial[k] += energy_unit * results.virial[k];
@@ -363,11 +208,23 @@ void PairDiffNNP::unpack_reverse_comm(int n, int *atoms, double *buffer)
 // Stops all ranks together, with the message of the first that failed.
 void PairDiffNNP::all_agree(diffnnp_status status)
 {
+  const std::string complaint = first_complaint(status);
+  if (!complaint.empty()) stop(complaint);
+}
+
+// The message of the first rank that failed, on all of them; "" where none did.
+std::string PairDiffNNP::first_complaint(diffnnp_status status)
+{
   int first = status == DIFFNNP_OK ? comm->nprocs : comm->me;
   MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
-  if (first == comm->nprocs) return;
+  if (first == comm->nprocs) return "";
   char message[1024] = "";
   if (comm->me == first) snprintf(message, sizeof message, "%s", diffnnp_last_error());
   MPI_Bcast(message, sizeof message, MPI_CHAR, first, world);
-  error->all(FLERR, prefix + message);
+  return message;
+}
+
+void PairDiffNNP::stop(const std::string &reason)
+{
+  error->all(FLERR, "Pair style diffnnp: " + reason);
 }

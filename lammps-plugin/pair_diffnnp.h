@@ -1,12 +1,15 @@
 // pair_style diffnnp: a learned potential in LAMMPS. The style checks, translates, and calls libdiffnnp.
 //
-//   pair_style diffnnp [precision single|double]
+//   pair_style diffnnp [precision single|double] [max_force F] [scales SIGMA EPSILON]
 //   pair_coeff * * model.safetensors Li Cl
+//
+// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks.
 #ifndef DIFFNNP_PAIR_DIFFNNP_H
 #define DIFFNNP_PAIR_DIFFNNP_H
 
 #include "diffnnp.h"
 #include "pair.h"
+#include "units.h"
 
 #include <exception>
 #include <string>
@@ -26,6 +29,12 @@ class PairDiffNNP : public Pair {
   void compute(int, int) override;
 
   double single(int, int, int, int, double, double, double, double &) override;
+  void *extract(const char *, int &) override;
+
+  void write_restart(FILE *) override;
+  void read_restart(FILE *) override;
+  void write_restart_settings(FILE *) override;
+  void read_restart_settings(FILE *) override;
 
   int pack_forward_comm(int, int *, double *, int, int *) override;
   void unpack_forward_comm(int, int, double *) override;
@@ -33,14 +42,36 @@ class PairDiffNNP : public Pair {
   void unpack_reverse_comm(int, int *, double *) override;
 
  private:
-  diffnnp_precision precision = DIFFNNP_SINGLE;
+  // What pair_style says; kept in restart files as it is.
+  struct Settings {
+    int version = 1;    // of what restart files hold
+    int precision = DIFFNNP_SINGLE;
+    double max_force = 1000.0;               // eV/A; 0: no limit
+    double sigma = 0.0, epsilon = 0.0;       // A and eV of reduced units; 0: not given
+  } given;
+
+  // What pair_coeff says.
+  std::string path;
+  std::vector<std::string> elements;    // [ntypes]
+  std::vector<int> model_type;          // [ntypes + 1] type in the model for each atom type; -1: NULL
+  std::string restored_checksum;        // of the model that a restart file was written with; "": of none
+  std::string unusable;                 // why that model cannot be used
+
   diffnnp_model *model = nullptr;
   diffnnp_evaluator *evaluator = nullptr;
   diffnnp_model_info info{};
-  double energy_unit = 1.0;     // LAMMPS's unit of energy for 1 eV
-  std::vector<int> model_type;  // [ntypes + 1] type in the model for each atom type; -1: NULL
-  std::vector<int> types;       // [nall] type in the model of each atom
-  std::vector<int> owners;      // [nall] the local atom of which each atom is an image
+  diffnnp::Units units;
+  double scale = 1.0;    // of the whole potential, for fix adapt
+
+  // What holds for one run.
+  bool prepared = false;
+  bool limits_forces = false;
+  bool warned_of_temperature = false;
+  int absent_bits = 0;    // of groups whose atoms are excluded from all
+
+  std::vector<double> positions;    // [nall][3] in angstrom, where LAMMPS has another unit
+  std::vector<int> types;           // [nall] type in the model of each atom
+  std::vector<int> owners;          // [nall] the local atom of which each atom is an image
   double total_virial[6];
   std::vector<double> atom_energies, forces, atom_virials, centroid_virials;
 
@@ -49,12 +80,19 @@ class PairDiffNNP : public Pair {
   int width = 0;
   std::exception_ptr thrown;    // by LAMMPS within the communication, to be handed on
 
-  void load(const std::string &path);
+  std::string load();
   void free_model();
-  std::vector<std::string> type_names() const;
-  void map_types(const std::vector<std::string> &names, char **elements);
+  void choose_units();
+  void map_types();
   void allocate();
+  void say_what_it_is();
   void reserve_communication();
+
+  void prepare();
+  void require_whole_surroundings();
+  bool some_fix_tries_moves();
+  void watch_thermostats();
+
   diffnnp_system describe_atoms();
   diffnnp_results wanted_results();
   void find_owners();
@@ -63,6 +101,8 @@ class PairDiffNNP : public Pair {
   void take_from_ghosts(const diffnnp_results &results);
   void add_results(const diffnnp_results &results);
   void all_agree(diffnnp_status status);
+  std::string first_complaint(diffnnp_status status);
+  [[noreturn]] void stop(const std::string &reason);
 
   template <void (PairDiffNNP::*communicate)(double *, int)>
   static int exchange(void *style, double *values, int width);

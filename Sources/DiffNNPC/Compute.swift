@@ -12,6 +12,7 @@ extension Workspace {
       try fill(list)
       // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
       compute(folding: list.owners == nil ? .centres : .neighbours, results)
+      try check(results.pointee, list)
       return spread(results.pointee, list)
     }
     if list.owners == nil && functions == nil {
@@ -30,12 +31,26 @@ extension Workspace {
     if functions != nil && exchange.failed {
       throw Failure(DIFFNNP_ERROR_EXCHANGE, "a function of `exchange` reported failure")
     }
+    try check(results.pointee, list)
     spread(results.pointee, list)
   }
 
   private func fill(_ list: NeighbourList) throws {
     try reader.fill(
       edges, list, cutoff: evaluator.potential.rMax, typeCount: evaluator.potential.typeNames.count)
+  }
+
+  /// - Throws: where a result makes no sense. Forces are in the order of the edge list's atoms.
+  private func check(_ results: diffnnp_results, name: (Int) -> String) throws {
+    let limit = results.max_force > 0 ? results.max_force : .infinity
+    if let reason = results.forces.flatMap({ ForceLimit.complaint($0, edges, limit: limit, name: name) }) {
+      throw Failure(DIFFNNP_ERROR_FORCE, reason)
+    }
+    guard results.energy.isFinite else { throw Failure(DIFFNNP_ERROR_FORCE, "the energy is \(results.energy)") }
+  }
+
+  private func check(_ results: diffnnp_results, _ list: NeighbourList) throws {
+    try check(results) { [rows = reader.rows] in list.name(Int(rows![$0])) }
   }
 
   /// Makes the exchanges that the other domains wait for.
@@ -71,6 +86,7 @@ extension Workspace {
         cutoff: potential.rMax)
     }
     compute(folding: .neighbours, results)
+    try check(results.pointee) { "\($0)" }
   }
 
   /// Computes with the edges found; results are in the order of the edge list's atoms.

@@ -81,13 +81,19 @@ final class Model {
   let potential: Potential
   /// The names of the types, as C strings.
   let typeNames: [UnsafeMutablePointer<CChar>?]
+  /// The weight file's checksum, as a C string.
+  let checksum: UnsafeMutablePointer<CChar>?
 
   init(_ potential: Potential) {
     self.potential = potential
     typeNames = potential.typeNames.map { strdup($0) }
+    checksum = strdup(potential.checksum ?? "")
   }
 
-  deinit { for name in typeNames { free(name) } }
+  deinit {
+    for name in typeNames { free(name) }
+    free(checksum)
+  }
 }
 
 /// What is behind a `diffnnp_evaluator`.

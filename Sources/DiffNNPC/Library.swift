@@ -43,14 +43,22 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
   -> diffnnp_status
 {
   reporting {
-    let potential = try Handles.shared.model(model).potential
+    let model = try Handles.shared.model(model)
+    let (potential, metadata) = (model.potential, model.potential.metadata)
     let info = try required(info, "info")
     try checkSize(info, "diffnnp_model_info")
     info.pointee.type_count = Int32(potential.typeNames.count)
     info.pointee.needs_exchange = potential.network == nil ? 0 : 1
     info.pointee.r_max = potential.rMax
     info.pointee.exchange_width = Int32(potential.network?.exchangeWidths.max() ?? 0)
-    info.pointee.temperature = potential.metadata.temperature ?? 0
+    info.pointee.temperature = metadata.temperature ?? 0
+    info.pointee.density = metadata.densities?.reduce(0, +) ?? 0
+    let cell = metadata.cell ?? [.zero, .zero, .zero]
+    withUnsafeMutableBytes(of: &info.pointee.cell) {
+      let rows = $0.assumingMemoryBound(to: Double.self)
+      for k in 0..<9 { rows[k] = cell[k / 3][k % 3] }
+    }
+    info.pointee.checksum = UnsafePointer(model.checksum)
   }
 }
 

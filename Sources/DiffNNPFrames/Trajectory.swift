@@ -34,4 +34,19 @@ public struct Trajectory: Sendable {
     self.typeNames = typeNames
     self.frames = frames
   }
+
+  /// Mean cell vectors of the frames (Å); nil where there are none.
+  public var meanCell: [SIMD3<Double>]? {
+    guard !frames.isEmpty else { return nil }
+    return (0..<3).map { k in frames.reduce(.zero) { $0 + $1.cell.vectors[k] } / Double(frames.count) }
+  }
+
+  /// Atoms of each type for one Å³, over all frames; nil where there are none.
+  public var densities: [Double]? {
+    guard !frames.isEmpty else { return nil }
+    let volume = frames.reduce(0) { $0 + $1.cell.volume }
+    var counts = [Double](repeating: 0, count: typeNames.count)
+    for frame in frames { for type in frame.types { counts[type] += 1 } }
+    return counts.map { $0 / volume }
+  }
 }

@@ -260,6 +260,9 @@ static void test_handles(const char *path) {
 
   CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK);
   CHECK(info.type_count > 0 && info.r_max > 0);
+  CHECK(strncmp(info.checksum, "fnv1a64:", 8) == 0);
+  CHECK(info.temperature == 300 && info.cell[0] == 25 && info.cell[1] == 0 && info.cell[8] == 25);
+  CHECK(fabs(info.density - 0.003 * info.type_count) < 1e-12);
   REFUSED(diffnnp_model_get_info(model, NULL), DIFFNNP_ERROR_ARGUMENT, "info is NULL");
   info.size = 0;
   REFUSED(diffnnp_model_get_info(model, &info), DIFFNNP_ERROR_ARGUMENT, "size of diffnnp_model_info is 0");
@@ -725,6 +728,53 @@ static void test_threads(diffnnp_model *model, diffnnp_evaluator *evaluator) {
   CHECK(energy(evaluator) == expected);
 }
 
+/* Forces that are too large are refused, by index or ID, with the nearest neighbours; so are those that are not finite. */
+static void test_largest_force(diffnnp_evaluator *evaluator, const list_data *list) {
+  diffnnp_periodic_system system = periodic_system();
+  diffnnp_results results = {0};
+  double forces[3 * N], largest = 0, close_positions[3 * N];
+  char words[32];
+  int culprit = 0;
+  results.size = sizeof results;
+  results.forces = forces;
+  CHECK(diffnnp_compute_periodic(evaluator, &system, &results) == DIFFNNP_OK);
+  for (int i = N - 1; i >= 0; i--) {
+    const double *f = forces + 3 * i, size = sqrt(f[0] * f[0] + f[1] * f[1] + f[2] * f[2]);
+    if (size >= largest) largest = size, culprit = i;
+  }
+  results.max_force = 1.001 * largest;
+  CHECK(diffnnp_compute_periodic(evaluator, &system, &results) == DIFFNNP_OK);
+  results.max_force = 0.999 * largest;
+  snprintf(words, sizeof words, "force on atom %d is", culprit);
+  REFUSED(diffnnp_compute_periodic(evaluator, &system, &results), DIFFNNP_ERROR_FORCE, words);
+  REFUSED(diffnnp_compute_periodic(evaluator, &system, &results), DIFFNNP_ERROR_FORCE, "nearest to it: ");
+
+  /* With the IDs of a list; whatever the limit, the closest pair is named. */
+  diffnnp_system listed = system_of(list, 1);
+  int ids[MOST_ATOMS];
+  all_results *all = new_results();
+  for (int i = 0; i < list->nall; i++) ids[i] = 1000 + list->owners[i];
+  listed.ids = ids;
+  listed.id_size = sizeof *ids;
+  all->results.max_force = 0.999 * largest;
+  snprintf(words, sizeof words, "force on atom %d is", 1000 + culprit);
+  REFUSED(diffnnp_compute(evaluator, &listed, &all->results), DIFFNNP_ERROR_FORCE, words);
+  free(all);
+
+  /* So near that lengths, or what is divided by them, leave the range of numbers: an answer is finite, or refused. */
+  memcpy(close_positions, positions, sizeof positions);
+  system.positions = close_positions;
+  results.max_force = 0;
+  for (double gap = 1e-3; gap > 1e-170; gap *= 1e-20) {
+    for (int k = 0; k < 3; k++) close_positions[k] = close_positions[3 + k] = 0;
+    close_positions[3] = gap;
+    const diffnnp_status status = diffnnp_compute_periodic(evaluator, &system, &results);
+    int finite = isfinite(results.energy);
+    for (int k = 0; k < 3 * N; k++) finite = finite && isfinite(forces[k]);
+    CHECK(finite || status == DIFFNNP_ERROR_FORCE || status == DIFFNNP_ERROR_SYSTEM);
+  }
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) return fprintf(stderr, "usage: %s MODEL DAMAGED_MODEL\n", argv[0]), 2;
   diffnnp_model *model = NULL;
@@ -746,6 +796,7 @@ int main(int argc, char **argv) {
   test_list_arguments(evaluator, list, &info);
   CHECK(energy(evaluator) == before); /* no refusal left a trace */
   test_derivatives(evaluator);
+  test_largest_force(evaluator, list);
   for (int with_owners = info.needs_exchange; with_owners <= 1; with_owners++) {
     test_list(evaluator, list, with_owners);
     test_strangers(evaluator, list, with_owners);

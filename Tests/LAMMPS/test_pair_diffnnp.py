@@ -174,8 +174,9 @@ class Handling(Harness):
             output = self.run_lammps(setup() + self.style + "run 0\n", ranks).output
             lines = [line for line in output.splitlines() if line.startswith("Pair style diffnnp:")]
             self.assertEqual(len(lines), 1, output)
-            for word in [str(self.model), "Li Cl", "cutoff", "300 K"]:
+            for word in [str(self.model), "Li Cl", "cutoff", "300 K", "0.006 atoms/A^3", "25 x 25 x 25 A"]:
                 self.assertIn(word, lines[0])
+            self.assertIn("its virial is not the pressure of the real system", output)
 
     def test_bad_weight_files(self):
         (self.folder / "short").write_bytes(self.model.read_bytes()[:700])
@@ -262,7 +263,7 @@ class Plugin(Harness):
     def foreign_plugin(self, cache, options, mpi):
         """The plugin as compiled for another LAMMPS than the one of the build, whose settings are `cache`."""
         library = self.folder / "foreign.so"
-        sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "lammps_host.cpp"]]
+        sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "pair_setup.cpp", "units.cpp", "lammps_host.cpp"]]
         command = ["c++", "-std=c++17", "-O1", "-D_FORTIFY_SOURCE=2", "-shared", "-fPIC", "-fvisibility=hidden"]
         command += ["-DOMPI_SKIP_MPICXX", *options, f"-I{ROOT / 'include'}", f"-I{cache['LAMMPS_HEADERS']}", *sources]
         command += ["-o", library, f"-L{BUILD}", "-ldiffnnp", f"-Wl,-rpath,{BUILD}", *mpi]

@@ -30,6 +30,8 @@ def save_weights(path, type_names, r_max, energy_scale, tensors, **terms):
         "energy_scale": repr(energy_scale),
         "r_max": repr(r_max),
         "temperature": "300.0",
+        "density": json.dumps([0.003] * len(type_names)),
+        "cell": "[[25, 0, 0], [0, 25, 0], [0, 0, 25]]",
     }
     metadata |= {key: json.dumps(value) for key, value in terms.items()}
     metadata["checksum"] = checksum(metadata, tensors)

@@ -46,7 +46,7 @@ public struct NeighbourList {
   }
 
   /// What messages call an atom.
-  func name(_ i: Int) -> String {
+  public func name(_ i: Int) -> String {
     switch ids {
     case .narrow(let ids): "\(ids[i])"
     case .wide(let ids): "\(ids[i])"

@@ -10,12 +10,15 @@ public final class Potential: @unchecked Sendable {
   /// What the weight file says besides: temperature, provenance, ….
   public let metadata: PotentialMetadata
 
+  /// Checksum of the weight file that it was read from: tells one model from another.
+  public let checksum: String?
+
   /// A longer cutoff (Å) is a damaged file: tables and neighbour lists grow with it.
   public static let largestCutoff = 1000.0
 
   public init(
     typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
-    metadata: PotentialMetadata = PotentialMetadata()
+    metadata: PotentialMetadata = PotentialMetadata(), checksum: String? = nil
   ) throws {
     guard !typeNames.isEmpty, Set(typeNames).count == typeNames.count else {
       throw DiffNNPError("type names must be given once each; found: \(typeNames.joined(separator: " "))")
@@ -37,6 +40,7 @@ public final class Potential: @unchecked Sendable {
     self.pair = pair
     self.network = network
     self.metadata = metadata
+    self.checksum = checksum
   }
 
   /// The largest cutoff of the terms (Å).
@@ -47,6 +51,10 @@ public final class Potential: @unchecked Sendable {
 public struct PotentialMetadata: Equatable, Sendable {
   /// Temperature of the training data (K).
   public var temperature: Double?
+  /// Atoms of each type for one Å³ in the training data.
+  public var densities: [Double]?
+  /// Mean cell vectors of the training data (Å).
+  public var cell: [SIMD3<Double>]?
   /// Noise level at which the potential is run (Å).
   public var sigma: Double?
   /// Smallest distance in the training data (Å) for each pair of types, in the order of `PairTerm.pairIndex`.

@@ -25,7 +25,8 @@ public enum WeightFile {
     let file = try SafetensorsFile(bytes: bytes)
     try checkOrigin(file)
     let metadata = Metadata(file.metadata)
-    guard try metadata.text("checksum") == checksum(file) else {
+    let checksum = Self.checksum(file)
+    guard try metadata.text("checksum") == checksum else {
       throw DiffNNPError("its checksum is wrong: the weight file was damaged or edited; copy or train it again")
     }
     try checkFinite(file.tensors)
@@ -38,7 +39,9 @@ public enum WeightFile {
     guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
     let potential = try Potential(
       typeNames: typeNames, energyScale: try metadata.number("energy_scale"), pair: pair, network: network,
-      metadata: try metadata.potentialMetadata(pairCount: PairTerm.pairCount(typeNames.count)))
+      metadata: try metadata.potentialMetadata(
+        pairCount: PairTerm.pairCount(typeNames.count), typeCount: typeNames.count),
+      checksum: checksum)
     guard try metadata.number("r_max") == potential.rMax else {
       throw DiffNNPError("r_max is \(try metadata.number("r_max")) Å, but the terms reach to \(potential.rMax) Å")
     }
@@ -55,6 +58,8 @@ public enum WeightFile {
     ]
     let metadata = potential.metadata
     values["temperature"] = metadata.temperature?.description
+    values["density"] = metadata.densities.map { JSONValue($0).serialised() }
+    values["cell"] = metadata.cell.map { JSONValue.array($0.map { JSONValue([$0.x, $0.y, $0.z]) }).serialised() }
     values["sigma"] = metadata.sigma?.description
     values["smallest_distances"] = metadata.smallestDistances.map { JSONValue($0).serialised() }
     if !metadata.provenance.isEmpty {
@@ -188,9 +193,11 @@ public enum WeightFile {
       return names
     }
 
-    func potentialMetadata(pairCount: Int) throws -> PotentialMetadata {
+    func potentialMetadata(pairCount: Int, typeCount: Int) throws -> PotentialMetadata {
       var metadata = PotentialMetadata()
       if values["temperature"] != nil { metadata.temperature = try number("temperature") }
+      metadata.densities = try densities(typeCount)
+      metadata.cell = try cell()
       if values["sigma"] != nil { metadata.sigma = try number("sigma") }
       if let list = try json("smallest_distances") {
         let distances = (list.array ?? []).compactMap { $0 == .null ? .infinity : $0.double }
@@ -204,6 +211,23 @@ public enum WeightFile {
         for member in members { metadata.provenance[member.key] = member.value.string ?? member.value.serialised() }
       }
       return metadata
+    }
+
+    private func densities(_ typeCount: Int) throws -> [Double]? {
+      guard let list = try json("density") else { return nil }
+      guard let densities = list.doubles, densities.count == typeCount, densities.allSatisfy({ $0 >= 0 }) else {
+        throw DiffNNPError("metadata \"density\" needs \(typeCount) numbers from 0 on, one for each type")
+      }
+      return densities
+    }
+
+    private func cell() throws -> [SIMD3<Double>]? {
+      guard let list = try json("cell") else { return nil }
+      let rows = (list.array ?? []).compactMap(\.doubles)
+      guard rows.count == 3, rows.allSatisfy({ $0.count == 3 }) else {
+        throw DiffNNPError("metadata \"cell\" needs three vectors of three numbers")
+      }
+      return rows.map { SIMD3($0[0], $0[1], $0[2]) }
     }
   }
 }

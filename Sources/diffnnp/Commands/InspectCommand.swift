@@ -21,6 +21,10 @@ enum InspectCommand: Command {
       .init("energy_scale", .number(potential.energyScale)),
     ]
     if let temperature = metadata.temperature { members.append(.init("temperature", .number(temperature))) }
+    if let densities = metadata.densities {
+      members.append(.init("density", .object(zip(potential.typeNames, densities).map { .init($0, .number($1)) })))
+    }
+    if let cell = metadata.cell { members.append(.init("cell", .array(cell.map { JSONValue([$0.x, $0.y, $0.z]) }))) }
     if let sigma = metadata.sigma { members.append(.init("sigma", .number(sigma))) }
     if let pair = potential.pair {
       members.append(.init("pair", ["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)]))
@@ -45,6 +49,13 @@ enum InspectCommand: Command {
       ("energy scale", "\(potential.energyScale) eV"),
     ]
     if let temperature = metadata.temperature { rows.append(("temperature", "\(temperature) K")) }
+    if let densities = metadata.densities {
+      let parts = zip(potential.typeNames, densities).map { "\($0) \($1)" }
+      rows.append(("density", parts.joined(separator: ", ") + " atoms/Å³"))
+    }
+    if let cell = metadata.cell {
+      rows.append(("cell", cell.map { "\($0.x) \($0.y) \($0.z)" }.joined(separator: ", ") + " Å"))
+    }
     if let sigma = metadata.sigma { rows.append(("sigma", "\(sigma) Å")) }
     if let pair = potential.pair {
       rows.append(("pair term", "cubic B-splines, \(pair.intervals) intervals up to \(pair.rMax) Å"))

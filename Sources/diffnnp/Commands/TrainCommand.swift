@@ -166,6 +166,8 @@ enum TrainCommand: Command {
   ) -> PotentialMetadata {
     var metadata = PotentialMetadata()
     metadata.temperature = configuration.temperature
+    metadata.densities = trajectory.densities
+    metadata.cell = trajectory.meanCell
     metadata.sigma = trainer?.runSigma ?? result.sigma
     metadata.smallestDistances = result.smallestDistances
     metadata.provenance = [

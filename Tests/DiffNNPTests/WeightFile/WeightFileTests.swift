@@ -13,6 +13,8 @@ import Testing
       typeCount: 2, rMax: 7.5, intervals: 3, free: [1, 0.1, -1 / 3, .leastNonzeroMagnitude, 1e300, -0.0, 2, 3, 4])
     var metadata = PotentialMetadata()
     metadata.temperature = 300
+    metadata.densities = [0.003, 1.0 / 3]
+    metadata.cell = [[25.3, 0, 0], [0.1, 25, 0], [-3, 0.25, 24]]
     metadata.sigma = 0
     metadata.smallestDistances = [4.25, 2.125, .infinity]
     metadata.provenance = ["program": "diffnnp 0.1", "note": "ions – \"only\""]
@@ -50,6 +52,7 @@ import Testing
       #expect(loaded.energyScale == potential.energyScale)
       #expect(loaded.pair == potential.pair)
       #expect(loaded.metadata == potential.metadata)
+      #expect(try loaded.checksum == SafetensorsFile(bytes: FileIO.read(path)).metadata["checksum"])
       // Writing it once more gives the same bytes.
       #expect(try WeightFile.encode(loaded) == FileIO.read(path))
     }

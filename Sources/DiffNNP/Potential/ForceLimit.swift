@@ -1,0 +1,41 @@
+/// Finds forces that make no sense, so that nothing continues from them.
+public enum ForceLimit {
+  /// How many neighbours of an atom a complaint names.
+  private static let namedNeighbours = 3
+
+  /// What is wrong with the first force that is not finite or larger than `limit` (eV/Å): the atom, and its nearest
+  /// neighbours, which are the usual reason. Nil where all forces are well.
+  /// - Parameters:
+  ///   - forces: eV/Å [atomCount][3].
+  ///   - name: what messages call an atom of the edge list.
+  public static func complaint(
+    _ forces: UnsafePointer<Double>, _ edges: EdgeList, limit: Double, name: (Int) -> String
+  ) -> String? {
+    // Squares of the largest numbers would be infinite, which must not pass.
+    let squaredLimit = min(limit * limit, .greatestFiniteMagnitude)
+    for i in 0..<edges.atomCount {
+      let (x, y, z) = (forces[3 * i], forces[3 * i + 1], forces[3 * i + 2])
+      let squared = x * x + y * y + z * z
+      // Not so either where it is not a number.
+      if squared <= squaredLimit { continue }
+      let excess = squared.isFinite && limit.isFinite ? ", more than \(Float(limit))" : ""
+      return "force on atom \(name(i)) is \(Float(squared.squareRoot())) eV/Å\(excess); \(surroundings(i, edges, name))"
+    }
+    return nil
+  }
+
+  /// The nearest neighbours of an atom, with their distances. Ghosts have no edges of their own, but are pointed at.
+  private static func surroundings(_ atom: Int, _ edges: EdgeList, _ name: (Int) -> String) -> String {
+    var found: [(distance: Double, atom: Int)] = []
+    for centre in 0..<edges.centreCount {
+      for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) {
+        if centre == atom { found.append((edges.lengths[e], Int(edges.neighbours[e]))) }
+        if atom >= edges.centreCount && edges.neighbours[e] == atom { found.append((edges.lengths[e], centre)) }
+      }
+    }
+    guard !found.isEmpty else { return "it has no neighbours" }
+    let nearest = found.sorted { $0.distance < $1.distance }.prefix(namedNeighbours)
+    let parts = nearest.map { "\(name($0.atom)) at \(($0.distance * 1000).rounded() / 1000) Å" }
+    return "nearest to it: \(parts.joined(separator: ", "))"
+  }
+}
