@@ -5,23 +5,15 @@ import Testing
 @testable import DiffNNPTraining
 
 @Suite struct LearningCurveTests {
-  /// Jittered crystals of eight atoms.
-  private func trajectory(_ count: Int) throws -> Trajectory {
-    let cell = try Cell(orthogonal: [6, 6, 6])
-    var random = Philox(seed: 7, purpose: .noise, frame: 0)
-    let frames = (0..<count).map { _ -> Frame in
-      let positions = (0..<8).map { (site: Int) -> SIMD3<Double> in
-        let corner = SIMD3(Double(site & 1), Double((site >> 1) & 1), Double(site >> 2))
-        return 3 * corner + 0.3 * random.normal3()
-      }
-      return Frame(cell: cell, positions: positions, types: Array(repeating: 0, count: 8))
-    }
-    return Trajectory(typeNames: ["A"], frames: frames)
+  /// Frames of a fluid whose pair potential is known.
+  private func trajectory(_ count: Int) -> Trajectory {
+    let fluid = LikelihoodRefinementTests.data
+    return Trajectory(typeNames: fluid.typeNames, frames: Array(fluid.frames[..<count]))
   }
 
   private var settings: PairFit.Settings {
     var settings = PairFit.Settings()
-    (settings.rMax, settings.spacing, settings.usesLikelihood) = (3.5, 0.25, false)
+    (settings.rMax, settings.spacing, settings.usesLikelihood) = (4.5, 0.25, false)
     return settings
   }
 

@@ -59,7 +59,7 @@ import Testing
     return effort
   }()
 
-  private static let data = Trajectory(
+  static let data = Trajectory(
     typeNames: ["A"], frames: try! sample(basis.pairTerm(truth), count: 400, seed: 1))
 
   private func refinement(

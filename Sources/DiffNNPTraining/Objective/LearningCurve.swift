@@ -59,8 +59,10 @@ public struct LearningCurve: Sendable {
 
   private func objectives(ofFitTo trajectory: Trajectory, _ heldOut: [Frame]) throws -> [Double] {
     let fit = try PairFit(settings, temperature: temperature)
+    let result = try fit.run(trajectory)
+    // Without walls: where held-out pairs are closer than any before, steep walls would be all that the objective sees.
     let potential = try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: fit.run(trajectory).pairTerm(),
+      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.basis.pairTerm(result.powers[0]),
       network: nil)
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.draws, seed: settings.seed)
     return try Parallel.map(heldOut.count, threads: settings.threads) { k in
