@@ -88,9 +88,7 @@ private struct ConfigurationReader {
   func irreps(_ key: String, otherwise derived: () throws -> Irreps) throws -> Irreps {
     guard json[key] != nil else { return try derived() }
     let text = try get(key, "irreps, as in 8x0e+8x1o", \.string)
-    do { return try Irreps(text) } catch let error as DiffNNPError {
-      throw DiffNNPError("network configuration: \(key): \(error.message)")
-    }
+    return try naming("network configuration: \(key)") { try Irreps(text) }
   }
 
   func require(_ key: String, isAbsentOr expected: JSONValue) throws {

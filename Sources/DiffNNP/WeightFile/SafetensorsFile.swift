@@ -33,10 +33,7 @@ public struct SafetensorsFile: Equatable, Sendable {
     guard dataStart <= bytes.count else {
       throw DiffNNPError("truncated safetensors file: \(bytes.count) bytes, its header alone ends at \(dataStart)")
     }
-    let header: JSONValue
-    do { header = try JSONValue(parsing: bytes[8..<dataStart]) } catch let error as DiffNNPError {
-      throw DiffNNPError("damaged safetensors header: \(error.message)")
-    }
+    let header = try naming("damaged safetensors header") { try JSONValue(parsing: bytes[8..<dataStart]) }
     guard let members = header.object else { throw DiffNNPError("damaged safetensors header: it is not an object") }
 
     metadata = [:]

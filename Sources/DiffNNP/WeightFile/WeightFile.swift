@@ -237,9 +237,7 @@ extension Potential {
   /// - Throws: where it cannot be read, or is not a whole, undamaged weight file of a known version.
   public static func load(path: String) throws -> Potential {
     let bytes = try FileIO.read(path)
-    do { return try WeightFile.decode(bytes) } catch let error as DiffNNPError {
-      throw DiffNNPError("\(path): \(error.message)")
-    }
+    return try naming(path) { try WeightFile.decode(bytes) }
   }
 
   /// Writes a weight file, beside the one of this name and then in its place.

@@ -64,9 +64,7 @@ public struct AngleDistribution: Sendable {
     let edges = EdgeList()
     let search = NeighbourSearch()
     for frame in trajectory.frames {
-      do { try search.fill(edges, frame.configuration, cutoff: radius) } catch let error as DiffNNPError {
-        throw DiffNNPError("frame \(frame.number): \(error.message)")
-      }
+      try naming("frame \(frame.number)") { try search.fill(edges, frame.configuration, cutoff: radius) }
       for i in 0..<edges.centreCount {
         let range = Int(edges.offsets[i])..<Int(edges.offsets[i + 1])
         for (t, triple) in triples.enumerated() where triple.centre == frame.types[i] {

@@ -90,9 +90,7 @@ extension RadialDistribution {
     ).map { range in
       let start = histogram.g
       for f in range {
-        do { try histogram.add(frames[f]) } catch let error as DiffNNPError {
-          throw DiffNNPError("frame \(frames[f].number): \(error.message)")
-        }
+        try naming("frame \(frames[f].number)") { try histogram.add(frames[f]) }
       }
       return zip(histogram.g, start).map { ($0 - $1) / Double(range.count) }
     }

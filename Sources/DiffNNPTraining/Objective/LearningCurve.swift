@@ -66,16 +66,8 @@ public struct LearningCurve: Sendable {
       network: nil)
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.draws, seed: settings.seed)
     return try Parallel.map(heldOut.count, threads: settings.threads) { k in
-      let (evaluator, search, edges) = (Evaluator(potential), NeighbourSearch(), EdgeList())
-      return try objective.estimate(heldOut[k].configuration, frame: k) { configuration in
-        try search.fill(edges, configuration, cutoff: potential.rMax)
-        let n = configuration.positions.count
-        var forces = [Double](repeating: 0, count: 3 * n)
-        forces.withUnsafeMutableBufferPointer {
-          _ = evaluator.compute(edges, folding: .centres, into: .init(forces: $0.baseAddress))
-        }
-        return (0..<n).map { [forces[3 * $0], forces[3 * $0 + 1], forces[3 * $0 + 2]] }
-      }
+      let calculator = Calculator(potential)
+      return try objective.estimate(heldOut[k].configuration, frame: k) { try calculator.compute($0).forces }
     }
   }
 }

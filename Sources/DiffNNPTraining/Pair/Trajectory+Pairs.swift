@@ -11,9 +11,7 @@ extension Trajectory {
     }
     let (edges, search) = (EdgeList(), NeighbourSearch())
     for frame in frames {
-      do { try search.fill(edges, frame.configuration, cutoff: cutoff) } catch let error as DiffNNPError {
-        throw DiffNNPError("frame \(frame.number): \(error.message)")
-      }
+      try naming("frame \(frame.number)") { try search.fill(edges, frame.configuration, cutoff: cutoff) }
       // An atom's own images keep their distances, whatever the potential.
       let pairs = (0..<edges.centreCount).contains { i in
         (edges.offsets[i]..<edges.offsets[i + 1]).contains { edges.neighbours[Int($0)] != Int32(i) }

@@ -54,34 +54,6 @@ enum EvaluateCommand: Command {
     }
   }
 
-  struct Result {
-    /// eV.
-    var energy: Double
-    /// eV/Å.
-    var forces: [SIMD3<Double>]
-  }
-
-  /// Energies and forces of one configuration after the other.
-  private final class Calculator {
-    private let evaluator: Evaluator
-    private let search = NeighbourSearch()
-    private let edges = EdgeList()
-
-    init(_ potential: Potential, _ precision: Precision) {
-      evaluator = Evaluator(potential, precision: precision)
-    }
-
-    func compute(_ configuration: Configuration) throws -> Result {
-      try search.fill(edges, configuration, cutoff: evaluator.potential.rMax)
-      var flat = [Double](repeating: 0, count: 3 * configuration.positions.count)
-      let energy = flat.withUnsafeMutableBufferPointer {
-        evaluator.compute(edges, into: .init(forces: $0.baseAddress))
-      }
-      let forces = configuration.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
-      return Result(energy: energy, forces: forces)
-    }
-  }
-
   // MARK: Measures
 
   /// Nil where no temperature is known.
@@ -108,7 +80,7 @@ enum EvaluateCommand: Command {
   }
 
   /// Root mean squares over all components of all frames that carry forces; empty where none does.
-  private static func forceErrors(_ results: [Result], _ frames: [Frame]) -> [JSONValue.Member] {
+  private static func forceErrors(_ results: [Calculator.Result], _ frames: [Frame]) -> [JSONValue.Member] {
     var (squaredError, squared, count) = (0.0, 0.0, 0)
     for (result, frame) in zip(results, frames) {
       guard let forces = frame.forces else { continue }
@@ -126,7 +98,7 @@ enum EvaluateCommand: Command {
     ]
   }
 
-  private static func write(_ results: [Result], _ trajectory: Trajectory, to path: String) throws {
+  private static func write(_ results: [Calculator.Result], _ trajectory: Trajectory, to path: String) throws {
     let writer = try ExtendedXYZWriter(path: path)
     for (result, frame) in zip(results, trajectory.frames) {
       var frame = frame
@@ -136,7 +108,7 @@ enum EvaluateCommand: Command {
     try writer.commit()
   }
 
-  private static func json(_ results: [Result], _ measures: [JSONValue.Member]) -> JSONValue {
+  private static func json(_ results: [Calculator.Result], _ measures: [JSONValue.Member]) -> JSONValue {
     .object(
       [.init("frames", JSONValue(results.count))] + measures + [
         .init("energies", JSONValue(results.map(\.energy))),
@@ -144,7 +116,7 @@ enum EvaluateCommand: Command {
       ])
   }
 
-  private static func printTable(_ results: [Result], _ frames: [Frame], _ measures: [JSONValue.Member]) {
+  private static func printTable(_ results: [Calculator.Result], _ frames: [Frame], _ measures: [JSONValue.Member]) {
     print("frame  energy [eV]  largest force [eV/Å]")
     for (result, frame) in zip(results, frames) {
       print("\(frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)")

@@ -13,9 +13,7 @@ extension TrainingConfiguration {
     guard let temperature = try root.double("temperature") else {
       throw root.failure("temperature", "is missing: give the temperature of the frames in K (--temperature 300)")
     }
-    do { try Temperature.check(temperature) } catch let error as DiffNNPError {
-      throw DiffNNPError("\(root.place(of: "temperature")): \(error.message)")
-    }
+    try naming(root.place(of: "temperature")) { try Temperature.check(temperature) }
     guard let output = try root.text("output") else {
       throw root.failure("output", "is missing: name the weight file to write (-o model.safetensors)")
     }
