@@ -57,6 +57,10 @@ public struct Panel: Sendable {
   public var yRange: (Double?, Double?)
   /// Height of a thin horizontal line, such as g = 1.
   public var guide: Double?
+  public var isXLogarithmic = false
+  public var isYLogarithmic = false
+  /// Whether the points of curves are marked.
+  public var hasPoints = false
 
   public init(
     _ title: String, xLabel: String, yLabel: String, curves: [Curve], xRange: (Double?, Double?) = (nil, nil),

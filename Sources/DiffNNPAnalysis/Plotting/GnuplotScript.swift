@@ -126,6 +126,8 @@ struct GnuplotScript {
       set rmargin at screen \((x + Self.axesWidth) / size.width)
       set tmargin at screen \(1 - top / size.height)
       set bmargin at screen \(1 - (top + Self.axesHeight) / size.height)
+      \(panel.isXLogarithmic ? "set" : "unset") logscale x
+      \(panel.isYLogarithmic ? "set" : "unset") logscale y
       set xrange \(range(panel.xRange))
       set yrange \(range(panel.yRange))
       set xlabel \(Self.quoted(panel.xLabel)) offset 0,\(labelOffset.x) textcolor rgb '#222222'
@@ -145,7 +147,8 @@ struct GnuplotScript {
         + "fillcolor rgb '#c8\(curve.style.colour.dropFirst())' notitle"
     }
     let lines = panel.curves.enumerated().map { c, curve in
-      "$d\(p)_\(c) using 1:2 with lines \(Self.line(curve.style)) notitle"
+      "$d\(p)_\(c) using 1:2 with \(panel.hasPoints ? "linespoints pointtype 7 pointsize 0.5" : "lines") "
+        + "\(Self.line(curve.style)) notitle"
     }
     return [guide].compactMap { $0 } + bands + lines
   }

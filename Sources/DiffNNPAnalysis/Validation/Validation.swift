@@ -61,7 +61,7 @@ public struct Validation: Sendable {
     /// Mean temperature behind the discarded part (K) and its standard error.
     public let temperature: (mean: Double, error: Double)
     /// Frames behind the discarded part and before a failure.
-    let frames: Trajectory
+    public let frames: Trajectory
   }
 
   public let settings: Settings
@@ -192,28 +192,15 @@ extension Frame {
       let k = (0..<3).max { heights[$0] / Double(counts[$0]) < heights[$1] / Double(counts[$1]) }!
       counts[k] += 1
     }
-    var generator = Shuffler(state: UInt64(truncatingIfNeeded: seed))
+    var random = Philox(seed: UInt64(seed), purpose: .lattice, frame: 0)
     var frame = self
     frame.forces = nil
-    let points = (0..<counts.x * counts.y * counts.z).shuffled(using: &generator)
+    let points = (0..<counts.x * counts.y * counts.z).shuffled(using: &random)
     for i in positions.indices {
       let p = points[i]
       let s = SIMD3(Double(p % counts.x), Double(p / counts.x % counts.y), Double(p / (counts.x * counts.y)))
       frame.positions[i] = cell.cartesian(s / SIMD3(Double(counts.x), Double(counts.y), Double(counts.z)))
     }
     return frame
-  }
-}
-
-/// Knuth's linear congruential generator, high bits: good enough to shuffle a lattice.
-private struct Shuffler: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    func half(_ state: inout UInt64) -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return state >> 32
-    }
-    return half(&state) << 32 | half(&state)
   }
 }

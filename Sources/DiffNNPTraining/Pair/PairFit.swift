@@ -93,8 +93,10 @@ public struct PairFit: Sendable {
   private static let mostIntervals = 1000
 
   public let settings: Settings
+  /// Of the frames (K).
+  public let temperature: Double
   /// kT (eV).
-  public let thermalEnergy: Double
+  public var thermalEnergy: Double { boltzmannConstant * temperature }
   /// Called with a line about what is being done.
   public var progress: @Sendable (String) -> Void = { _ in }
 
@@ -106,7 +108,7 @@ public struct PairFit: Sendable {
       throw DiffNNPError("knot spacing is \(settings.spacing) Å; expected a positive number")
     }
     self.settings = settings
-    thermalEnergy = boltzmannConstant * temperature
+    self.temperature = temperature
   }
 
   /// Whether frames can be fitted, as far as that shows before the work.
