@@ -39,6 +39,10 @@ public struct Validation: Sendable {
     public var rMax = 10.0
     /// Width of the bins of g(r) (Å).
     public var binWidth = 0.05
+    /// Legs of the angles compared are shorter than this (Å); nil takes the first minimum of the frames' g(r).
+    public var angleRadius: Double?
+    /// The noise level that the potential belongs to (Å): runs with it should look like frames with this noise.
+    public var sigma = 0.0
 
     public init(launcher: String, potential: [String], directory: String, temperature: Double, masses: [Double]) {
       self.launcher = launcher
@@ -72,6 +76,10 @@ public struct Validation: Sendable {
   public let simulated: RadialDistribution?
   /// What both are compared with besides, say from a longer run; nil for none.
   public let reference: RadialDistribution?
+  /// Of the frames with the noise that the potential belongs to; nil where that is none.
+  public let noised: RadialDistribution?
+  /// Angles of frames and runs; nil where g(r) has no first minimum, or no run lasted.
+  public let angles: AngleComparison?
 }
 
 // MARK: - Running
@@ -93,6 +101,11 @@ extension Validation {
       throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
     }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
+    let noised =
+      settings.sigma > 0
+      ? try RadialDistribution(
+        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), rMax: settings.rMax,
+        binWidth: settings.binWidth) : nil
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
     for (simulation, directory) in zip(simulations, directories) { try simulation.system.write(to: directory) }
@@ -108,7 +121,8 @@ extension Validation {
       for (k, process) in zip(batch, running) {
         runs.append(
           try Run(
-            process.wait(), simulations[k].start, directory: directories[k], settings: settings, frames: frames))
+            process.wait(), simulations[k].start, directory: directories[k], settings: settings,
+            expected: noised ?? frames))
       }
     }
     let whole = runs.map(\.frames).filter { !$0.frames.isEmpty }
@@ -118,6 +132,11 @@ extension Validation {
     self.reference = reference
     simulated =
       whole.isEmpty ? nil : try RadialDistribution(whole, rMax: settings.rMax, binWidth: settings.binWidth)
+    self.noised = noised
+    let shells = frames.pairs.compactMap { frames.firstShell($0)?.minimum.r }
+    angles = try (settings.angleRadius ?? shells.max()).flatMap { radius in
+      whole.isEmpty ? nil : try AngleComparison(whole, trajectory, radius: radius)
+    }
   }
 }
 

@@ -64,7 +64,7 @@ enum NoiseScanCommand: Command {
       ) { fputs("noise-scan: \($0)\n", stderr) }
     }
     let rows = try points.map { point in
-      guard duration > 0 else { return NoiseScanSummary.Row(point, run: nil) }
+      guard duration > 0 else { return try NoiseScanSummary.Row(point, run: nil) }
       let name = point.sigma.map { "sigma-\($0)" } ?? "ladder"
       fputs("noise-scan: \(duration) ps with \(name)\n", stderr)
       let model = "\(directory)/\(name).safetensors"
@@ -82,9 +82,9 @@ enum NoiseScanCommand: Command {
       run.discarded = 0.05 * duration
       run.timestep = try arguments.number("--timestep") ?? run.timestep
       run.runs = 2
+      run.sigma = point.sigma ?? 0
       return try NoiseScanSummary.Row(
-        point, run: Validation(run, trajectory: trajectory),
-        noised: RadialDistribution(trajectory.noised(sigma: point.sigma ?? 0, seed: settings.seed)))
+        point, run: Validation(run, trajectory: trajectory))
     }
     let summary = NoiseScanSummary(rows)
     for plot in arguments.all("--plot") { try summary.figure.write(to: plot) }
@@ -105,15 +105,12 @@ struct NoiseScanSummary {
     var stableTime: Double?
     var failure: String?
 
-    init(_ point: NoiseScan.Point, run: Validation?) {
+    init(_ point: NoiseScan.Point, run: Validation?) throws {
       (sigma, objectives) = (point.sigma, point.objectives)
       (stableTime, failure) = (run?.stableTime, run?.runs.compactMap(\.failure).first)
-    }
-
-    init(_ point: NoiseScan.Point, run: Validation, noised: RadialDistribution) throws {
-      self.init(point, run: run)
-      guard let simulated = run.simulated else { return }
+      guard let run, let simulated = run.simulated else { return }
       func mean(_ errors: [Double]) -> Double { errors.reduce(0, +) / Double(errors.count) }
+      let noised = run.noised ?? run.frames
       errors = (
         mean(try noised.meanAbsoluteError(against: run.frames)), mean(try simulated.meanAbsoluteError(against: noised)),
         mean(try simulated.meanAbsoluteError(against: run.frames)),

@@ -28,6 +28,9 @@ enum ValidateCommand: Command {
       .init(name: "--reference", value: "CSV", summary: "Compare with the g(r) in this table too."),
       .init(name: "--rmax", value: "R", summary: "Largest distance compared (Å), 10 by default."),
       .init(name: "--dr", value: "WIDTH", summary: "Width of a bin of g(r) (Å), 0.05 by default."),
+      .init(
+        name: "--angles", value: "R",
+        summary: "Angles between neighbours closer than R (Å); the first minimum of g(r) by default."),
       .init(name: "--launcher", value: "PATH", summary: "LAMMPS with pair_style diffnnp; lmp-diffnnp by default."),
       .init(name: "--record", value: "NAME=X", summary: "Put a number into report.json as it is.", repeats: true),
       .init(name: "--json", summary: "Print the report as JSON."),
@@ -88,6 +91,8 @@ enum ValidateCommand: Command {
     settings.seed = try arguments.integer("--seed") ?? settings.seed
     settings.rMax = try arguments.number("--rmax") ?? settings.rMax
     settings.binWidth = try arguments.number("--dr") ?? settings.binWidth
+    settings.angleRadius = try arguments.number("--angles")
+    settings.sigma = potential.metadata.sigma ?? 0
     return settings
   }
 

@@ -39,6 +39,7 @@ extension Study.System {
     test = try section.text("test").map(resolve)
     masses = try section.doubles("masses")
     timestep = try section.double("timestep") ?? 4
+    equilibration = try section.double("equilibration") ?? 0
     try section.finish()
   }
 }

@@ -26,6 +26,8 @@ struct Study {
     var masses: [Double]?
     /// Timestep of the runs (fs).
     var timestep: Double
+    /// Time at the beginning of each run that is not counted (ps); a twentieth of the run where that is more.
+    var equilibration: Double
   }
 
   /// Where the potential of a row comes from.
@@ -88,6 +90,8 @@ struct Study {
   var results: String
   /// Directory of models and runs, which nothing needs afterwards.
   var work: String
+  /// Whether networks are trained for a few steps alone, to see that all works.
+  var isQuick = false
   /// The text that numbers, tables and figures are put into, and where it goes.
   var template: String?
   var report: String?
@@ -99,6 +103,7 @@ struct Study {
   /// The smallest version that exercises everything: the fewest frames of each trial, one replica, short runs.
   func quick(duration: Double, results: String) -> Study {
     var study = self
+    study.isQuick = true
     study.results = results
     study.work = "\(work)/quick"
     study.report = report == nil ? nil : "\(results)/RESULTS.md"

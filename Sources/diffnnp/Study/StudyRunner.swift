@@ -47,8 +47,9 @@ struct StudyRunner {
     case .frames: source = "frames"
     }
     let system = study.system(job.trial.system)
-    return "\(source) replicas \(job.trial.replicas) T \(system.temperature) "
-      + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs ")
+    let equilibration = system.equilibration > 0 ? "after \(system.equilibration) ps " : ""
+    return "\(source) \(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
+      + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
 
@@ -88,7 +89,9 @@ struct StudyRunner {
       if let test = system.test, let error = try potential.model.map({ try Self.forceError($0, test) }) {
         record.measures.append(Measure("force_error", error))
       }
-      try simulate(potential.commands, job, trajectory, system, directory, into: &record)
+      try simulate(
+        potential.commands, sigma: potential.model?.metadata.sigma ?? 0, job, trajectory, system, directory,
+        into: &record)
     }
     let text = record.json.serialised() + "\n"
     try makeDirectory("\(study.results)/runs/\(job.key.system)")
@@ -114,6 +117,10 @@ struct StudyRunner {
         "train", configuration, "--set", "frames='\(system.frames)'", "--frames", slice, "-o", model, "--temperature",
         "\(system.temperature)", "--seed", "\(job.key.replica)",
       ]
+      if study.isQuick, try YAMLNode.load(path: configuration).mapping?.contains(where: { $0.key == "network" }) == true
+      {
+        arguments += ["--set", "network.steps=10", "--set", "network.likelihood_steps=2"]
+      }
       if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
       try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")
       let types = trajectory.typeNames.joined(separator: " ")
@@ -135,7 +142,8 @@ struct StudyRunner {
   }
 
   private func simulate(
-    _ commands: [String], _ job: StudyJob, _ trajectory: Trajectory, _ system: LoadedSystem, _ directory: String,
+    _ commands: [String], sigma: Double, _ job: StudyJob, _ trajectory: Trajectory, _ system: LoadedSystem,
+    _ directory: String,
     into record: inout StudyRecord
   ) throws {
     var settings = Validation.Settings(
@@ -143,9 +151,12 @@ struct StudyRunner {
       temperature: study.system(job.trial.system).temperature, masses: system.masses)
     settings.duration = job.trial.duration
     settings.timestep = study.system(job.trial.system).timestep
-    settings.discarded = 0.05 * settings.duration
+    // Short trial runs leave something to measure.
+    settings.discarded = min(
+      max(0.05 * settings.duration, study.system(job.trial.system).equilibration), 0.5 * settings.duration)
     settings.interval = min(1, settings.duration / 100)
     settings.lattice = true
+    settings.sigma = sigma
     settings.seed = job.key.replica
     let validation: Validation
     do { validation = try Validation(settings, trajectory: trajectory) } catch {
