@@ -29,7 +29,8 @@ import Testing
       - name: curve
         system: gas
         rows: [frames]
-        measures: [rdf_mae.ArAr]
+        measures:
+          - {measure: rdf_mae.ArAr, head: error}
 
     """
 

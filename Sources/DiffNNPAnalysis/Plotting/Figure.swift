@@ -76,6 +76,17 @@ public struct Panel: Sendable {
   }
 }
 
+extension Panel {
+  /// Ends of the axes; on logarithmic ones those of the data with some room, where none are given.
+  var xLimits: (Double?, Double?) { isXLogarithmic ? Self.limits(xRange, curves.flatMap(\.x)) : xRange }
+  var yLimits: (Double?, Double?) { isYLogarithmic ? Self.limits(yRange, curves.flatMap(\.y)) : yRange }
+
+  private static func limits(_ given: (Double?, Double?), _ values: [Double]) -> (Double?, Double?) {
+    let positive = values.filter { $0 > 0 && $0.isFinite }
+    return (given.0 ?? positive.min().map { 0.8 * $0 }, given.1 ?? positive.max().map { 1.25 * $0 })
+  }
+}
+
 /// Panels side by side with one legend above them, drawn by gnuplot.
 public struct Figure: Sendable {
   public var panels: [Panel]

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The text that makes gnuplot draw a `Figure`.
 struct GnuplotScript {
   enum Terminal {
@@ -121,6 +125,7 @@ struct GnuplotScript {
     let x = Double(column) * (Self.left + Self.axesWidth + Self.right) + Self.left
     let top = legend.height + Double(row) * (Self.above + Self.axesHeight + Self.below) + Self.above
     func range(_ r: (Double?, Double?)) -> String { "[\(r.0.map { "\($0)" } ?? "*"):\(r.1.map { "\($0)" } ?? "*")]" }
+    let (xRange, yRange) = (panel.xLimits, panel.yLimits)
     text += """
       set lmargin at screen \(x / size.width)
       set rmargin at screen \((x + Self.axesWidth) / size.width)
@@ -128,10 +133,12 @@ struct GnuplotScript {
       set bmargin at screen \(1 - (top + Self.axesHeight) / size.height)
       \(panel.isXLogarithmic ? "set" : "unset") logscale x
       \(panel.isYLogarithmic ? "set" : "unset") logscale y
-      set xrange \(range(panel.xRange))
-      set yrange \(range(panel.yRange))
-      set xlabel \(Self.quoted(panel.xLabel)) offset 0,\(labelOffset.x) textcolor rgb '#222222'
-      set ylabel \(Self.quoted(panel.yLabel)) offset \(labelOffset.y),0 textcolor rgb '#222222'
+      set xtics \(Self.tics(panel.isXLogarithmic, xRange))
+      set ytics \(Self.tics(panel.isYLogarithmic, yRange))
+      set xrange \(range(xRange))
+      set yrange \(range(yRange))
+      set xlabel \(Self.quoted(Self.escaped(panel.xLabel))) offset 0,\(labelOffset.x) textcolor rgb '#222222'
+      set ylabel \(Self.quoted(Self.escaped(panel.yLabel))) offset \(labelOffset.y),0 textcolor rgb '#222222'
       set label 1 \(Self.quoted("{/:Bold \(Self.escaped(panel.title))}")) at graph 0,1 left offset 0,1 \
       textcolor rgb '#111111'
       plot \(plots(panel, p).joined(separator: ", \\\n  "))
@@ -151,6 +158,13 @@ struct GnuplotScript {
         + "\(Self.line(curve.style)) notitle"
     }
     return [guide].compactMap { $0 } + bands + lines
+  }
+
+  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few.
+  private static func tics(_ isLogarithmic: Bool, _ range: (Double?, Double?)) -> String {
+    guard isLogarithmic, let low = range.0, let high = range.1, low > 0 else { return "autofreq" }
+    let tics = (-12...12).flatMap { k in [1.0, 2, 5].map { $0 * pow(10, Double(k)) } }.filter { low...high ~= $0 }
+    return "(\(tics.map { $0.significant(3) }.joined(separator: ", ")))"
   }
 
   private static func line(_ style: CurveStyle) -> String {

@@ -47,7 +47,8 @@ struct NoisedDistances {
   /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
   /// for pairs that never come within rMax.
   ///
-  /// A gap means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
+  /// A gap means something only where distances beside it are many: at least `neighbours` within another `gap` Å, and the
+  /// fewer the wider the gap. (A contact and a solvent-separated well may be an Å apart in few frames, a trap is further.)
   static func smallestConnected(
     _ parts: [NoisedDistances], gap: Double = 0.75, neighbours: Double = 100
   ) -> [Double] {
@@ -58,7 +59,9 @@ struct NoisedDistances {
       var smallest = binCount
       for bin in stride(from: binCount - 1, through: 0, by: -1) where counts[bin] > 0 {
         let isBeyondGap = smallest - bin > gapBins && smallest < binCount
-        if isBeyondGap, counts[smallest..<min(smallest + gapBins, binCount)].reduce(0, +) >= neighbours { break }
+        let span = max(1, Double(smallest - bin) * width)
+        let needed = neighbours / (span * span * span * span)
+        if isBeyondGap, counts[smallest..<min(smallest + gapBins, binCount)].reduce(0, +) >= needed { break }
         smallest = bin
       }
       let distance = Double(smallest) * width

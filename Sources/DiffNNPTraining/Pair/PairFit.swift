@@ -115,7 +115,7 @@ public struct PairFit: Sendable {
   /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no sense.
   public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
 
-  private func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
+  func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
     if settings.objective != .denoising, let bare = trajectory.frames.first(where: { $0.forces == nil }) {
       throw DiffNNPError(

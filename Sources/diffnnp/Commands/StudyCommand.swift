@@ -52,8 +52,13 @@ enum StudyCommand: Command {
     let bar = ProgressBar("study", total: missing.count)
     for (k, job) in missing.enumerated() {
       bar.update(k, note: job.key.name)
-      let record = try runner.run(job)
-      if let failure = record.failure { fputs("study: \(job.key.name) failed: \(failure)\n", stderr) }
+      do {
+        let record = try runner.run(job)
+        if let failure = record.failure { fputs("study: \(job.key.name) failed: \(failure)\n", stderr) }
+      } catch let error as DiffNNPError where job.row.isForeign {
+        // Other programs may be missing here; their rows then stay empty.
+        fputs("study: \(job.key.name) could not be made: \(error)\n", stderr)
+      }
     }
     bar.update(missing.count)
     bar.finish()

@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPAnalysis
 import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
@@ -83,12 +84,17 @@ enum TrainCommand: Command {
     for output in outputs(configuration) {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
     }
-    let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
+    let all = try Trajectory.read(path: configuration.frames, configuration.selection)
     let start = seconds()
     var fit = try PairFit(configuration.pair, temperature: configuration.temperature)
     fit.progress = { fputs("train: \($0)\n", stderr) }
     // All that can be refused is refused before the work, and before any file changes.
-    try naming(configuration.frames) { try fit.check(trajectory) }
+    let trajectory = try naming(configuration.frames) { try fit.withoutTraps(all) }
+    if trajectory.frames.count < all.frames.count {
+      fputs(
+        "train: \(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
+          + "than a wide gap in the distances allows: a trap of the run, or an error\n", stderr)
+    }
     if configuration.network != nil { try NetworkStage.check(configuration, trajectory, resumes: resumes) }
 
     let result = try naming(configuration.frames) { try fit.run(trajectory) }

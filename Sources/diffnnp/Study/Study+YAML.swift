@@ -17,7 +17,9 @@ extension Study {
     self.systems = systems
     rows = try root.sections("rows").map { try Row($0, systems: systems.map(\.name), resolve) }
     let names = rows.map(\.name)
-    tables = try root.sections("tables").map { try Table($0, systems: systems.map(\.name), rows: names) }
+    tables = try root.sections("tables").reduce(into: []) { tables, section in
+      tables.append(try Table(section, systems: systems.map(\.name), rows: names, before: tables))
+    }
     plots = try root.sections("figures").map { try Plot($0, systems: systems.map(\.name), rows: names) }
     guard !rows.isEmpty else { throw root.failure("rows", "is empty: name the ways to learn that are compared") }
     try root.finish()
@@ -79,18 +81,32 @@ extension Study.Trial {
   }
 }
 
+extension Study.Column {
+  fileprivate init(_ section: ConfigurationSection) throws {
+    measure = try section.required("measure")
+    head = try section.text("head") ?? measure
+    factor = try section.double("factor") ?? 1
+    digits = try section.int("digits") ?? 3
+    try section.finish()
+  }
+}
+
 extension Study.Table {
-  fileprivate init(_ section: ConfigurationSection, systems: [String], rows names: [String]) throws {
+  /// - Parameter tables: those before it, whose columns it may share.
+  fileprivate init(
+    _ section: ConfigurationSection, systems: [String], rows names: [String], before tables: [Study.Table]
+  ) throws {
     name = try section.required("name")
     system = try section.choice("system", of: systems)
     rows = try section.choices("rows", of: names)
     frameCounts = try section.ints("frames")
-    columns = try section.sections("columns").map { column in
-      let measure = try column.required("measure")
-      let result = (measure, try column.text("head") ?? measure, try column.int("digits") ?? 3)
-      try column.finish()
-      return result
+    if section.node("columns_of") != nil {
+      let other = try section.choice("columns_of", of: tables.map(\.name))
+      columns = tables.first { $0.name == other }!.columns
+      try section.finish()
+      return
     }
+    columns = try section.sections("columns").map { try Study.Column($0) }
     try section.finish()
   }
 }
@@ -111,7 +127,7 @@ extension Study.Plot {
       kind = .rdf(curves)
     } else {
       let rows = try section.choices("rows", of: names)
-      let measures = try section.texts("measures") ?? []
+      let measures = try section.sections("measures").map { try Study.Column($0) }
       if let label = try section.text("x_label") {
         guard let count = try section.int("frames") else {
           throw section.failure("frames", "is missing: give the number of training frames")

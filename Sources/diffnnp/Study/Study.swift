@@ -58,6 +58,21 @@ struct Study {
     /// What stands on the axis of a figure over rows, say a noise level.
     var x: Double?
     var trials: [Trial]
+
+    /// Whether its potential comes from another program.
+    var isForeign: Bool {
+      if case .program = source { return true }
+      return false
+    }
+  }
+
+  /// A measure in a table, times a factor that makes it readable.
+  struct Column {
+    var measure: String
+    var head: String
+    var factor: Double
+    /// Behind the point.
+    var digits: Int
   }
 
   /// A table of the report.
@@ -66,8 +81,7 @@ struct Study {
     var system: String
     var rows: [String]
     var frameCounts: [Int]?
-    /// Names of measures and their heads, with a factor that makes them readable.
-    var columns: [(measure: String, head: String, digits: Int)]
+    var columns: [Column]
   }
 
   /// A figure of the report.
@@ -76,9 +90,9 @@ struct Study {
       /// g(r) of some rows over each other and over the reference.
       case rdf([(row: String, frameCount: Int, label: String?)])
       /// Measures against the number of frames.
-      case frames(rows: [String], measures: [String])
+      case frames(rows: [String], measures: [Column])
       /// Measures against the rows' x, for one number of frames.
-      case x(rows: [String], frameCount: Int, measures: [String], label: String)
+      case x(rows: [String], frameCount: Int, measures: [Column], label: String)
     }
 
     var name: String

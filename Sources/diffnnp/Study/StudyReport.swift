@@ -63,7 +63,7 @@ struct StudyReport {
     var lines = ["| | frames | n |" + table.columns.map { " \($0.head) |" }.joined()]
     lines.append("|---|---|---|" + table.columns.map { _ in "---|" }.joined())
     for summary in rows {
-      let cells = table.columns.map { " \(cell(summary, $0.measure, digits: $0.digits)) |" }
+      let cells = table.columns.map { " \(cell(summary, $0.measure, factor: $0.factor, digits: $0.digits)) |" }
       let failed = failures(summary)
       let count = "\(summary.records.count)" + (failed > 0 ? " (\(failed) failed)" : "")
       lines.append("| \(label(summary.row)) | \(summary.frameCount) | \(count) |" + cells.joined())
@@ -72,15 +72,11 @@ struct StudyReport {
   }
 
   /// Mean ± standard error.
-  private func cell(_ summary: StudySummary, _ measure: String, digits: Int) -> String {
+  private func cell(_ summary: StudySummary, _ measure: String, factor: Double = 1, digits: Int) -> String {
     guard let mean = summary.mean(measure) else { return "–" }
-    let isSmall = abs(mean.value) < 0.5 * power(10, -digits) && mean.value != 0
-    let text = isSmall ? mean.value.significant(2) : mean.value.fixed(digits)
-    guard mean.error.isFinite else { return text }
-    return "\(text) ± \(isSmall ? mean.error.significant(1) : mean.error.fixed(digits))"
+    let text = (factor * mean.value).fixed(digits)
+    return mean.error.isFinite ? "\(text) ± \((factor * mean.error).fixed(digits))" : text
   }
-
-  private func power(_ base: Double, _ exponent: Int) -> Double { pow(base, Double(exponent)) }
 
   // MARK: Figures
 
@@ -114,22 +110,22 @@ struct StudyReport {
   private func isFrames(_ row: String) -> Bool { study.rows.first { $0.name == row }?.source == .frames }
 
   private func chart(
-    _ measures: [String], xLabel: String, rows: [String], isLogarithmic: Bool,
+    _ measures: [Study.Column], xLabel: String, rows: [String], isLogarithmic: Bool,
     points: (String) -> [(x: Double, summary: StudySummary)]
   ) -> Figure? {
     var isEmpty = true
     let panels = measures.map { measure in
       let curves = rows.enumerated().compactMap { k, row -> Curve? in
-        let values = points(row).compactMap { point in point.summary.mean(measure).map { (point.x, $0) } }
+        let values = points(row).compactMap { point in point.summary.mean(measure.measure).map { (point.x, $0) } }
         guard !values.isEmpty else { return nil }
         isEmpty = false
-        let errors = values.map(\.1.error)
         return Curve(
-          label(row), x: values.map(\.0), y: values.map(\.1.value),
-          errors: errors.allSatisfy(\.isFinite) ? errors : nil, style: isFrames(row) ? .faint : .next(k))
+          label(row), x: values.map(\.0), y: values.map { measure.factor * $0.1.value },
+          errors: values.map { $0.1.error.isFinite ? measure.factor * $0.1.error : 0 },
+          style: isFrames(row) ? .faint : .next(k))
       }
       var panel = Panel(
-        measure, xLabel: xLabel, yLabel: measure, curves: curves, yRange: (isLogarithmic ? nil : 0, nil))
+        measure.head, xLabel: xLabel, yLabel: "", curves: curves, yRange: (isLogarithmic ? nil : 0, nil))
       (panel.isXLogarithmic, panel.isYLogarithmic, panel.hasPoints) = (isLogarithmic, isLogarithmic, true)
       return panel
     }
