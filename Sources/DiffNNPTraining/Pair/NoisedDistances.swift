@@ -47,10 +47,10 @@ struct NoisedDistances {
   /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
   /// for pairs that never come within rMax.
   ///
-  /// A gap means something only where distances beside it are many: at least `neighbours` within another `gap` Å, and the
-  /// fewer the wider the gap. (A contact and a solvent-separated well may be an Å apart in few frames, a trap is further.)
+  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is wider. It
+  /// means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
   static func smallestConnected(
-    _ parts: [NoisedDistances], gap: Double = 0.75, neighbours: Double = 100
+    _ parts: [NoisedDistances], gap: Double = 1.5, neighbours: Double = 20
   ) -> [Double] {
     let (basis, binCount) = (parts[0].basis, parts[0].binCount)
     let gapBins = Int((gap / width).rounded())
@@ -59,9 +59,7 @@ struct NoisedDistances {
       var smallest = binCount
       for bin in stride(from: binCount - 1, through: 0, by: -1) where counts[bin] > 0 {
         let isBeyondGap = smallest - bin > gapBins && smallest < binCount
-        let span = max(1, Double(smallest - bin) * width)
-        let needed = neighbours / (span * span * span * span)
-        if isBeyondGap, counts[smallest..<min(smallest + gapBins, binCount)].reduce(0, +) >= needed { break }
+        if isBeyondGap, counts[smallest..<min(smallest + gapBins, binCount)].reduce(0, +) >= neighbours { break }
         smallest = bin
       }
       let distance = Double(smallest) * width
