@@ -34,7 +34,8 @@ enum NoiseScanCommand: Command {
 
         objective  of denoising without noise, on the last fifth of the frames, with a potential fitted to the others; the level
                    with the smallest has the forces closest to those behind the frames (see diffnnp evaluate)
-        bias       mean |Δg| between the frames with noise and without, which no training with that level can avoid
+        bias       mean |Δg| between the frames with noise and without, which no training with that level can avoid; at small
+                   levels it is but the frames' own scatter, which noise smooths away
         learning   mean |Δg| between the run and the frames with noise: what went wrong otherwise
         total      mean |Δg| between the run and the frames
         sampling   what two samplings of one truth of these lengths would show
@@ -200,26 +201,36 @@ struct NoiseScanSummary {
 
   var figure: Figure {
     let levels = rows.filter { $0.sigma != nil }
-    let x = levels.map { $0.sigma! }
-    var objective = Panel(
-      "Held-out objective", xLabel: "σ / Å", yLabel: "L [1/Å²]",
-      curves: [
-        Curve("one level", x: x, y: levels.map(\.objective), errors: levels.map { excess($0).error }, style: .next(0))
-      ],
-      guide: ladder?.objective)
-    objective.hasPoints = true
+    let errors = levels.map { excess($0).error }
+    var panels = [
+      panel(
+        "Held-out objective", "L [1/Å²]",
+        [Curve("one level", x: levels.map { $0.sigma! }, y: levels.map(\.objective), errors: errors, style: .next(0))],
+        ladder: ladder?.objective)
+    ]
     let measured = levels.filter { $0.errors != nil }
-    guard !measured.isEmpty else { return Figure([objective]) }
-    func curve(_ name: String, _ k: Int, _ value: (Row) -> Double) -> Curve {
-      Curve(name, x: measured.map { $0.sigma! }, y: measured.map(value), style: .next(k))
+    if !measured.isEmpty {
+      func curve(_ name: String, _ k: Int, _ value: (Row) -> Double) -> Curve {
+        Curve(name, x: measured.map { $0.sigma! }, y: measured.map(value), style: .next(k))
+      }
+      panels.append(
+        panel(
+          "g(r)", "mean |Δg|",
+          [
+            curve("bias of the noise", 1) { $0.errors!.bias }, curve("error of learning", 2) { $0.errors!.learning },
+            curve("run against frames", 3) { $0.errors!.total },
+          ], ladder: ladder?.errors?.total))
     }
-    var errors = Panel(
-      "g(r)", xLabel: "σ / Å", yLabel: "mean |Δg|",
-      curves: [
-        curve("bias of the noise", 1) { $0.errors!.bias }, curve("error of learning", 2) { $0.errors!.learning },
-        curve("run against frames", 3) { $0.errors!.total },
-      ], yRange: (0, nil), guide: ladder?.errors?.total)
-    errors.hasPoints = true
-    return Figure([objective, errors])
+    return Figure(panels)
+  }
+
+  /// Curves against σ, and the ladder's value as a line.
+  private func panel(_ title: String, _ yLabel: String, _ curves: [Curve], ladder: Double?) -> Panel {
+    let x = curves.flatMap(\.x)
+    let ends = [x.min() ?? 0, x.max() ?? 0]
+    let line = ladder.map { Curve("the noise ladder", x: ends, y: [$0, $0], style: .faint) }
+    var panel = Panel(title, xLabel: "σ / Å", yLabel: yLabel, curves: [line].compactMap { $0 } + curves)
+    panel.hasPoints = true
+    return panel
   }
 }

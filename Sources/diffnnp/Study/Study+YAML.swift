@@ -72,10 +72,16 @@ extension Study.Trial {
     frameCounts = try section.ints("frames") ?? []
     replicas = try section.int("replicas") ?? 1
     duration = try section.double("ps") ?? 1000
+    cells = try section.int("cells") ?? 1
+    density = try section.double("density") ?? 1
     guard !frameCounts.isEmpty, frameCounts.allSatisfy({ $0 > 0 }) else {
       throw section.failure("frames", "is \(frameCounts); expected numbers of training frames")
     }
     guard replicas > 0 else { throw section.failure("replicas", "is \(replicas); expected a positive number") }
+    guard 1...10 ~= cells else { throw section.failure("cells", "is \(cells); expected 1 to 10") }
+    guard 0.01...100 ~= density else {
+      throw section.failure("density", "is \(density); expected a factor from 0.01 to 100")
+    }
     guard duration > 0 else { throw section.failure("ps", "is \(duration); expected a positive time") }
     try section.finish()
   }

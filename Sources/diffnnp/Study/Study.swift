@@ -48,6 +48,10 @@ struct Study {
     var replicas: Int
     /// Length of each of the two runs (ps): from the first frame, and from a lattice.
     var duration: Double
+    /// Runs are of a cell so many times as long in each direction,
+    var cells = 1
+    /// and so many times as dense, to see whether potentials hold away from their training.
+    var density = 1.0
   }
 
   /// A way to learn.

@@ -48,7 +48,10 @@ struct StudyRunner {
     }
     let system = study.system(job.trial.system)
     let equilibration = system.equilibration > 0 ? "after \(system.equilibration) ps " : ""
-    return "\(source) \(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
+    let (cells, density) = (job.trial.cells, job.trial.density)
+    let elsewhere = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
+    return
+      "\(source) \(elsewhere)\(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
       + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
@@ -159,7 +162,10 @@ struct StudyRunner {
     settings.sigma = sigma
     settings.seed = job.key.replica
     let validation: Validation
-    do { validation = try Validation(settings, trajectory: trajectory) } catch {
+    let starts = Trajectory(
+      typeNames: trajectory.typeNames,
+      frames: try trajectory.frames.map { try $0.compressed(job.trial.density).replicated(job.trial.cells) })
+    do { validation = try Validation(settings, trajectory: starts) } catch {
       record.failure = "\(error)"
       record.measures.append(Measure("stable_ps", 0))
       return
