@@ -24,6 +24,9 @@ PairDiffNNP::PairDiffNNP(LAMMPS *lmp) : Pair(lmp)
   manybody_flag = 1;
   no_virial_fdotr_compute = 1;    // the library computes the virial
   centroidstressflag = CENTROID_AVAIL;
+  nextra = 1;
+  pvector = extra;
+  extra[0] = 0.0;
 }
 
 PairDiffNNP::~PairDiffNNP()
@@ -33,6 +36,7 @@ PairDiffNNP::~PairDiffNNP()
     memory->destroy(setflag);
     memory->destroy(cutsq);
   }
+  pvector = nullptr;    // not to be freed
 }
 
 /* ---------------------------------------------------------------------- each step */
@@ -42,6 +46,7 @@ void PairDiffNNP::compute(int eflag, int vflag)
   ev_init(eflag, vflag);
   if (!prepared) prepare();
   watch_thermostats();
+  grades_due = grades_are_due();
   diffnnp_system system = describe_atoms();
   diffnnp_results results = wanted_results();
 
@@ -62,6 +67,7 @@ void PairDiffNNP::compute(int eflag, int vflag)
   all_agree(status);
   if (system.exchange && !force->newton_pair) take_from_ghosts(results);
   add_results(results);
+  if (grades_due) watch_grades();
 }
 
 diffnnp_system PairDiffNNP::describe_atoms()
@@ -106,6 +112,7 @@ diffnnp_results PairDiffNNP::wanted_results()
   if (vflag_global) results.virial = total_virial;
   if (eflag_atom) results.atom_energies = room(atom_energies, nlocal);
   if (vflag_atom) results.atom_virials = room(atom_virials, 6 * nall);
+  if (grades_due) results.atom_grades = room(grades, nlocal);
   if (cvflag_atom) results.centroid_virials = room(centroid_virials, 9 * nall);
   return results;
 }

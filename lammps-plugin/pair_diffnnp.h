@@ -1,9 +1,11 @@
 // pair_style diffnnp: a learned potential in LAMMPS. The style checks, translates, and calls libdiffnnp.
 //
 //   pair_style diffnnp [precision single|double] [max_force F] [scales SIGMA EPSILON]
+//              [extrapolation [every N] [warn GRADE|none] [stop GRADE|none] [dump GRADE FILE]]
 //   pair_coeff * * model.safetensors Li Cl
 //
-// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks.
+// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks;
+// pair_watch.cpp looks whether the model knows where the atoms have gone.
 #ifndef DIFFNNP_PAIR_DIFFNNP_H
 #define DIFFNNP_PAIR_DIFFNNP_H
 
@@ -48,7 +50,10 @@ class PairDiffNNP : public Pair {
     int precision = DIFFNNP_SINGLE;
     double max_force = 1000.0;               // eV/A; 0: no limit
     double sigma = 0.0, epsilon = 0.0;       // A and eV of reduced units; 0: not given
+    int grade_every = 50;                    // steps between extrapolation grades; 0: never
+    double grade_warn = 2.0, grade_stop = 0.0, grade_dump = 0.0;    // from which grade on; 0: never
   } given;
+  std::string grade_file;    // for configurations beyond grade_dump
 
   // What pair_coeff says.
   std::string path;
@@ -66,14 +71,18 @@ class PairDiffNNP : public Pair {
   // What holds for one run.
   bool prepared = false;
   bool limits_forces = false;
-  bool warned_of_temperature = false;
+  bool warned_of_temperature = false, warned_of_grade = false;
+  bool tries_moves = false;    // some fix does
   int absent_bits = 0;    // of groups whose atoms are excluded from all
 
   std::vector<double> positions;    // [nall][3] in angstrom, where LAMMPS has another unit
   std::vector<int> types;           // [nall] type in the model of each atom
   std::vector<int> owners;          // [nall] the local atom of which each atom is an image
   double total_virial[6];
-  std::vector<double> atom_energies, forces, atom_virials, centroid_virials;
+  std::vector<double> atom_energies, forces, atom_virials, centroid_virials, grades;
+  double extra[1];              // for compute pair: the largest grade
+  bool grades_due = false;      // at this step
+  bool grade_file_begun = false;
 
   // What LAMMPS's communication carries at the moment.
   double *carried = nullptr;    // [nall][width]
@@ -93,6 +102,13 @@ class PairDiffNNP : public Pair {
   bool some_fix_tries_moves();
   void watch_thermostats();
 
+  bool grades_are_due();
+  void watch_grades();
+  void store_grades();
+  std::string atoms_beyond(double limit);
+  void dump_configuration();
+  std::vector<double> gather(const std::vector<double> &values);
+
   diffnnp_system describe_atoms();
   diffnnp_results wanted_results();
   void find_owners();
@@ -100,6 +116,7 @@ class PairDiffNNP : public Pair {
   void reverse(double *values, int width);
   void take_from_ghosts(const diffnnp_results &results);
   void add_results(const diffnnp_results &results);
+  static std::string short_form(double);
   void all_agree(diffnnp_status status);
   std::string first_complaint(diffnnp_status status);
   [[noreturn]] void stop(const std::string &reason);

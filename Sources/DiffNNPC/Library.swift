@@ -58,6 +58,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
       let rows = $0.assumingMemoryBound(to: Double.self)
       for k in 0..<9 { rows[k] = cell[k / 3][k % 3] }
     }
+    info.pointee.has_grades = potential.grade == nil ? 0 : 1
     info.pointee.checksum = UnsafePointer(model.checksum)
   }
 }
@@ -130,6 +131,10 @@ private func computing<System: SizedStruct>(
     let results = try required(results, "results")
     try checkSize(system, name)
     try checkSize(results, "diffnnp_results")
+    if results.pointee.atom_grades != nil, workspace.evaluator.potential.grade == nil {
+      throw Failure(
+        DIFFNNP_ERROR_UNSUPPORTED, "the model has no extrapolation grades: its file does not know the training data")
+    }
     try body(workspace, system.pointee, results)
   }
 }

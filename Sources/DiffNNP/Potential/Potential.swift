@@ -7,6 +7,8 @@ public final class Potential: @unchecked Sendable {
   public let energyScale: Double
   public let pair: PairTerm?
   public let network: Network?
+  /// Says where the training data end; nil where nothing is known of them.
+  public let grade: ExtrapolationGrade?
   /// What the weight file says besides: temperature, provenance, ….
   public let metadata: PotentialMetadata
 
@@ -18,7 +20,7 @@ public final class Potential: @unchecked Sendable {
 
   public init(
     typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
-    metadata: PotentialMetadata = PotentialMetadata(), checksum: String? = nil
+    grade: ExtrapolationGrade? = nil, metadata: PotentialMetadata = PotentialMetadata(), checksum: String? = nil
   ) throws {
     guard !typeNames.isEmpty, Set(typeNames).count == typeNames.count else {
       throw DiffNNPError("type names must be given once each; found: \(typeNames.joined(separator: " "))")
@@ -26,7 +28,10 @@ public final class Potential: @unchecked Sendable {
     guard energyScale.isFinite, energyScale > 0 else {
       throw DiffNNPError("energy scale is \(energyScale) eV; expected a positive number")
     }
-    for (term, count) in [("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count)] {
+    for (term, count) in [
+      ("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count),
+      ("extrapolation grade", grade?.surroundings.typeCount),
+    ] {
       if let count, count != typeNames.count {
         throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
       }
@@ -35,10 +40,15 @@ public final class Potential: @unchecked Sendable {
     guard rMax <= Self.largestCutoff else {
       throw DiffNNPError("cutoff is \(rMax) Å; expected \(Self.largestCutoff) Å at most")
     }
+    if let grade, grade.surroundings.rMax > rMax {
+      throw DiffNNPError(
+        "the extrapolation grade reaches to \(grade.surroundings.rMax) Å, but the terms to \(rMax) Å")
+    }
     self.typeNames = typeNames
     self.energyScale = energyScale
     self.pair = pair
     self.network = network
+    self.grade = grade
     self.metadata = metadata
     self.checksum = checksum
   }

@@ -3,6 +3,8 @@ public enum WeightFile {
   public static let format = "diffnnp"
   public static let version = 1
   static let pairTensor = "pair.coefficients"
+  /// What the names of the grade's tensors begin with.
+  private static let gradePrefix = "grade."
 
   /// The bytes of the file.
   /// - Throws: where a number is not finite.
@@ -14,6 +16,7 @@ public enum WeightFile {
       let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
       file.tensors.insert(NamedTensor(name: pairTensor, shape: shape, values: pair.freeCoefficients), at: 0)
     }
+    if let grade = potential.grade { add(grade, to: &file) }
     try checkFinite(file.tensors)
     file.metadata["checksum"] = checksum(file)
     return file.serialised()
@@ -39,6 +42,7 @@ public enum WeightFile {
     guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
     let potential = try Potential(
       typeNames: typeNames, energyScale: try metadata.number("energy_scale"), pair: pair, network: network,
+      grade: try grade(file, metadata, typeCount: typeNames.count),
       metadata: try metadata.potentialMetadata(
         pairCount: PairTerm.pairCount(typeNames.count), typeCount: typeNames.count),
       checksum: checksum)
@@ -68,6 +72,24 @@ public enum WeightFile {
     }
     values["network"] = potential.network?.architecture.json.serialised()
     return values
+  }
+
+  private static func add(_ grade: ExtrapolationGrade, to file: inout SafetensorsFile) {
+    let (surroundings, types) = (grade.surroundings, grade.surroundings.typeCount)
+    file.metadata["grade"] =
+      (["r_max": .number(surroundings.rMax), "intervals": JSONValue(surroundings.intervals)] as JSONValue).serialised()
+    let values = [grade.means, grade.whitening, grade.closest]
+    for (tensor, values) in zip(gradeTensors(types, surroundings.dimension), values) {
+      file.tensors.append(NamedTensor(name: gradePrefix + tensor.name, shape: tensor.shape, values: values))
+    }
+  }
+
+  /// Names, without the prefix, and shapes of the grade's tensors.
+  private static func gradeTensors(_ types: Int, _ dimension: Int) -> [(name: String, shape: [Int])] {
+    [
+      ("means", [types, dimension]), ("whitening", [types, dimension, dimension]),
+      ("closest", [PairTerm.pairCount(types)]),
+    ]
   }
 
   // MARK: Reading
@@ -111,7 +133,7 @@ public enum WeightFile {
   private static func network(
     _ file: SafetensorsFile, _ metadata: Metadata, typeNames: [String]
   ) throws -> Network? {
-    let tensors = file.tensors.filter { $0.name != pairTensor }
+    let tensors = file.tensors.filter { $0.name != pairTensor && !$0.name.hasPrefix(gradePrefix) }
     guard let settings = try metadata.json("network") else {
       if let first = tensors.first {
         throw DiffNNPError("there is a tensor \(first.name), but no metadata \"network\"")
@@ -129,6 +151,36 @@ public enum WeightFile {
         "the network's tensors have \(found) elements, but its architecture has \(expected) parameters")
     }
     return try Network(architecture, tensors: tensors)
+  }
+
+  private static func grade(
+    _ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int
+  ) throws -> ExtrapolationGrade? {
+    let tensors = file.tensors.filter { $0.name.hasPrefix(gradePrefix) }
+    guard let settings = try metadata.json("grade") else {
+      if let first = tensors.first { throw DiffNNPError("there is a tensor \(first.name), but no metadata \"grade\"") }
+      return nil
+    }
+    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int else {
+      throw DiffNNPError("metadata \"grade\" needs the numbers r_max and intervals")
+    }
+    let surroundings = try Surroundings(typeCount: typeCount, rMax: rMax, intervals: intervals)
+    let expected = gradeTensors(typeCount, surroundings.dimension)
+    guard tensors.count == expected.count else {
+      throw DiffNNPError(
+        "there are \(tensors.count) tensors \(gradePrefix)*; expected "
+          + expected.map { gradePrefix + $0.name }.joined(separator: ", "))
+    }
+    let values = try expected.map { name, shape -> [Double] in
+      guard let tensor = tensors.first(where: { $0.name == gradePrefix + name }) else {
+        throw DiffNNPError("there is no tensor \(gradePrefix + name)")
+      }
+      guard tensor.shape == shape else {
+        throw DiffNNPError("tensor \(tensor.name) has shape \(tensor.shape), expected \(shape)")
+      }
+      return tensor.values
+    }
+    return try ExtrapolationGrade(surroundings, means: values[0], whitening: values[1], closest: values[2])
   }
 
   private static func checkFinite(_ tensors: [NamedTensor]) throws {

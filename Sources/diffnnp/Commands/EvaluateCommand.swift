@@ -7,17 +7,19 @@ import DiffNNPTraining
 /// `diffnnp evaluate MODEL FRAMES`.
 enum EvaluateCommand: Command {
   static let syntax = Syntax(
-    name: "evaluate", summary: "Compute energies (eV) and forces (eV/Å) of frames.", operands: "MODEL FRAMES",
+    name: "evaluate", summary: "Compute energies (eV), forces (eV/Å) and extrapolation grades of frames.",
+    operands: "MODEL FRAMES",
     operandCount: 2...2,
     options: [
       .init(
-        name: "--output", short: "-o", value: "FILE", summary: "Write frames, energies and forces as extended XYZ."),
+        name: "--output", short: "-o", value: "FILE",
+        summary: "Write frames, energies, forces and grades as extended XYZ."),
       .init(name: "--precision", value: "KIND", summary: "Arithmetic of the network: single (default) or double."),
       .init(name: "--temperature", value: "K", summary: "Temperature of the frames; that of the training by default."),
       .init(name: "--sigma", value: "Å", summary: "Noise of the objective, 0.01 by default."),
       .init(
         name: "--draws", value: "N", summary: "Draws of noise for each frame, 1 by default; more make it less noisy."),
-      .init(name: "--json", summary: "Print JSON: measures, energies and forces."),
+      .init(name: "--json", summary: "Print JSON: measures, energies, forces and grades."),
     ] + TrajectoryOptions.options,
     details: """
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Where the frames carry
@@ -27,6 +29,9 @@ enum EvaluateCommand: Command {
       estimated with antithetic noise: objective (for an atom, 1/Å²) and its standard error objective_error, from blocks of
       time. It needs no forces. Of several models, the one with the smallest objective for frames that none was trained on
       has the forces closest to those behind the frames.
+
+      The extrapolation grade of an atom says how far its surroundings are outside the data the model was trained on: less
+      than 1 inside, 1 at the edge. largest_grade is that of all atoms, graded_outside the part of them above 1.
       """)
 
   static func run(_ arguments: Arguments) throws {
@@ -42,9 +47,9 @@ enum EvaluateCommand: Command {
 
     let calculator = Calculator(potential, precision)
     let results = try trajectory.frames.map { frame in
-      try naming("\(framesPath): frame \(frame.number)") { try calculator.compute(frame.configuration) }
+      try naming("\(framesPath): frame \(frame.number)") { try calculator.compute(frame.configuration, grades: true) }
     }
-    var measures = forceErrors(results, trajectory.frames)
+    var measures = forceErrors(results, trajectory.frames) + grades(results)
     if let objective { measures += try estimate(objective, trajectory.frames, calculator) }
     if let output = arguments.text("--output") { try write(results, trajectory, to: output) }
     if arguments.flag("--json") {
@@ -98,28 +103,39 @@ enum EvaluateCommand: Command {
     ]
   }
 
+  /// Empty where the model has none.
+  private static func grades(_ results: [Calculator.Result]) -> [JSONValue.Member] {
+    let grades = results.compactMap(\.grades).flatMap { $0 }
+    guard let largest = grades.max() else { return [] }
+    let outside = Double(grades.count { $0 > 1 }) / Double(grades.count)
+    return [.init("largest_grade", .number(largest)), .init("graded_outside", .number(outside))]
+  }
+
   private static func write(_ results: [Calculator.Result], _ trajectory: Trajectory, to path: String) throws {
     let writer = try ExtendedXYZWriter(path: path)
     for (result, frame) in zip(results, trajectory.frames) {
       var frame = frame
       frame.forces = result.forces
-      try writer.write(frame, typeNames: trajectory.typeNames, energy: result.energy)
+      try writer.write(frame, typeNames: trajectory.typeNames, energy: result.energy, grades: result.grades)
     }
     try writer.commit()
   }
 
   private static func json(_ results: [Calculator.Result], _ measures: [JSONValue.Member]) -> JSONValue {
-    .object(
+    let grades = results.compactMap(\.grades)
+    return .object(
       [.init("frames", JSONValue(results.count))] + measures + [
         .init("energies", JSONValue(results.map(\.energy))),
         .init("forces", .array(results.map { .array($0.forces.map { JSONValue([$0.x, $0.y, $0.z]) }) })),
-      ])
+      ] + (grades.isEmpty ? [] : [.init("grades", .array(grades.map { JSONValue($0) }))]))
   }
 
   private static func printTable(_ results: [Calculator.Result], _ frames: [Frame], _ measures: [JSONValue.Member]) {
-    print("frame  energy [eV]  largest force [eV/Å]")
+    let hasGrades = results.contains { $0.grades != nil }
+    print("frame  energy [eV]  largest force [eV/Å]" + (hasGrades ? "  largest grade" : ""))
     for (result, frame) in zip(results, frames) {
-      print("\(frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)")
+      let grade = result.grades?.max().map { "  \($0)" } ?? ""
+      print("\(frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)\(grade)")
     }
     for measure in measures { print("\(measure.key)  \(measure.value.serialised())") }
   }

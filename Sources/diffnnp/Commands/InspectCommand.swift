@@ -33,6 +33,11 @@ enum InspectCommand: Command {
       members.append(.init("network", network.architecture.json))
       members.append(.init("network_parameters", JSONValue(network.parameters.count)))
     }
+    if let grade = potential.grade {
+      let surroundings = grade.surroundings
+      members.append(
+        .init("grade", ["r_max": .number(surroundings.rMax), "intervals": JSONValue(surroundings.intervals)]))
+    }
     if let distances = metadata.smallestDistances {
       members.append(
         .init("smallest_distances", .object(zip(pairNames(potential), distances).map { .init($0, .number($1)) })))
@@ -65,6 +70,13 @@ enum InspectCommand: Command {
       rows.append(
         ("network", "NequIP, \(a.numLayers) layers, features \(a.features), \(network.parameters.count) parameters"))
       rows.append(("", "edges \(a.edgeHarmonics), \(a.numBasis) Bessel functions up to \(a.rMax) Å"))
+    }
+    if let surroundings = potential.grade?.surroundings {
+      rows.append(
+        (
+          "extrapolation grade",
+          "\(surroundings.dimension) numbers for each atom, from neighbours up to \(surroundings.rMax) Å"
+        ))
     }
     for (k, (name, distance)) in zip(pairNames(potential), metadata.smallestDistances ?? []).enumerated() {
       rows.append((k == 0 ? "smallest distances" : "", "\(name) \(distance.isFinite ? "\(distance) Å" : "never seen")"))

@@ -116,6 +116,7 @@ enum TrainCommand: Command {
     let elapsed = seconds() - start
     let potential = try Potential(
       typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: pair, network: network,
+      grade: ExtrapolationGrade(of: trajectory, pair: pair, network: network, threads: configuration.pair.threads),
       metadata: metadata(result, trainer, trajectory, configuration))
     try potential.save(path: configuration.output)
     unlink(NetworkStage.checkpointPath(configuration.output))
