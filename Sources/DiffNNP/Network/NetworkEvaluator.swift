@@ -7,8 +7,11 @@
 final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
   typealias S = L.Scalar
 
-  /// An edge's unit vector, and its length as the radial tables want it.
+  /// An edge within the network's cutoff: its unit vector, and its length as the radial tables want it.
   struct EdgeGeometry {
+    /// Place in the edge list.
+    var edge: Int32
+    var neighbour: Int32
     var x: S
     var y: S
     var z: S
@@ -37,6 +40,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private let lMax: Int
 
   private var geometry = Buffer<EdgeGeometry>()
+  /// Those of centre i are firstEdges[i]..<firstEdges[i + 1].
+  private var firstEdges = Buffer<Int32>()
   private var features: [Buffer<L>]
   private var messages: [Buffer<L>]
   private var convolutions: [Buffer<L>]
@@ -82,35 +87,50 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) {
-    reserve(edges)
+    let block = blockSize(edges, outputs)
+    reserve(edges, block: block)
     prepareGeometry(edges, directions)
     embed(edges)
     for layer in layout.layers.indices {
       mixInputs(layer, edges)
       if let exchange, layer > 0 { copySourcesToGhosts(layer, edges, exchange) }
-      sendMessages(layer, edges)
-      convolve(layer, edges)
-      activate(layer, edges)
+      for start in stride(from: 0, to: edges.centreCount, by: block) {
+        let centres = start..<min(start + block, edges.centreCount)
+        sendMessages(layer, edges, to: centres)
+        convolve(layer, edges, centres)
+        activate(layer, edges, centres)
+      }
     }
     readOut(edges, outputs)
     guard outputs.gradients != nil || outputs.gradientTangents != nil || outputs.weights != nil else { return }
     for layer in layout.layers.indices.reversed() {
-      activateBackward(layer, edges)
-      convolveBackward(layer, edges, outputs)
-      sendMessagesBackward(layer, edges, outputs)
+      if wantsFeatureGradients(layer, outputs) { clearGradients(layer, edges) }
+      for start in stride(from: 0, to: edges.centreCount, by: block) {
+        let centres = start..<min(start + block, edges.centreCount)
+        activateBackward(layer, edges, centres)
+        convolveBackward(layer, edges, centres, outputs)
+        sendMessagesBackward(layer, edges, to: centres, outputs)
+      }
+      swap(&featureGradients, &nextFeatureGradients)
       if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
       if wantsFeatureGradients(layer, outputs) { mixInputsBackward(layer, edges, outputs) }
     }
     if let gradient = outputs.weights { embedBackward(edges, gradient) }
   }
 
-  private func reserve(_ edges: EdgeList) {
+  /// How many centres go through a layer together: few, so that their messages stay in cache, which are the most there is
+  /// for each atom; or all, where the gradient of weights needs the messages once more.
+  private func blockSize(_ edges: EdgeList, _ outputs: Outputs) -> Int {
+    outputs.weights == nil ? 16 : max(1, edges.centreCount)
+  }
+
+  private func reserve(_ edges: EdgeList, block: Int) {
     let atoms = edges.atomCount
     let layers = layout.layers
     for (k, layer) in layers.enumerated() {
       _ = features[k].reserve(atoms * layer.featureVectors)
       _ = sources[k].reserve(atoms * layer.featureVectors)
-      _ = messages[k].reserve(atoms * layer.messageVectors)
+      _ = messages[k].reserve(block * layer.messageVectors)
       _ = convolutions[k].reserve(atoms * layer.convolutionVectors)
     }
     _ = features[layers.count].reserve(atoms * layout.readoutVectors)
@@ -119,7 +139,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ = featureGradients.reserve(atoms * widest)
     _ = nextFeatureGradients.reserve(atoms * widest)
     _ = messageGradients.reserve(layers.lazy.map(\.messageVectors).max()!)
-    _ = convolutionGradients.reserve(atoms * layers.lazy.map(\.convolutionVectors).max()!)
+    _ = convolutionGradients.reserve(block * layers.lazy.map(\.convolutionVectors).max()!)
     let radial = layers.lazy.map(\.radialVectors).max()!
     for buffer in [radialWeights.reserve(radial), radialSlopes.reserve(radial), radialGradients.reserve(radial)] {
       buffer.update(repeating: .zero, count: radial)
@@ -130,10 +150,12 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
     let geometry = geometry.reserve(edges.count)
+    let count = selectEdges(edges, geometry)
     let (vectors, lengths) = (edges.vectors, edges.lengths)
     let knotsPerLength = 1 / weights.spacing
     let lastKnot = Double(weights.intervals - 1)
-    for e in 0..<edges.count {
+    for k in 0..<count {
+      let e = Int(geometry[k].edge)
       let inverse = 1 / lengths[e]
       let u = vectors[e] * inverse
       // The place between knots loses digits in single precision, so it is found in double.
@@ -144,11 +166,31 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         along = dot(u, directions[e])
         tangent = (directions[e] - along * u) * inverse
       }
-      geometry[e] = EdgeGeometry(
+      geometry[k] = EdgeGeometry(
+        edge: Int32(e), neighbour: edges.neighbours[e],
         x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
         inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
         t: S(place - knot, tangent: along * knotsPerLength))
     }
+  }
+
+  /// Enters the edges within the cutoff, and returns their number. The list may have many more, where other terms of the
+  /// potential reach farther.
+  private func selectEdges(_ edges: EdgeList, _ geometry: UnsafeMutablePointer<EdgeGeometry>) -> Int {
+    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
+    let lengths = edges.lengths
+    let rMax = layout.plan.architecture.rMax
+    var count = 0
+    for i in 0..<edges.centreCount {
+      firstEdges[i] = Int32(count)
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        // Written in any case, kept by counting on: cheaper than a branch that nobody can predict.
+        geometry[count].edge = Int32(truncatingIfNeeded: e)
+        count += lengths[e] < rMax ? 1 : 0
+      }
+    }
+    firstEdges[edges.centreCount] = Int32(count)
+    return count
   }
 
   // MARK: Atoms
@@ -204,47 +246,58 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
+  /// Of the sources, to which every edge adds, and of the features of atoms that are no centres.
+  private func clearGradients(_ layer: Int, _ edges: EdgeList) {
+    let n = layout.layers[layer].featureVectors
+    sourceGradients.reserve(edges.atomCount * n).update(repeating: .zero, count: edges.atomCount * n)
+    let gx = nextFeatureGradients.reserve(edges.atomCount * n)
+    (gx + edges.centreCount * n).update(repeating: .zero, count: (edges.atomCount - edges.centreCount) * n)
+  }
+
   /// linear_2 of the messages, and the self-connection.
-  private func convolve(_ layer: Int, _ edges: EdgeList) {
+  private func convolve(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let x = features[layer].reserve(edges.atomCount * n)
-    let a = messages[layer].reserve(edges.atomCount * m)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
-    z.update(repeating: .zero, count: edges.centreCount * c)
-    for i in 0..<edges.centreCount {
-      apply(shape.linear2, a + i * m, to: z + i * c)
+    let a = messages[layer].reserve(centres.count * m)
+    let z = convolutions[layer].reserve(edges.centreCount * c)
+    (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
+    for i in centres {
+      apply(shape.linear2, a + (i - centres.lowerBound) * m, to: z + i * c)
       apply(shape.selfConnections[Int(edges.types[i])], x + i * n, to: z + i * c)
     }
   }
 
   /// Leaves the gradient of features due to self-connections; messages' gradients are made centre by centre, when the
   /// edges need them.
-  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>, _ outputs: Outputs) {
     let shape = layout.layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let x = features[layer].reserve(edges.atomCount * n)
-    let a = messages[layer].reserve(edges.atomCount * m)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
-    let gx = featureGradients.reserve(edges.atomCount * n)
+    let a = messages[layer].reserve(centres.count * m)
+    let gz = convolutionGradients.reserve(centres.count * c)
+    let gx = nextFeatureGradients.reserve(edges.atomCount * n)
     let wantsFeatures = wantsFeatureGradients(layer, outputs)
-    if wantsFeatures { gx.update(repeating: .zero, count: edges.atomCount * n) }
-    for i in 0..<edges.centreCount {
+    for i in centres {
       let connection = shape.selfConnections[Int(edges.types[i])]
-      if wantsFeatures { applyTransposed(connection, gz + i * c, to: gx + i * n) }
+      let row = i - centres.lowerBound
+      if wantsFeatures {
+        (gx + i * n).update(repeating: .zero, count: n)
+        applyTransposed(connection, gz + row * c, to: gx + i * n)
+      }
       if let gradient = outputs.weights {
-        addGradient(connection, x + i * n, gz + i * c, to: gradient)
-        addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+        addGradient(connection, x + i * n, gz + row * c, to: gradient)
+        addGradient(shape.linear2, a + row * m, gz + row * c, to: gradient)
       }
     }
   }
 
-  private func activate(_ layer: Int, _ edges: EdgeList) {
+  private func activate(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
+    let z = convolutions[layer].reserve(edges.centreCount * c)
     let x = features[layer + 1].reserve(edges.atomCount * n)
-    for i in 0..<edges.centreCount {
+    for i in centres {
       for gate in shape.gates {
         let source = z + i * c + gate.input
         let target = x + i * n + gate.output
@@ -260,17 +313,18 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
-  private func activateBackward(_ layer: Int, _ edges: EdgeList) {
+  private func activateBackward(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let z = convolutions[layer].reserve(edges.centreCount * c)
+    let gz = convolutionGradients.reserve(centres.count * c)
     let gx = featureGradients.reserve(edges.atomCount * n)
-    for i in 0..<edges.centreCount {
+    for i in centres {
+      let row = gz + (i - centres.lowerBound) * c
       for gate in shape.gates {
         let source = z + i * c + gate.input
         let g = gx + i * n + gate.output
-        let sourceGradient = gz + i * c + gate.input
+        let sourceGradient = row + gate.input
         for v in 0..<gate.vectors {
           guard let offset = gate.gate else {
             sourceGradient[v] = g[v] * gate.activation.slope(source[v])
@@ -284,7 +338,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
             sum.add(g[k], times: source[k])
             sourceGradient[k] = g[k] * f
           }
-          gz[i * c + offset + v] = sum * gate.activation.slope(x)
+          row[offset + v] = sum * gate.activation.slope(x)
         }
       }
     }
@@ -480,27 +534,27 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Messages: for each centre, the sum over its edges of all paths.
-  private func sendMessages(_ layer: Int, _ edges: EdgeList) {
+  private func sendMessages(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (n, m, radialVectors) = (shape.featureVectors, shape.messageVectors, shape.radialVectors)
     let h = sources[layer].reserve(edges.atomCount * n)
-    let messages = messages[layer].reserve(edges.atomCount * m)
-    let geometry = geometry.reserve(edges.count)
+    let messages = messages[layer].reserve(centres.count * m)
+    let geometry = UnsafePointer(geometry.reserve(edges.count))
     let w = radialWeights.reserve(radialVectors)
     let ylm = harmonics.reserve(SphericalHarmonics.count(lMax))
     let matrices = matrices.reserve(layout.couplings.edgeVectors)
-    let rMax = layout.plan.architecture.rMax
-    messages.update(repeating: .zero, count: edges.centreCount * m)
+    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
+    messages.update(repeating: .zero, count: centres.count * m)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
       shape.products.withUnsafeBufferPointer { products in
-        for i in 0..<edges.centreCount {
-          let a = messages + i * m
-          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+        for i in centres {
+          let a = messages + (i - centres.lowerBound) * m
+          for e in Int(firstEdges[i])..<Int(firstEdges[i + 1]) {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: nil)
             couple(products, edge, ylm, into: matrices)
-            let x = h + Int(edges.neighbours[e]) * n
+            let x = h + Int(edge.neighbour) * n
             let kernel = Multiplication(x: x, matrices: matrices, w: w, a: a)
             for k in 0..<pathCount { kernel.run(paths + k) }
           }
@@ -529,39 +583,38 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Gradients of the neighbours' features, of the edges, and of the radial tables.
-  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>, _ outputs: Outputs) {
     let shape = layout.layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let radialVectors = shape.radialVectors
     let count = SphericalHarmonics.count(lMax)
     let h = sources[layer].reserve(edges.atomCount * n)
     let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let gz = convolutionGradients.reserve(centres.count * c)
     let g = messageGradients.reserve(m)
-    let geometry = geometry.reserve(edges.count)
+    let geometry = UnsafePointer(geometry.reserve(edges.count))
     let (w, slopes) = (radialWeights.reserve(radialVectors), radialSlopes.reserve(radialVectors))
     let gw = radialGradients.reserve(radialVectors)
     let ylm = harmonics.reserve(count)
     let matrices = matrices.reserve(layout.couplings.edgeVectors)
     let (gEdge, sums) = (edgeGradients.reserve(count + 3), edgeSums.reserve(count + 3))
-    let rMax = layout.plan.architecture.rMax
+    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
     let knotsPerLength = S(1 / weights.spacing)
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
     let wantsFeatures = wantsFeatureGradients(layer, outputs)
 
-    if wantsFeatures { gh.update(repeating: .zero, count: edges.atomCount * n) }
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
       shape.products.withUnsafeBufferPointer { products in
-        for i in 0..<edges.centreCount {
+        for i in centres {
           g.update(repeating: .zero, count: m)
-          applyTransposed(shape.linear2, gz + i * c, to: g)
-          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+          applyTransposed(shape.linear2, gz + (i - centres.lowerBound) * c, to: g)
+          for e in Int(firstEdges[i])..<Int(firstEdges[i + 1]) {
             let edge = geometry[e]
             radial(layer, edge, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
             couple(products, edge, ylm, into: matrices)
             for k in 0..<count &+ 3 { gEdge[k] = .zero }
-            let j = Int(edges.neighbours[e])
+            let j = Int(edge.neighbour)
             let kernel = MultiplicationPullBack(
               g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n,
               gYlm: gEdge, gw: gw, wantsHarmonics: wantsEdges, wantsScalars: wantsFeatures)
@@ -574,8 +627,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
               let angular = SphericalHarmonics.pullBack(
                 lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
               let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
-              outputs.gradients?[e] += SIMD3(x.primal, y.primal, z.primal)
-              outputs.gradientTangents?[e] += SIMD3(x.derivative, y.derivative, z.derivative)
+              outputs.gradients?[Int(edge.edge)] += SIMD3(x.primal, y.primal, z.primal)
+              outputs.gradientTangents?[Int(edge.edge)] += SIMD3(x.derivative, y.derivative, z.derivative)
             }
             if let gradient = outputs.weights { addRadialGradient(layer, edge, radialVectors, gw, to: gradient) }
           }
