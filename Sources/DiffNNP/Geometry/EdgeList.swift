@@ -81,6 +81,13 @@ public final class EdgeList {
   @inline(__always)
   public func close(centre i: Int) { offsets[i + 1] = Int32(truncatingIfNeeded: count) }
 
+  /// How many edges are shorter than a cutoff (Å).
+  func count(within cutoff: Double) -> Int {
+    var found = 0
+    for e in 0..<count { found += lengths[e] < cutoff ? 1 : 0 }
+    return found
+  }
+
   private func grow(to needed: Int) {
     let capacity = max(needed, edgeCapacity * 2)
     neighbours = moved(neighbours, to: capacity)

@@ -2,8 +2,7 @@
 /// M[m₁ m₃] = Σ C[m₁ m₂ m₃] Y[m₂], the same for all channels: one matrix for each triple of degrees, whatever the number
 /// of paths and channels.
 ///
-/// An edge's matrices lie in one array of lanes. The harmonics of each degree come first: they are the matrices of
-/// products from and to scalars.
+/// An edge's matrices lie in one array of lanes. Products from and to scalars need none: theirs are the harmonics.
 struct CouplingTable: Sendable {
   struct Product: Equatable, Sendable {
     var l1: Int
@@ -21,20 +20,9 @@ struct CouplingTable: Sendable {
   /// Coefficients of all products: for each m₂ a row over m₁ and m₃, padded to whole lanes.
   private(set) var coefficients: [Double] = []
   /// Vectors of an edge's array.
-  private(set) var edgeVectors: Int
+  private(set) var edgeVectors = 0
 
-  init(lMax: Int, width: Int) {
-    self.width = width
-    edgeVectors = Self.place(ofHarmonics: lMax + 1, width: width)
-  }
-
-  /// First vector of a degree's harmonics in an edge's array.
-  @inline(__always)
-  static func place(ofHarmonics l: Int, width: Int) -> Int {
-    var vectors = 0
-    for k in 0..<l { vectors += (2 * k + width) / width }
-    return vectors
-  }
+  init(width: Int) { self.width = width }
 
   /// The product of these degrees, entered where it is new.
   mutating func product(_ l1: Int, _ l2: Int, _ l3: Int, _ couplings: [NetworkPlan.Coupling]) -> Product {

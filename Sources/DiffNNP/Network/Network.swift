@@ -19,9 +19,6 @@ public final class Network: @unchecked Sendable {
   public let parameters: [Double]
   let plan: NetworkPlan
 
-  /// Intervals of the radial tables for dynamics: 256 for each period of the fastest of eight Bessel functions.
-  static let tableIntervals = 1024
-
   /// - Throws: where the architecture is outside the family, or the number of parameters is not what it has.
   public init(_ architecture: NetworkArchitecture, parameters: [Double]) throws {
     let plan = try NetworkPlan(architecture)
@@ -90,7 +87,8 @@ public final class Network: @unchecked Sendable {
   func makeEvaluator(_ precision: Precision) -> NetworkEvaluating {
     switch precision {
     case .single:
-      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: Self.tableIntervals)))
+      let intervals = RadialResolution.intervals(plan, parameters: parameters)
+      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: intervals)))
     case .double:
       let radial = plan.layers.indices.map { layer in
         parameters.withUnsafeBufferPointer {

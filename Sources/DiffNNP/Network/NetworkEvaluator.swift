@@ -7,17 +7,6 @@
 final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
   typealias S = L.Scalar
 
-  /// An edge's unit vector, and its length as the radial tables want it.
-  struct EdgeGeometry {
-    var x: S
-    var y: S
-    var z: S
-    var inverseLength: S
-    /// Interval of the tables, and place between its knots (0…1).
-    var knot: Int32
-    var t: S
-  }
-
   /// Results, each added to; nil where unwanted.
   struct Outputs {
     /// Energies of the centres, times `scale`.
@@ -35,35 +24,40 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Radial networks evaluated at each edge instead of the tables, where exact numbers are wanted.
   private let exactRadial: [RadialNetwork<Dual<Double>>]?
   private let lMax: Int
+  private let harmonicCount: Int
 
-  private var geometry = Buffer<EdgeGeometry>()
+  // What lasts from the way there to the way back.
+  private var geometry = Buffer<EdgeGeometry<S>>()
+  /// Those of centre i are firstEdges[i]..<firstEdges[i + 1].
+  private var firstEdges = Buffer<Int32>()
+  /// Features as messages carry them, of each layer.
+  private var sources: [Buffer<L>]
+  /// What enters the activations of each layer; on the way back its gradient takes the same place.
+  private var convolutions: [Buffer<L>]
+  private var sourceGradients = Buffer<L>()
+  // Of one block of centres, or of all where weights want their gradients.
   private var features: [Buffer<L>]
   private var messages: [Buffer<L>]
-  private var convolutions: [Buffer<L>]
-  private var sources: [Buffer<L>]
-  private var sourceGradients = Buffer<L>()
+  // Of one atom.
   private var featureGradients = Buffer<L>()
-  private var nextFeatureGradients = Buffer<L>()
   private var messageGradients = Buffer<L>()
-  private var convolutionGradients = Buffer<L>()
-  private var radialWeights = Buffer<L>()
-  private var radialSlopes = Buffer<L>()
-  private var radialGradients = Buffer<L>()
+  // Of one batch of edges.
   private var harmonics = Buffer<S>()
   private var matrices = Buffer<L>()
   private var edgeGradients = Buffer<L>()
-  private var edgeSums = Buffer<S>()
+  private var exactSplines = Buffer<L.Weight>()
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
     layout = weights.layout
     self.weights = weights
     self.exactRadial = exactRadial
     lMax = layout.plan.architecture.lMax
+    harmonicCount = SphericalHarmonics.count(lMax)
     let layers = layout.layers.count
-    features = Array(repeating: Buffer(), count: layers + 1)
     sources = Array(repeating: Buffer(), count: layers)
-    messages = Array(repeating: Buffer(), count: layers)
     convolutions = Array(repeating: Buffer(), count: layers)
+    features = Array(repeating: Buffer(), count: layers + 1)
+    messages = Array(repeating: Buffer(), count: layers)
   }
 
   // MARK: The whole network
@@ -82,97 +76,80 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) {
-    reserve(edges)
+    let block = blockSize(edges, outputs)
+    reserve(edges, block: block)
     prepareGeometry(edges, directions)
-    embed(edges)
+    forEachBlock(of: block, among: edges.atomCount) { embed(edges, $0) }
     for layer in layout.layers.indices {
-      mixInputs(layer, edges)
       if let exchange, layer > 0 { copySourcesToGhosts(layer, edges, exchange) }
-      sendMessages(layer, edges)
-      convolve(layer, edges)
-      activate(layer, edges)
+      forEachBlock(of: block, among: edges.centreCount) { centres in
+        sendMessages(layer, edges, to: centres)
+        convolve(layer, edges, centres)
+        activate(layer, edges, centres)
+        if layer + 1 < layout.layers.count {
+          mixInputs(layer + 1, edges, centres)
+        } else {
+          readOut(edges, centres, outputs)
+        }
+      }
     }
-    readOut(edges, outputs)
     guard outputs.gradients != nil || outputs.gradientTangents != nil || outputs.weights != nil else { return }
     for layer in layout.layers.indices.reversed() {
-      activateBackward(layer, edges)
-      convolveBackward(layer, edges, outputs)
+      if wantsFeatureGradients(layer, outputs) { clearSourceGradients(layer, edges) }
       sendMessagesBackward(layer, edges, outputs)
       if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
       if wantsFeatureGradients(layer, outputs) { mixInputsBackward(layer, edges, outputs) }
     }
-    if let gradient = outputs.weights { embedBackward(edges, gradient) }
   }
 
-  private func reserve(_ edges: EdgeList) {
-    let atoms = edges.atomCount
+  /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
+  /// gradient of weights needs it once more.
+  private func blockSize(_ edges: EdgeList, _ outputs: Outputs) -> Int {
+    outputs.weights == nil ? 16 : max(1, edges.atomCount)
+  }
+
+  @inline(__always)
+  private func forEachBlock(of size: Int, among count: Int, _ body: (Range<Int>) -> Void) {
+    var start = 0
+    while start < count {
+      let end = min(start + size, count)
+      body(start..<end)
+      start = end
+    }
+  }
+
+  private func reserve(_ edges: EdgeList, block: Int) {
     let layers = layout.layers
     for (k, layer) in layers.enumerated() {
-      _ = features[k].reserve(atoms * layer.featureVectors)
-      _ = sources[k].reserve(atoms * layer.featureVectors)
-      _ = messages[k].reserve(atoms * layer.messageVectors)
-      _ = convolutions[k].reserve(atoms * layer.convolutionVectors)
+      _ = sources[k].reserve(edges.atomCount * layer.featureVectors)
+      _ = convolutions[k].reserve(edges.centreCount * layer.convolutionVectors)
+      _ = features[k].reserve(block * layer.featureVectors)
+      _ = messages[k].reserve(block * layer.messageVectors)
     }
-    _ = features[layers.count].reserve(atoms * layout.readoutVectors)
+    _ = features[layers.count].reserve(block * layout.readoutVectors)
     let widest = max(layers.lazy.map(\.featureVectors).max()!, layout.readoutVectors)
-    _ = sourceGradients.reserve(atoms * widest)
-    _ = featureGradients.reserve(atoms * widest)
-    _ = nextFeatureGradients.reserve(atoms * widest)
+    _ = sourceGradients.reserve(edges.atomCount * widest)
+    _ = featureGradients.reserve(widest)
     _ = messageGradients.reserve(layers.lazy.map(\.messageVectors).max()!)
-    _ = convolutionGradients.reserve(atoms * layers.lazy.map(\.convolutionVectors).max()!)
-    let radial = layers.lazy.map(\.radialVectors).max()!
-    for buffer in [radialWeights.reserve(radial), radialSlopes.reserve(radial), radialGradients.reserve(radial)] {
-      buffer.update(repeating: .zero, count: radial)
-    }
-    _ = harmonics.reserve(SphericalHarmonics.count(lMax))
-    _ = geometry.reserve(edges.count)
-  }
-
-  private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
-    let geometry = geometry.reserve(edges.count)
-    let (vectors, lengths) = (edges.vectors, edges.lengths)
-    let knotsPerLength = 1 / weights.spacing
-    let lastKnot = Double(weights.intervals - 1)
-    for e in 0..<edges.count {
-      let inverse = 1 / lengths[e]
-      let u = vectors[e] * inverse
-      // The place between knots loses digits in single precision, so it is found in double.
-      let place = lengths[e] * knotsPerLength
-      let knot = min(place.rounded(.down), lastKnot)
-      var (tangent, along) = (SIMD3<Double>.zero, 0.0)
-      if let directions {
-        along = dot(u, directions[e])
-        tangent = (directions[e] - along * u) * inverse
-      }
-      geometry[e] = EdgeGeometry(
-        x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
-        inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
-        t: S(place - knot, tangent: along * knotsPerLength))
-    }
+    let batch = EdgeBatch<L>.capacity
+    _ = harmonics.reserve(batch * harmonicCount)
+    _ = matrices.reserve(batch * layout.couplings.edgeVectors)
+    _ = edgeGradients.reserve(batch * harmonicCount + 3)
+    if exactRadial != nil { _ = exactSplines.reserve(4 * batch * layers.lazy.map(\.radialVectors).max()!) }
   }
 
   // MARK: Atoms
 
-  private func embed(_ edges: EdgeList) {
+  /// Features of the first layer, which depend on types alone.
+  private func embed(_ edges: EdgeList, _ atoms: Range<Int>) {
     let n = layout.layers[0].featureVectors
-    let x = features[0].reserve(edges.atomCount * n)
-    for i in 0..<edges.atomCount {
+    let x = features[0].reserve(atoms.count * n)
+    for i in atoms {
       let row = weights.lanes + layout.embedding.offset + Int(edges.types[i]) * layout.embedding.columnVectors
-      for v in 0..<n {
-        var lanes = L.zero
-        lanes.add(weight: row[v], times: S(1))
-        x[i * n + v] = lanes
-      }
+      let target = x + (i - atoms.lowerBound) * n
+      for v in 0..<n { target[v] = L(weight: row[v]) }
     }
-  }
-
-  private func embedBackward(_ edges: EdgeList, _ gradient: WeightGradient<L.Weight>) {
-    let n = layout.layers[0].featureVectors
-    let g = featureGradients.reserve(edges.atomCount * n)
-    for i in 0..<edges.atomCount {
-      let row = gradient.lanes + layout.embedding.offset + Int(edges.types[i]) * layout.embedding.columnVectors
-      for v in 0..<n { row[v] += L.weightGradient(g[i * n + v]) }
-    }
+    mixInputs(0, edges, atoms)
   }
 
   /// Atoms whose features are known here: in the first layer all, since types are enough; later the centres.
@@ -181,73 +158,76 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Features of the first layer depend on types alone: only the embedding's weights need their gradient.
   private func wantsFeatureGradients(_ layer: Int, _ outputs: Outputs) -> Bool { layer > 0 || outputs.weights != nil }
 
-  /// linear_1: features as messages carry them.
-  private func mixInputs(_ layer: Int, _ edges: EdgeList) {
+  /// From a block's features to what messages carry of them, linear_1, and to the self-connection, with which the
+  /// convolution begins.
+  private func mixInputs(_ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>) {
     let shape = layout.layers[layer]
-    let n = shape.featureVectors
-    let x = features[layer].reserve(edges.atomCount * n)
+    let (n, c) = (shape.featureVectors, shape.convolutionVectors)
+    let x = features[layer].reserve(atoms.count * n)
     let h = sources[layer].reserve(edges.atomCount * n)
-    let count = knownCount(layer, edges)
-    h.update(repeating: .zero, count: count * n)
-    for i in 0..<count { apply(shape.linear1, x + i * n, to: h + i * n) }
+    let z = convolutions[layer].reserve(edges.centreCount * c)
+    for i in atoms {
+      let features = x + (i - atoms.lowerBound) * n
+      (h + i * n).update(repeating: .zero, count: n)
+      apply(shape.linear1, features, to: h + i * n)
+      guard i < edges.centreCount else { continue }
+      (z + i * c).update(repeating: .zero, count: c)
+      apply(shape.selfConnections[Int(edges.types[i])], features, to: z + i * c)
+    }
   }
 
+  /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
+  /// convolutions before it, or of the embedding.
   private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
     let shape = layout.layers[layer]
-    let n = shape.featureVectors
-    let x = features[layer].reserve(edges.atomCount * n)
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gx = featureGradients.reserve(edges.atomCount * n)
+    let gz = convolutions[layer].reserve(edges.centreCount * c)
+    let gx = featureGradients.reserve(n)
+    let (x, a) = (features[layer].reserve(n), messages[layer].reserve(m))
     for i in 0..<knownCount(layer, edges) {
-      applyTransposed(shape.linear1, gh + i * n, to: gx + i * n)
+      gx.update(repeating: .zero, count: n)
+      applyTransposed(shape.linear1, gh + i * n, to: gx)
       if let gradient = outputs.weights { addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient) }
-    }
-  }
-
-  /// linear_2 of the messages, and the self-connection.
-  private func convolve(_ layer: Int, _ edges: EdgeList) {
-    let shape = layout.layers[layer]
-    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let x = features[layer].reserve(edges.atomCount * n)
-    let a = messages[layer].reserve(edges.atomCount * m)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
-    z.update(repeating: .zero, count: edges.centreCount * c)
-    for i in 0..<edges.centreCount {
-      apply(shape.linear2, a + i * m, to: z + i * c)
-      apply(shape.selfConnections[Int(edges.types[i])], x + i * n, to: z + i * c)
-    }
-  }
-
-  /// Leaves the gradient of features due to self-connections; messages' gradients are made centre by centre, when the
-  /// edges need them.
-  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
-    let shape = layout.layers[layer]
-    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let x = features[layer].reserve(edges.atomCount * n)
-    let a = messages[layer].reserve(edges.atomCount * m)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
-    let gx = featureGradients.reserve(edges.atomCount * n)
-    let wantsFeatures = wantsFeatureGradients(layer, outputs)
-    if wantsFeatures { gx.update(repeating: .zero, count: edges.atomCount * n) }
-    for i in 0..<edges.centreCount {
-      let connection = shape.selfConnections[Int(edges.types[i])]
-      if wantsFeatures { applyTransposed(connection, gz + i * c, to: gx + i * n) }
-      if let gradient = outputs.weights {
-        addGradient(connection, x + i * n, gz + i * c, to: gradient)
-        addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+      if i < edges.centreCount {
+        let connection = shape.selfConnections[Int(edges.types[i])]
+        applyTransposed(connection, gz + i * c, to: gx)
+        if let gradient = outputs.weights {
+          addGradient(connection, x + i * n, gz + i * c, to: gradient)
+          addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+        }
+      }
+      if layer > 0 {
+        activateBackward(layer - 1, edges, i, gx)
+      } else if let gradient = outputs.weights {
+        embedBackward(Int(edges.types[i]), gx, gradient)
       }
     }
   }
 
-  private func activate(_ layer: Int, _ edges: EdgeList) {
+  private func embedBackward(_ type: Int, _ gx: UnsafePointer<L>, _ gradient: WeightGradient<L.Weight>) {
+    let row = gradient.lanes + layout.embedding.offset + type * layout.embedding.columnVectors
+    for v in 0..<layout.layers[0].featureVectors { row[v] += L.weightGradient(gx[v]) }
+  }
+
+  /// linear_2 of the messages, added to the self-connection.
+  private func convolve(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
+    let shape = layout.layers[layer]
+    let (m, c) = (shape.messageVectors, shape.convolutionVectors)
+    let a = messages[layer].reserve(centres.count * m)
+    let z = convolutions[layer].reserve(edges.centreCount * c)
+    for i in centres { apply(shape.linear2, a + (i - centres.lowerBound) * m, to: z + i * c) }
+  }
+
+  private func activate(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
-    let x = features[layer + 1].reserve(edges.atomCount * n)
-    for i in 0..<edges.centreCount {
+    let z = convolutions[layer].reserve(edges.centreCount * c)
+    let x = features[layer + 1].reserve(centres.count * n)
+    for i in centres {
       for gate in shape.gates {
         let source = z + i * c + gate.input
-        let target = x + i * n + gate.output
+        let target = x + (i - centres.lowerBound) * n + gate.output
         for v in 0..<gate.vectors {
           let f = gate.activation.value(gate.gate.map { z[i * c + $0 + v] } ?? source[v])
           if gate.gate == nil {
@@ -260,54 +240,50 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
-  private func activateBackward(_ layer: Int, _ edges: EdgeList) {
+  /// Puts the gradient of an atom's convolution in its place.
+  private func activateBackward(_ layer: Int, _ edges: EdgeList, _ i: Int, _ gx: UnsafePointer<L>) {
     let shape = layout.layers[layer]
-    let (c, n) = (shape.convolutionVectors, shape.outputVectors)
-    let z = convolutions[layer].reserve(edges.atomCount * c)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
-    let gx = featureGradients.reserve(edges.atomCount * n)
-    for i in 0..<edges.centreCount {
-      for gate in shape.gates {
-        let source = z + i * c + gate.input
-        let g = gx + i * n + gate.output
-        let sourceGradient = gz + i * c + gate.input
-        for v in 0..<gate.vectors {
-          guard let offset = gate.gate else {
-            sourceGradient[v] = g[v] * gate.activation.slope(source[v])
-            continue
-          }
-          let x = z[i * c + offset + v]
-          let f = gate.activation.value(x)
-          var sum = L.zero
-          for d in 0..<gate.dimension {
-            let k = d * gate.vectors + v
-            sum.add(g[k], times: source[k])
-            sourceGradient[k] = g[k] * f
-          }
-          gz[i * c + offset + v] = sum * gate.activation.slope(x)
+    let c = shape.convolutionVectors
+    let row = convolutions[layer].reserve(edges.centreCount * c) + i * c
+    for gate in shape.gates {
+      let source = row + gate.input
+      let g = gx + gate.output
+      for v in 0..<gate.vectors {
+        guard let offset = gate.gate else {
+          source[v] = g[v] * gate.activation.slope(source[v])
+          continue
         }
+        let x = row[offset + v]
+        let f = gate.activation.value(x)
+        var sum = L.zero
+        for d in 0..<gate.dimension {
+          let k = d * gate.vectors + v
+          sum.add(g[k], times: source[k])
+          source[k] = g[k] * f
+        }
+        row[offset + v] = sum * gate.activation.slope(x)
       }
     }
   }
 
-  /// Energies, and the gradient of the last features.
-  private func readOut(_ edges: EdgeList, _ outputs: Outputs) {
+  /// Energies of a block, and the gradients of its last convolutions.
+  private func readOut(_ edges: EdgeList, _ centres: Range<Int>, _ outputs: Outputs) {
     let n = layout.readoutVectors
-    let x = features[layout.layers.count].reserve(edges.atomCount * n)
-    let gx = featureGradients.reserve(edges.atomCount * n)
+    let features = features[layout.layers.count].reserve(centres.count * n)
+    let gx = featureGradients.reserve(n)
     let v = weights.lanes + layout.readout
-    for i in 0..<edges.centreCount {
+    for i in centres {
+      let x = features + (i - centres.lowerBound) * n
       let type = Int(edges.types[i])
       let scale = outputs.scale * weights.scales[type]
       let laneScale = L.Weight.Scalar(scale)
       var sum = L.zero
       for k in 0..<n {
-        var term = L.zero
-        term.add(weight: v[k], times: S(1))
-        sum.add(term, times: x[i * n + k])
+        let weight = L(weight: v[k])
+        sum.add(weight, times: x[k])
         var g = L.zero
-        g.add(term, constant: laneScale)
-        gx[i * n + k] = g
+        g.add(weight, constant: laneScale)
+        gx[k] = g
       }
       let energy = sum.sum()
       outputs.energies?[i] += scale * energy.primal + outputs.scale * weights.shifts[type]
@@ -315,10 +291,11 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         gradient.scales[type] += outputs.scale * energy.derivative
         for k in 0..<n {
           var scaled = L.zero
-          scaled.add(x[i * n + k], constant: laneScale)
+          scaled.add(x[k], constant: laneScale)
           (gradient.lanes + layout.readout)[k] += L.weightGradient(scaled)
         }
       }
+      activateBackward(layout.layers.count - 1, edges, i, gx)
     }
   }
 
@@ -415,188 +392,181 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Edges
 
-  /// Weights of all paths at the length of an edge; their slopes times the spacing of the knots too, where `slopes` is
-  /// given.
+  private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
+    let rMax = layout.plan.architecture.rMax
+    let geometry = geometry.reserve(edges.count(within: rMax))
+    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
+    var count = 0
+    for i in 0..<edges.centreCount {
+      firstEdges[i] = Int32(count)
+      // The list may have more edges, where other terms of the potential reach farther.
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+        geometry[count] = edgeGeometry(edges, e, directions)
+        if exactRadial != nil {
+          // At the beginning of its own spline.
+          geometry[count].knot = Int32((count - Int(firstEdges[i])) % EdgeBatch<L>.capacity)
+          geometry[count].t = S(0)
+        }
+        count += 1
+      }
+    }
+    firstEdges[edges.centreCount] = Int32(count)
+  }
+
   @inline(__always)
-  private func radial(
-    _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, into w: UnsafeMutablePointer<L>,
-    slopes: UnsafeMutablePointer<L>?
-  ) {
-    guard exactRadial == nil else { return exactRadialWeights(layer, edge, into: w, slopes: slopes) }
-    let row = weights.tables[layer] + 4 &* Int(edge.knot) &* vectors
-    let t = edge.t
-    let (t2, t3) = (t * t, t * t * t)
-    let (d2, d3) = (S(2) * t, S(3) * t2)
-    for v in 0..<vectors {
-      let (c1, c2, c3) = (row[vectors &+ v], row[2 &* vectors &+ v], row[3 &* vectors &+ v])
-      var value = L(weight: row[v])
-      value.add(weight: c1, times: t)
-      value.add(weight: c2, times: t2)
-      value.add(weight: c3, times: t3)
-      w[v] = value
-      guard let slopes else { continue }
-      var slope = L(weight: c1)
-      slope.add(weight: c2, times: d2)
-      slope.add(weight: c3, times: d3)
-      slopes[v] = slope
+  private func edgeGeometry(
+    _ edges: EdgeList, _ e: Int, _ directions: UnsafePointer<SIMD3<Double>>?
+  ) -> EdgeGeometry<S> {
+    let length = edges.lengths[e]
+    let inverse = 1 / length
+    let u = edges.vectors[e] * inverse
+    let knotsPerLength = 1 / weights.spacing
+    // The place between knots loses digits in single precision, so it is found in double.
+    let place = length * knotsPerLength
+    let knot = min(place.rounded(.down), Double(weights.intervals - 1))
+    var (tangent, along) = (SIMD3<Double>.zero, 0.0)
+    if let directions {
+      along = dot(u, directions[e])
+      tangent = (directions[e] - along * u) * inverse
+    }
+    return EdgeGeometry(
+      edge: Int32(e), neighbour: edges.neighbours[e],
+      x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
+      inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
+      t: S(place - knot, tangent: along * knotsPerLength))
+  }
+
+  /// Calls `body` with all edges of a centre, batch by batch.
+  @inline(__always)
+  private func forEachBatch(_ layer: Int, _ edges: EdgeList, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
+    let shape = layout.layers[layer]
+    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
+    let geometry = UnsafePointer(geometry.reserve(0))
+    var first = Int(firstEdges[i])
+    let end = Int(firstEdges[i + 1])
+    while first < end {
+      let count = min(EdgeBatch<L>.capacity, end - first)
+      let batch = EdgeBatch<L>(
+        edges: geometry + first, count: count, harmonics: harmonics.reserve(0), harmonicCount: harmonicCount,
+        matrices: matrices.reserve(0), matrixVectors: layout.couplings.edgeVectors, splines: weights.tables[layer],
+        radialVectors: shape.radialVectors,
+        sources: sources[layer].reserve(0), sourceVectors: shape.featureVectors)
+      couple(shape.products, batch)
+      body(exactRadial == nil ? batch : withExactSplines(layer, edges, batch))
+      first += count
     }
   }
 
-  private func exactRadialWeights(
-    _ layer: Int, _ edge: EdgeGeometry, into w: UnsafeMutablePointer<L>, slopes: UnsafeMutablePointer<L>?
-  ) {
-    let values = exactRadial![layer].evaluate(Dual((Double(edge.knot) + edge.t.primal) * weights.spacing, 1))
-    for path in layout.layers[layer].paths {
-      for c in 0..<path.channels {
-        let value = values[path.radialColumn + c]
-        L.store(S(path.factor * value.value), w + path.radial, c)
-        if let slopes { L.store(S(path.factor * value.tangent * weights.spacing), slopes + path.radial, c) }
+  /// Harmonics of a batch's edges, and the matrices of the products that a layer takes with them.
+  @inline(__always)
+  private func couple(_ products: [CouplingTable.Product], _ batch: EdgeBatch<L>) {
+    let harmonics = harmonics.reserve(0)
+    let matrices = matrices.reserve(0)
+    for e in 0..<batch.count {
+      let edge = batch.edges[e]
+      let ylm = harmonics + e &* harmonicCount
+      let matrices = matrices + e &* batch.matrixVectors
+      SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
+      for product in products {
+        let y = ylm + product.l2 &* product.l2
+        for v in 0..<product.vectors {
+          let rows = weights.couplings + (product.coefficients &+ v)
+          var sum = L.zero
+          for m in 0..<2 &* product.l2 &+ 1 { sum.add(weight: rows[m &* product.vectors], times: y[m]) }
+          matrices[product.matrix &+ v] = sum
+        }
       }
     }
   }
 
-  /// An edge's harmonics, and the matrices of the products that a layer takes with them.
-  @inline(__always)
-  private func couple(
-    _ products: UnsafeBufferPointer<CouplingTable.Product>, _ edge: EdgeGeometry, _ ylm: UnsafeMutablePointer<S>,
-    into matrices: UnsafeMutablePointer<L>
-  ) {
-    SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
-    var place = 1
-    for l in stride(from: 1, through: lMax, by: 1) {
-      let d = 2 &* l &+ 1
-      for m in 0..<d { L.store(ylm[l &* l &+ m], matrices + place, m) }
-      place = place &+ (d &+ L.width &- 1) / L.width
-    }
-    for product in products {
-      let y = ylm + product.l2 &* product.l2
-      for v in 0..<product.vectors {
-        let rows = weights.couplings + (product.coefficients &+ v)
-        var sum = L.zero
-        for m in 0..<2 &* product.l2 &+ 1 { sum.add(weight: rows[m &* product.vectors], times: y[m]) }
-        matrices[product.matrix &+ v] = sum
+  /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
+  private func withExactSplines(_ layer: Int, _ edges: EdgeList, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
+    var batch = batch
+    let splines = exactSplines.reserve(0)
+    splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
+    for e in 0..<batch.count {
+      let values = exactRadial![layer].evaluate(Dual(edges.lengths[Int(batch.edges[e].edge)], 1))
+      for path in layout.layers[layer].paths {
+        for c in 0..<path.channels {
+          let value = values[path.radialColumn + c]
+          let spline = splines + 4 * (e * batch.radialVectors + path.radial + c / L.width)
+          L.Weight.store(L.Weight.Scalar(path.factor * value.value), spline, c % L.width)
+          L.Weight.store(L.Weight.Scalar(path.factor * value.tangent * weights.spacing), spline + 1, c % L.width)
+        }
       }
     }
+    batch.splines = UnsafePointer(splines)
+    return batch
   }
 
   /// Messages: for each centre, the sum over its edges of all paths.
-  private func sendMessages(_ layer: Int, _ edges: EdgeList) {
+  private func sendMessages(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>) {
     let shape = layout.layers[layer]
-    let (n, m, radialVectors) = (shape.featureVectors, shape.messageVectors, shape.radialVectors)
-    let h = sources[layer].reserve(edges.atomCount * n)
-    let messages = messages[layer].reserve(edges.atomCount * m)
-    let geometry = geometry.reserve(edges.count)
-    let w = radialWeights.reserve(radialVectors)
-    let ylm = harmonics.reserve(SphericalHarmonics.count(lMax))
-    let matrices = matrices.reserve(layout.couplings.edgeVectors)
-    let rMax = layout.plan.architecture.rMax
-    messages.update(repeating: .zero, count: edges.centreCount * m)
+    let m = shape.messageVectors
+    let messages = messages[layer].reserve(centres.count * m)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
-      shape.products.withUnsafeBufferPointer { products in
-        for i in 0..<edges.centreCount {
-          let a = messages + i * m
-          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-            let edge = geometry[e]
-            radial(layer, edge, radialVectors, into: w, slopes: nil)
-            couple(products, edge, ylm, into: matrices)
-            let x = h + Int(edges.neighbours[e]) * n
-            let kernel = Multiplication(x: x, matrices: matrices, w: w, a: a)
-            for k in 0..<pathCount { kernel.run(paths + k) }
-          }
+      for i in centres {
+        let a = messages + (i - centres.lowerBound) * m
+        a.update(repeating: .zero, count: m)
+        forEachBatch(layer, edges, i) { batch in
+          let kernel = Multiplication(batch: batch, a: a)
+          for k in 0..<pathCount { kernel.run(paths + k) }
         }
       }
     }
   }
 
-  /// Σ a·b for each channel, in four sums that do not wait for each other.
-  @inline(__always)
-  private static func contract(_ a: UnsafePointer<L>, _ b: UnsafePointer<L>, _ count: Int) -> L {
-    var (s0, s1, s2, s3) = (L.zero, L.zero, L.zero, L.zero)
-    var k = 0
-    while k &+ 4 <= count {
-      s0.add(a[k], times: b[k])
-      s1.add(a[k &+ 1], times: b[k &+ 1])
-      s2.add(a[k &+ 2], times: b[k &+ 2])
-      s3.add(a[k &+ 3], times: b[k &+ 3])
-      k = k &+ 4
-    }
-    while k < count {
-      s0.add(a[k], times: b[k])
-      k = k &+ 1
-    }
-    return (s0 + s1) + (s2 + s3)
+  /// Of the sources, to which every edge adds.
+  private func clearSourceGradients(_ layer: Int, _ edges: EdgeList) {
+    let count = edges.atomCount * layout.layers[layer].featureVectors
+    sourceGradients.reserve(count).update(repeating: .zero, count: count)
   }
 
-  /// Gradients of the neighbours' features, of the edges, and of the radial tables.
+  /// Gradients of the neighbours' sources, of the edges, and of the radial tables.
   private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
     let shape = layout.layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let radialVectors = shape.radialVectors
-    let count = SphericalHarmonics.count(lMax)
-    let h = sources[layer].reserve(edges.atomCount * n)
     let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gz = convolutionGradients.reserve(edges.atomCount * c)
+    let gz = convolutions[layer].reserve(edges.centreCount * c)
     let g = messageGradients.reserve(m)
-    let geometry = geometry.reserve(edges.count)
-    let (w, slopes) = (radialWeights.reserve(radialVectors), radialSlopes.reserve(radialVectors))
-    let gw = radialGradients.reserve(radialVectors)
-    let ylm = harmonics.reserve(count)
-    let matrices = matrices.reserve(layout.couplings.edgeVectors)
-    let (gEdge, sums) = (edgeGradients.reserve(count + 3), edgeSums.reserve(count + 3))
-    let rMax = layout.plan.architecture.rMax
-    let knotsPerLength = S(1 / weights.spacing)
+    let gEdge = edgeGradients.reserve(0)
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
-    let wantsFeatures = wantsFeatureGradients(layer, outputs)
-
-    if wantsFeatures { gh.update(repeating: .zero, count: edges.atomCount * n) }
+    let wantsScalars = wantsFeatureGradients(layer, outputs)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
-      shape.products.withUnsafeBufferPointer { products in
-        for i in 0..<edges.centreCount {
-          g.update(repeating: .zero, count: m)
-          applyTransposed(shape.linear2, gz + i * c, to: g)
-          for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-            let edge = geometry[e]
-            radial(layer, edge, radialVectors, into: w, slopes: wantsEdges ? slopes : nil)
-            couple(products, edge, ylm, into: matrices)
-            for k in 0..<count &+ 3 { gEdge[k] = .zero }
-            let j = Int(edges.neighbours[e])
-            let kernel = MultiplicationPullBack(
-              g: g, x: h + j * n, matrices: matrices, coefficients: weights.couplings, w: w, gx: gh + j * n,
-              gYlm: gEdge, gw: gw, wantsHarmonics: wantsEdges, wantsScalars: wantsFeatures)
-            for k in 0..<pathCount { kernel.run(paths + k) }
-            if wantsEdges {
-              // In place of the constant harmonic, which has no gradient, stands that with respect to the length.
-              gEdge[0] = Self.contract(gw, slopes, radialVectors)
-              L.sum(gEdge, count, into: sums)
-              let along = sums[0] * knotsPerLength
-              let angular = SphericalHarmonics.pullBack(
-                lMax, edge.x, edge.y, edge.z, ylm, sums, inverseLength: edge.inverseLength)
-              let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
-              outputs.gradients?[e] += SIMD3(x.primal, y.primal, z.primal)
-              outputs.gradientTangents?[e] += SIMD3(x.derivative, y.derivative, z.derivative)
-            }
-            if let gradient = outputs.weights { addRadialGradient(layer, edge, radialVectors, gw, to: gradient) }
-          }
+      for i in 0..<edges.centreCount {
+        g.update(repeating: .zero, count: m)
+        applyTransposed(shape.linear2, gz + i * c, to: g)
+        forEachBatch(layer, edges, i) { batch in
+          gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
+          let kernel = MultiplicationPullBack(
+            batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,
+            gSplines: outputs.weights?.tables[layer], wantsEdges: wantsEdges, wantsScalars: wantsScalars)
+          for k in 0..<pathCount { kernel.run(paths + k) }
+          if wantsEdges { addEdgeGradients(batch, gEdge, outputs) }
         }
       }
     }
   }
 
+  /// From the gradients of harmonics and lengths, for each channel, to those of the edge vectors.
   @inline(__always)
-  private func addRadialGradient(
-    _ layer: Int, _ edge: EdgeGeometry, _ vectors: Int, _ gw: UnsafePointer<L>,
-    to gradient: WeightGradient<L.Weight>
-  ) {
-    let target = gradient.tables[layer] + 4 &* Int(edge.knot) &* vectors
-    let t = edge.t
-    let (t2, t3) = (t * t, t * t * t)
-    for v in 0..<vectors {
-      target[v] += L.weightGradient(gw[v])
-      target[vectors &+ v] += L.weightGradient(gw[v], t)
-      target[2 &* vectors &+ v] += L.weightGradient(gw[v], t2)
-      target[3 &* vectors &+ v] += L.weightGradient(gw[v], t3)
+  private func addEdgeGradients(_ batch: EdgeBatch<L>, _ gEdge: UnsafePointer<L>, _ outputs: Outputs) {
+    let harmonics = harmonics.reserve(0)
+    let knotsPerLength = S(1 / weights.spacing)
+    withUnsafeTemporaryAllocation(of: S.self, capacity: 16) { sums in
+      let sums = sums.baseAddress!
+      for e in 0..<batch.count {
+        let edge = batch.edges[e]
+        L.sum(gEdge + e &* harmonicCount, harmonicCount, into: sums)
+        let along = sums[0] * knotsPerLength
+        let angular = SphericalHarmonics.pullBack(
+          lMax, edge.x, edge.y, edge.z, harmonics + e &* harmonicCount, sums, inverseLength: edge.inverseLength)
+        let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
+        outputs.gradients?[Int(edge.edge)] += SIMD3(x.primal, y.primal, z.primal)
+        outputs.gradientTangents?[Int(edge.edge)] += SIMD3(x.derivative, y.derivative, z.derivative)
+      }
     }
   }
 }

@@ -22,7 +22,7 @@ struct NetworkLayout: Sendable {
     /// Degrees l₁ of the input, l₂ of the harmonic and l₃ of the output, as octal digits: 0o112.
     var degrees: Int
     var input: Int
-    /// First vector of the product's matrix in an edge's array, and of its coefficients.
+    /// First vector of the product's matrix in an edge's array, and of its coefficients, where all degrees are above 0.
     var matrix: Int
     var coefficients: Int
     var output: Int
@@ -75,7 +75,7 @@ struct NetworkLayout: Sendable {
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
-    var placement = Placement(lMax: plan.architecture.lMax, width: width)
+    var placement = Placement(width: width)
     embedding = placement.place(plan.embedding)
     layers = plan.layers.map { Layer($0, typeCount: plan.architecture.typeNames.count, &placement) }
     couplings = placement.couplings
@@ -99,9 +99,9 @@ private struct Placement {
   var used = 0
   var couplings: CouplingTable
 
-  init(lMax: Int, width: Int) {
+  init(width: Int) {
     self.width = width
-    couplings = CouplingTable(lMax: lMax, width: width)
+    couplings = CouplingTable(width: width)
   }
 
   func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
@@ -155,8 +155,7 @@ extension NetworkLayout.Layer {
   ) {
     let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
     let vectors = placement.vectors(path.multiplicity)
-    var matrix = CouplingTable.place(ofHarmonics: l2, width: placement.width)
-    var (coefficients, factor) = (0, path.couplings[0].c)
+    var (matrix, coefficients, factor) = (0, 0, path.couplings[0].c)
     if l1 > 0, l2 > 0, l3 > 0 {
       let product = placement.couplings.product(l1, l2, l3, path.couplings)
       if !products.contains(product) { products.append(product) }

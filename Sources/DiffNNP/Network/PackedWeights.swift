@@ -1,9 +1,9 @@
 /// A network's weights as the evaluator reads them: scaled, padded to lanes, with their transposes, and the radial
 /// networks tabulated.
 ///
-/// A table holds, for each layer, uniform cubic splines of the distance: for each interval four rows of `radialVectors`
-/// lanes, the coefficients of 1, t, t², t³, where t runs from 0 to 1. In single precision these keep the slope's digits,
-/// which B-spline coefficients would lose to their differences.
+/// A table holds, for each layer, uniform cubic splines of the distance [interval][radialVectors][4]: the coefficients of
+/// 1, t, t², t³, where t runs from 0 to 1. In single precision these keep the slope's digits, which B-spline coefficients
+/// would lose to their differences.
 ///
 /// The B-spline coefficients behind them follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the second
 /// difference, so that the splines meet the values up to O(h⁶) and are local, which keeps the way back to the radial
@@ -89,6 +89,14 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     var sums: [[[Double]]]
   }
 
+  /// Where a layer's table has row k of `RadialSpline` for a channel of a path.
+  @inline(__always)
+  func tablePlace(
+    row k: Int, channel c: Int, of path: NetworkLayout.Path, _ radialVectors: Int
+  ) -> (vector: Int, lane: Int) {
+    (4 * (k / 4 * radialVectors + path.radial + c / W.width) + k % 4, c % W.width)
+  }
+
   private func tabulate(_ layer: Int, _ theta: UnsafePointer<Double>) -> RadialKnots {
     let network = RadialNetwork<Double>(layout.plan, layer: layer, parameters: theta)
     var knots = RadialKnots(network: network, sums: [])
@@ -106,7 +114,10 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
       for c in 0..<path.channels {
         let values = (0..<intervals + 7).map { path.factor * f[$0 * columns + path.radialColumn + c] }
         let rows = RadialSpline.rows(fromValues: values, intervals: intervals)
-        for (k, value) in rows.enumerated() { W.store(W.Scalar(value), tables[layer] + k * vectors + path.radial, c) }
+        for (k, value) in rows.enumerated() {
+          let place = tablePlace(row: k, channel: c, of: path, vectors)
+          W.store(W.Scalar(value), tables[layer] + place.vector, place.lane)
+        }
       }
     }
     return knots
@@ -163,8 +174,9 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
     var f = [Double](repeating: 0, count: (intervals + 7) * columns)
     for path in layout.layers[layer].paths {
       for c in 0..<path.channels {
-        let rows = (0..<RadialSpline.rows(intervals)).map {
-          path.factor * Double(W.load(gradient.tables[layer] + $0 * vectors + path.radial, c))
+        let rows = (0..<RadialSpline.rows(intervals)).map { k in
+          let place = tablePlace(row: k, channel: c, of: path, vectors)
+          return path.factor * Double(W.load(gradient.tables[layer] + place.vector, place.lane))
         }
         let values = RadialSpline.pullBack(rows, intervals: intervals)
         for (k, value) in values.enumerated() { f[k * columns + path.radialColumn + c] = value }

@@ -1,9 +1,9 @@
 /// The tensor product of NequIP ("uvu"), the kernel in which most of the time goes: channel by channel,
-/// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁] = w Σ M[m₁ m₃] x[m₁], for one path and one edge. `Network+Reference` in the tests
-/// has it as the first of these sums.
+/// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁] = w Σ M[m₁ m₃] x[m₁], for one path and the edges of a batch. `Network+Reference` in
+/// the tests has it as the first of these sums.
 ///
-/// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops into straight code with
-/// features in registers.
+/// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops over components into
+/// straight code with features in registers.
 protocol TensorProductKernel {
   typealias Path = UnsafePointer<NetworkLayout.Path>
 
@@ -40,115 +40,151 @@ extension TensorProductKernel {
 /// Components of features of one channel vector, at most those of degree 3.
 private typealias Components<L> = InlineArray<7, L>
 
-/// Adds to `a` the product of a neighbour's features `x`, the edge's matrices, and the radial weights `w`.
+/// Adds to `a` the products of the neighbours' features, the edges' matrices, and the radial weights.
 struct Multiplication<L: Lanes>: TensorProductKernel {
-  let x: UnsafePointer<L>
-  let matrices: UnsafePointer<L>
-  let w: UnsafePointer<L>
+  let batch: EdgeBatch<L>
   let a: UnsafeMutablePointer<L>
 
   @inline(__always)
   func scale(_ d: Int, _ path: Path) {
-    let path = path.pointee
-    let (vectors, x, w, a) = (path.vectors, x + path.input, w + path.radial, a + path.output)
+    let (path, batch) = (path.pointee, batch)
+    let vectors = path.vectors
     for v in 0..<vectors {
-      let weight = w[v]
-      for m in 0..<d { a[m &* vectors &+ v].add(weight, times: x[m &* vectors &+ v]) }
+      let a = a + (path.output &+ v)
+      var sums = Components<L>(repeating: .zero)
+      for m in 0..<d { sums[unchecked: m] = a[m &* vectors] }
+      for e in 0..<batch.count {
+        let weight = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t).value
+        let x = batch.sources + (batch.source(e) &+ path.input &+ v)
+        for m in 0..<d { sums[unchecked: m].add(weight, times: x[m &* vectors]) }
+      }
+      for m in 0..<d { a[m &* vectors] = sums[unchecked: m] }
     }
   }
 
   @inline(__always)
   func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
-    let path = path.pointee
-    let (vectors, x, w, a) = (path.vectors, x + path.input, w + path.radial, a + path.output)
-    let matrix = matrices + path.matrix
+    let (path, batch) = (path.pointee, batch)
+    let vectors = path.vectors
     let (d1, d3) = (2 &* l1 &+ 1, 2 &* l3 &+ 1)
     for v in 0..<vectors {
-      let weight = w[v]
-      var features = Components<L>(repeating: .zero)
-      for m in 0..<d1 { features[unchecked: m] = x[m &* vectors &+ v] }
-      // The weight goes where there are fewer components.
-      if d1 < d3 { for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight } }
-      for k in 0..<d3 {
-        var sum = d1 < d3 ? a[k &* vectors &+ v] : L.zero
-        for m in 0..<d1 { sum.add(features[unchecked: m], times: L.load(matrix, m &* d3 &+ k)) }
-        if d1 < d3 { a[k &* vectors &+ v] = sum } else { a[k &* vectors &+ v].add(sum, times: weight) }
+      let a = a + (path.output &+ v)
+      var sums = Components<L>(repeating: .zero)
+      for k in 0..<d3 { sums[unchecked: k] = a[k &* vectors] }
+      for e in 0..<batch.count {
+        let weight = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t).value
+        let x = batch.sources + (batch.source(e) &+ path.input &+ v)
+        var features = Components<L>(repeating: .zero)
+        for m in 0..<d1 { features[unchecked: m] = x[m &* vectors] }
+        // The weight goes where there are fewer components.
+        if d1 < d3 { for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight } }
+        for k in 0..<d3 {
+          var sum = d1 < d3 ? sums[unchecked: k] : L.zero
+          for m in 0..<d1 { sum.add(features[unchecked: m], times: batch.matrix(e, path, (l1, l2, l3), m, k)) }
+          if d1 < d3 { sums[unchecked: k] = sum } else { sums[unchecked: k].add(sum, times: weight) }
+        }
       }
+      for k in 0..<d3 { a[k &* vectors] = sums[unchecked: k] }
     }
   }
 }
 
-/// From the gradient `g` with respect to the product: adds those with respect to features and harmonics to `gx` and
-/// `gYlm`, and sets that with respect to the radial weights, `gw`.
+/// From the gradient `g` with respect to the product, the same for all edges of a centre: adds those with respect to the
+/// neighbours' features, the edges, and the splines.
 struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
+  let batch: EdgeBatch<L>
   let g: UnsafePointer<L>
-  let x: UnsafePointer<L>
-  let matrices: UnsafePointer<L>
   /// Coefficients C of products of three degrees above 0.
   let coefficients: UnsafePointer<L.Weight>
-  let w: UnsafePointer<L>
+  /// With respect to sources [atom][sourceVectors].
   let gx: UnsafeMutablePointer<L>
-  let gYlm: UnsafeMutablePointer<L>
-  let gw: UnsafeMutablePointer<L>
-  /// Whether `gYlm` is needed.
-  let wantsHarmonics: Bool
+  /// With respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant one, which has no gradient, stands that
+  /// with respect to the length in knot spacings.
+  let gEdge: UnsafeMutablePointer<L>
+  /// With respect to splines, as they lie in the batch; nil where unwanted.
+  let gSplines: UnsafeMutablePointer<L.Weight>?
+  /// Whether `gEdge` is needed.
+  let wantsEdges: Bool
   /// Whether `gx` is needed where features are scalars: those of the first layer alone may not be.
   let wantsScalars: Bool
 
   @inline(__always)
   func scale(_ d: Int, _ path: Path) {
-    let path = path.pointee
-    let (vectors, g, x, w) = (path.vectors, g + path.output, x + path.input, w + path.radial)
-    let (gx, gw) = (gx + path.input, gw + path.radial)
+    let (path, batch) = (path.pointee, batch)
+    let vectors = path.vectors
     for v in 0..<vectors {
-      let weight = w[v]
-      var sum = L.zero
-      for m in 0..<d {
-        let k = m &* vectors &+ v
-        let gradient = g[k]
-        sum.add(gradient, times: x[k])
-        if d > 1 || wantsScalars { gx[k].add(gradient, times: weight) }
+      let g = g + (path.output &+ v)
+      var gradients = Components<L>(repeating: .zero)
+      for m in 0..<d { gradients[unchecked: m] = g[m &* vectors] }
+      for e in 0..<batch.count {
+        let (weight, slope) = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t)
+        let place = batch.source(e) &+ path.input &+ v
+        let (x, gx) = (batch.sources + place, gx + place)
+        var total = L.zero
+        for m in 0..<d {
+          total.add(gradients[unchecked: m], times: x[m &* vectors])
+          if d > 1 || wantsScalars { gx[m &* vectors].add(gradients[unchecked: m], times: weight) }
+        }
+        pullBackWeight(total, slope, e, path.radial &+ v)
       }
-      gw[v] = sum
     }
   }
 
   @inline(__always)
   func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
-    let path = path.pointee
-    let (vectors, g, x, w) = (path.vectors, g + path.output, x + path.input, w + path.radial)
-    let (gx, gYlm, gw) = (gx + path.input, gYlm + l2 &* l2, gw + path.radial)
-    let (matrix, coefficients) = (matrices + path.matrix, coefficients + path.coefficients)
+    let (path, batch) = (path.pointee, batch)
+    let (vectors, coefficients) = (path.vectors, coefficients + path.coefficients)
     let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
-    var harmonicGradients = Components<L>(repeating: .zero)
     for v in 0..<vectors {
-      let weight = w[v]
-      var (features, gradients) = (Components<L>(repeating: .zero), Components<L>(repeating: .zero))
-      for m in 0..<d1 { features[unchecked: m] = x[m &* vectors &+ v] }
-      for k in 0..<d3 { gradients[unchecked: k] = g[k &* vectors &+ v] }
-      var total = L.zero
-      for m in 0..<d1 {
-        var sum = L.zero
-        for k in 0..<d3 { sum.add(gradients[unchecked: k], times: L.load(matrix, m &* d3 &+ k)) }
-        total.add(sum, times: features[unchecked: m])
-        if l1 > 0 || wantsScalars { gx[m &* vectors &+ v].add(sum, times: weight) }
-      }
-      gw[v] = total
-      guard wantsHarmonics else { continue }
-      for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight }
-      for m in 0..<d1 {
-        for k in 0..<d3 {
-          if l1 == 0 || l3 == 0 {
-            harmonicGradients[unchecked: m &+ k].add(features[unchecked: m], times: gradients[unchecked: k])
-          } else {
-            let product = features[unchecked: m] * gradients[unchecked: k]
-            addCoupled(product, coefficients, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
+      let g = g + (path.output &+ v)
+      var gradients = Components<L>(repeating: .zero)
+      for k in 0..<d3 { gradients[unchecked: k] = g[k &* vectors] }
+      for e in 0..<batch.count {
+        let (weight, slope) = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t)
+        let place = batch.source(e) &+ path.input &+ v
+        let (x, gx) = (batch.sources + place, gx + place)
+        var features = Components<L>(repeating: .zero)
+        for m in 0..<d1 { features[unchecked: m] = x[m &* vectors] }
+        var total = L.zero
+        for m in 0..<d1 {
+          var sum = L.zero
+          for k in 0..<d3 { sum.add(gradients[unchecked: k], times: batch.matrix(e, path, (l1, l2, l3), m, k)) }
+          total.add(sum, times: features[unchecked: m])
+          if l1 > 0 || wantsScalars { gx[m &* vectors].add(sum, times: weight) }
+        }
+        pullBackWeight(total, slope, e, path.radial &+ v)
+        guard wantsEdges else { continue }
+        let gYlm = gEdge + (e &* batch.harmonicCount &+ l2 &* l2)
+        var harmonicGradients = Components<L>(repeating: .zero)
+        for m in 0..<d2 { harmonicGradients[unchecked: m] = gYlm[m] }
+        for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight }
+        for m in 0..<d1 {
+          for k in 0..<d3 {
+            if l1 == 0 || l3 == 0 {
+              harmonicGradients[unchecked: m &+ k].add(features[unchecked: m], times: gradients[unchecked: k])
+            } else {
+              let product = features[unchecked: m] * gradients[unchecked: k]
+              addCoupled(product, coefficients, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
+            }
           }
         }
+        for m in 0..<d2 { gYlm[m] = harmonicGradients[unchecked: m] }
       }
     }
-    guard wantsHarmonics else { return }
-    for m in 0..<d2 { gYlm[m] = gYlm[m] + harmonicGradients[unchecked: m] }
+  }
+
+  /// From the gradient with respect to a vector of radial weights to those with respect to length and spline.
+  @inline(__always)
+  private func pullBackWeight(_ g: L, _ slope: L, _ e: Int, _ vector: Int) {
+    if wantsEdges { gEdge[e &* batch.harmonicCount].add(g, times: slope) }
+    guard let gSplines else { return }
+    let target = gSplines + (batch.spline(e, vector) - batch.splines)
+    let t = batch.edges[e].t
+    let t2 = t * t
+    target[0] = target[0] + L.weightGradient(g)
+    target[1] = target[1] + L.weightGradient(g, t)
+    target[2] = target[2] + L.weightGradient(g, t2)
+    target[3] = target[3] + L.weightGradient(g, t * t2)
   }
 
   /// Adds C[m₁ m₂ m₃]·product for the m₂ that couple with m₁ and m₃: |m₂| is the difference or the sum of |m₁| and |m₃|. An

@@ -24,6 +24,9 @@ protocol Lanes: Elementary {
   static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar
   static func store(_ value: Scalar, _ lanes: UnsafeMutablePointer<Self>, _ index: Int)
 
+  /// The polynomial c₀ + c₁t + c₂t² + c₃t³ and its derivative by t.
+  static func spline(_ c: UnsafePointer<Weight>, at t: Scalar) -> (value: Self, slope: Self)
+
   /// What a product g·x adds to the gradient of a weight that multiplies x, where g is the gradient with respect to
   /// the result: g·x itself or, where there are tangents, its tangent.
   static func weightGradient(_ g: Self, _ x: Scalar) -> Weight
@@ -80,6 +83,14 @@ extension PlainLanes {
   @inline(__always) static func sumFour(_ lanes: UnsafePointer<Self>, into sums: UnsafeMutablePointer<Scalar>) {
     let four = Self.sums(lanes[0], lanes[1], lanes[2], lanes[3])
     UnsafeMutableRawPointer(sums).storeBytes(of: four, as: SIMD4<Scalar>.self)
+  }
+  /// Both by Horner's scheme, that of the slope with what is in that of the value.
+  @inline(__always) static func spline(_ c: UnsafePointer<Self>, at t: Scalar) -> (value: Self, slope: Self) {
+    let t = Self(repeating: t)
+    let value2 = c[2].addingProduct(c[3], t)
+    let value1 = c[1].addingProduct(value2, t)
+    let slope2 = value2.addingProduct(c[3], t)
+    return (c[0].addingProduct(value1, t), value1.addingProduct(slope2, t))
   }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Self { g * x }
   @inline(__always) static func weightGradient(_ g: Self) -> Self { g }
@@ -234,6 +245,13 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
     )
   }
 
+  @inline(__always) static func spline(_ c: UnsafePointer<Plain>, at t: Scalar) -> (value: Self, slope: Self) {
+    let (value, slope) = Plain.spline(c, at: t.value)
+    let three = Plain(repeating: 3 * t.value)
+    let half = c[2].addingProduct(c[3], three)
+    let tangent = Plain(repeating: t.tangent)
+    return (Self(value, slope * tangent), Self(slope, (half + half) * tangent))
+  }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Plain {
     var gradient = g.value * x.tangent
     gradient.addProduct(g.tangent, Plain(repeating: x.value))

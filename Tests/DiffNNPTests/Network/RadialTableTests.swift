@@ -72,7 +72,8 @@ import Testing
         for path in shape.paths {
           for c in 0..<path.channels {
             let rows = (0..<4 * weights.intervals).map {
-              SIMD4<Double>.load(weights.tables[layer] + $0 * shape.radialVectors + path.radial, c)
+              let place = weights.tablePlace(row: $0, channel: c, of: path, shape.radialVectors)
+              return weights.tables[layer][place.vector][place.lane]
             }
             let expected = path.factor * exact[path.radialColumn + c]
             #expect(abs(value(rows, r / weights.spacing) - expected) < 3e-6)
