@@ -90,6 +90,7 @@ typedef struct diffnnp_model_info {
   double density;     /* of the training data: atoms for one cubic angstrom; 0 where the file does not say */
   double cell[9];     /* [3][3] mean cell vectors of the training data, one in each row (angstrom); 0 likewise */
   int has_grades; /* 1: the file knows where its training data end, so that atom_grades can be asked for; 0: not */
+  int member_count; /* of an ensemble: models trained on resampled data, whose spread says how uncertain forces are; 1: none */
   const char *checksum; /* out: of the file, tells one model from another; lives as long as the model */
 } diffnnp_model_info;
 
@@ -104,11 +105,19 @@ diffnnp_status diffnnp_model_get_type_name(
 
 /* -------------------------------------------------------------------------------------------------- evaluators --- */
 
-/* Makes an evaluator. *evaluator is NULL where that fails.
+/* Makes an evaluator; of an ensemble, one for the first member. *evaluator is NULL where that fails.
  * Free it with diffnnp_evaluator_free. Any thread. */
 diffnnp_status diffnnp_evaluator_create(
     const diffnnp_model *model,
     diffnnp_precision precision,
+    diffnnp_evaluator **evaluator); /* out: the evaluator */
+
+/* Makes an evaluator for one member of an ensemble. The first is trained on all data, and alone has extrapolation grades.
+ * *evaluator is NULL where that fails. Free it with diffnnp_evaluator_free. Any thread. */
+diffnnp_status diffnnp_evaluator_create_member(
+    const diffnnp_model *model,
+    diffnnp_precision precision,
+    int member,                     /* 0 ... member_count - 1 */
     diffnnp_evaluator **evaluator); /* out: the evaluator */
 
 /* Frees an evaluator. NULL is allowed, and does nothing. One thread at a time. */

@@ -38,6 +38,7 @@ void PairDiffNNP::settings(int narg, char **arg)
 {
   given = Settings();
   grade_file.clear();
+  deviation_file.clear();
   int next = 0;
   const auto take = [&] { return std::string(next < narg ? arg[next++] : ""); };
   const auto number = [&](const std::string &what, const std::string &word) {
@@ -74,6 +75,23 @@ void PairDiffNNP::settings(int narg, char **arg)
     }
     return true;
   };
+  const auto deviation = [&](const std::string &word) {
+    next++;
+    if (word == "every") {
+      given.deviation_every = interval("every of deviation");
+    } else if (word == "file") {
+      deviation_file = take();
+      if (deviation_file.empty()) stop("file of deviation needs a name");
+    } else if (word == "forces") {
+      const std::string forces = take();
+      if (forces != "first" && forces != "mean") stop("forces of deviation is '" + forces + "'; expected first or mean");
+      given.mean_forces = forces == "mean";
+    } else {
+      next--;
+      return false;
+    }
+    return true;
+  };
 
   while (next < narg) {
     const std::string key = take();
@@ -90,9 +108,14 @@ void PairDiffNNP::settings(int narg, char **arg)
       if (next == narg || !extrapolation(arg[next]))
         stop("extrapolation needs one of: every N, warn GRADE|none, stop GRADE|none, dump GRADE FILE");
       while (next < narg && extrapolation(arg[next])) continue;
+    } else if (key == "deviation") {
+      if (next == narg || !deviation(arg[next]))
+        stop("deviation needs one of: every N, file NAME, forces first|mean");
+      while (next < narg && deviation(arg[next])) continue;
     } else {
       stop("unknown keyword '" + key +
-           "'; expected: precision single|double, max_force FORCE|none, scales SIGMA EPSILON, extrapolation ...");
+           "'; expected: precision single|double, max_force FORCE|none, scales SIGMA EPSILON, extrapolation ..., "
+           "deviation ...");
     }
   }
 }
@@ -133,15 +156,19 @@ std::string PairDiffNNP::load()
   }
   info.size = sizeof info;
   all_agree(diffnnp_model_get_info(model, &info));
-  all_agree(diffnnp_evaluator_create(model, (diffnnp_precision) given.precision, &evaluator));
+  evaluators.assign(info.member_count, nullptr);
+  for (int member = 0; member < info.member_count; member++)
+    all_agree(diffnnp_evaluator_create_member(model, (diffnnp_precision) given.precision, member, &evaluators[member]));
+  if (info.member_count == 1 && (given.deviation_every > 0 || given.mean_forces))
+    return path + " has one member; for deviations, train an ensemble: diffnnp train --members 4";
   return "";
 }
 
 void PairDiffNNP::free_model()
 {
-  diffnnp_evaluator_free(evaluator);
+  for (const auto evaluator : evaluators) diffnnp_evaluator_free(evaluator);
   diffnnp_model_free(model);
-  evaluator = nullptr;
+  evaluators.clear();
   model = nullptr;
 }
 
@@ -212,6 +239,7 @@ void PairDiffNNP::say_what_it_is()
   line += ", cutoff " + short_form(info.r_max) + " A";
   if (info.temperature > 0) line += ", trained at " + short_form(info.temperature) + " K";
   if (info.density > 0) line += ", " + short_form(info.density) + " atoms/A^3";
+  if (info.member_count > 1) line += ", ensemble of " + std::to_string(info.member_count);
   if (info.cell[0] != 0) {
     line += ", cell of";
     for (int k = 0; k < 3; k++) {
@@ -270,6 +298,7 @@ void PairDiffNNP::write_restart_settings(FILE *file)
 {
   fwrite(&given, sizeof given, 1, file);
   write_text(file, grade_file);
+  write_text(file, deviation_file);
 }
 
 void PairDiffNNP::read_restart_settings(FILE *file)
@@ -279,6 +308,7 @@ void PairDiffNNP::read_restart_settings(FILE *file)
   if (given.version != Settings().version)
     stop("the restart file was written by another version of this style; give pair_style again");
   grade_file = restart.read_text();
+  deviation_file = restart.read_text();
 }
 
 void PairDiffNNP::write_restart(FILE *file)

@@ -8,19 +8,20 @@
 #include "update.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 using namespace LAMMPS_NS;
 
-/* ---------------------------------------------------------------------- extrapolation grades */
-
 // At the beginning of a run, for each configuration of a rerun, and every so many steps. A move that is only tried says
 // nothing about the run.
-bool PairDiffNNP::grades_are_due()
+bool PairDiffNNP::is_due(int every)
 {
-  if (!info.has_grades || given.grade_every == 0 || tries_moves) return false;
-  return update->setupflag || update->ntimestep % given.grade_every == 0;
+  if (every == 0 || tries_moves) return false;
+  return update->setupflag || update->ntimestep % every == 0;
 }
+
+/* ---------------------------------------------------------------------- extrapolation grades */
 
 void PairDiffNNP::watch_grades()
 {
@@ -125,4 +126,76 @@ std::vector<double> PairDiffNNP::gather(const std::vector<double> &values)
   std::vector<double> all(comm->me == 0 ? total : 0);
   MPI_Gatherv(values.data(), count, MPI_DOUBLE, all.data(), counts.data(), offsets.data(), MPI_DOUBLE, 0, world);
   return all;
+}
+
+/* ---------------------------------------------------------------------- deviation of the members of an ensemble */
+
+void PairDiffNNP::keep_for_deviation(size_t member, const diffnnp_results &results, bool ghosts_have_forces)
+{
+  member_forces.resize(info.member_count);
+  member_virials.resize(6 * info.member_count);
+  member_forces[member] = forces;
+  if (ghosts_have_forces) reverse(member_forces[member].data(), 3);
+  std::copy_n(results.virial, 6, &member_virials[6 * member]);
+}
+
+namespace {
+// Root mean square deviation of values from their mean.
+class Deviation {
+ public:
+  void add(double value) { sum += value, squares += value * value, count++; }
+  double squared() const { return std::max(0.0, squares / count - sum / count * sum / count); }
+
+ private:
+  double sum = 0.0, squares = 0.0;
+  int count = 0;
+};
+}    // namespace
+
+// Writes a line as DeePMD-kit does: step, then the largest, smallest and mean deviation, of the virial for an atom and of
+// forces.
+void PairDiffNNP::watch_deviation()
+{
+  double largest = 0.0, smallest = HUGE_VAL, sums[2] = {0.0, 0.0};    // of deviations, and of atoms
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (types[i] < 0) continue;
+    double squared = 0.0;
+    for (int k = 0; k < 3; k++) {
+      Deviation component;
+      for (const auto &forces : member_forces) component.add(forces[3 * i + k]);
+      squared += component.squared();
+    }
+    const double deviation = std::sqrt(squared);
+    largest = std::max(largest, deviation);
+    smallest = std::min(smallest, deviation);
+    sums[0] += deviation;
+    sums[1] += 1.0;
+  }
+  MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, world);
+  MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, world);
+  MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, world);
+  MPI_Allreduce(MPI_IN_PLACE, member_virials.data(), (int) member_virials.size(), MPI_DOUBLE, MPI_SUM, world);
+  const double energy_unit = std::abs(scale) * units.energy, force_unit = energy_unit * units.length;
+  extra[1] = comm->me == 0 ? force_unit * largest : 0.0;
+  if (comm->me != 0 || deviation_file.empty() || sums[1] == 0.0) return;
+
+  double virial_largest = 0.0, virial_smallest = HUGE_VAL, virial_squares = 0.0;
+  for (int k = 0; k < 6; k++) {
+    Deviation component;
+    for (size_t m = 0; m < member_forces.size(); m++) component.add(member_virials[6 * m + k] / sums[1]);
+    const double deviation = std::sqrt(component.squared());
+    virial_largest = std::max(virial_largest, deviation);
+    virial_smallest = std::min(virial_smallest, deviation);
+    virial_squares += (k < 3 ? 1 : 2) * component.squared();    // of nine components, three are twice there
+  }
+  FILE *file = fopen(deviation_file.c_str(), deviation_file_begun ? "a" : "w");
+  if (!file) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
+  if (!deviation_file_begun)
+    fprintf(file, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
+            "min_devi_f", "avg_devi_f");
+  deviation_file_begun = true;
+  fprintf(file, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
+          energy_unit * virial_largest, energy_unit * virial_smallest, energy_unit * std::sqrt(virial_squares / 9.0),
+          force_unit * largest, force_unit * smallest, force_unit * sums[0] / sums[1]);
+  if (fclose(file) != 0) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
 }

@@ -1,4 +1,5 @@
-/* The C ABI, used and misused. Arguments: a weight file, a damaged one, and one without extrapolation grades. Prints "N passed, N failed". */
+/* The C ABI, used and misused. Arguments: a weight file, a damaged one, one without extrapolation grades, and an
+ * ensemble of three. Prints "N passed, N failed". */
 #include "diffnnp.h"
 
 #include <math.h>
@@ -260,7 +261,7 @@ static void test_handles(const char *path) {
   }
 
   CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK);
-  CHECK(info.type_count > 0 && info.r_max > 0 && info.has_grades == 1);
+  CHECK(info.type_count > 0 && info.r_max > 0 && info.has_grades == 1 && info.member_count == 1);
   CHECK(strncmp(info.checksum, "fnv1a64:", 8) == 0);
   CHECK(info.temperature == 300 && info.cell[0] == 25 && info.cell[1] == 0 && info.cell[8] == 25);
   CHECK(fabs(info.density - 0.003 * info.type_count) < 1e-12);
@@ -801,8 +802,37 @@ static void test_ungraded(const char *path, const list_data *list) {
   free(all);
 }
 
+/* Members of an ensemble differ, and the first is what an evaluator is made for that names none. */
+static void test_members(const char *path) {
+  diffnnp_model *model;
+  diffnnp_model_info info = {0};
+  diffnnp_evaluator *evaluator;
+  double energies[4];
+  info.size = sizeof info;
+  CHECK(diffnnp_model_load(path, &model) == DIFFNNP_OK);
+  CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK && info.member_count == 3);
+  for (int member = -1; member < 3; member++) {
+    if (member < 0)
+      CHECK(diffnnp_evaluator_create(model, DIFFNNP_DOUBLE, &evaluator) == DIFFNNP_OK);
+    else
+      CHECK(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, member, &evaluator) == DIFFNNP_OK);
+    energies[1 + member] = energy(evaluator);
+    CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  }
+  /* Their pair terms are 1, 1.1 and 0.8 times that of the first. */
+  CHECK(energies[0] == energies[1]);
+  CHECK(fabs(energies[2] - 1.1 * energies[0]) < 1e-9 * fabs(energies[0]));
+  CHECK(fabs(energies[3] - 0.8 * energies[0]) < 1e-9 * fabs(energies[0]));
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, 3, &evaluator), DIFFNNP_ERROR_ARGUMENT, "member is 3");
+  CHECK(evaluator == NULL);
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, -1, &evaluator), DIFFNNP_ERROR_ARGUMENT, "member is -1");
+  REFUSED(diffnnp_evaluator_create_member(NULL, DIFFNNP_DOUBLE, 0, &evaluator), DIFFNNP_ERROR_HANDLE, "model");
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, 0, NULL), DIFFNNP_ERROR_ARGUMENT, "evaluator is NULL");
+  CHECK(diffnnp_model_free(model) == DIFFNNP_OK);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 4) return fprintf(stderr, "usage: %s MODEL DAMAGED_MODEL UNGRADED_MODEL\n", argv[0]), 2;
+  if (argc != 5) return fprintf(stderr, "usage: %s MODEL DAMAGED_MODEL UNGRADED_MODEL ENSEMBLE\n", argv[0]), 2;
   diffnnp_model *model = NULL;
   diffnnp_evaluator *evaluator = NULL;
   diffnnp_model_info info = {0};
@@ -832,6 +862,7 @@ int main(int argc, char **argv) {
   test_allocations(model, list, 1);
   test_threads(model, evaluator);
   test_ungraded(argv[3], list);
+  test_members(argv[4]);
   free_list(list);
   CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
   CHECK(diffnnp_model_free(model) == DIFFNNP_OK);

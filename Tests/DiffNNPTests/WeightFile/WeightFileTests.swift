@@ -88,6 +88,52 @@ import Testing
     #expect(loaded.rMax == 7.5)
   }
 
+  static func ensemble() throws -> Potential {
+    let first = try withNetwork()
+    func member(_ factor: Double) throws -> Potential {
+      try Potential(
+        typeNames: first.typeNames, energyScale: 1,
+        pair: PairTerm(typeCount: 2, rMax: 7.5, intervals: 4, free: (0..<12).map { factor * Double($0) }),
+        network: Network(
+          #require(first.network).architecture, parameters: #require(first.network).parameters.map { factor * $0 }))
+    }
+    return try Potential(
+      typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, grade: grade(),
+      others: [member(2), member(3)])
+  }
+
+  @Test func roundTripsEnsembles() throws {
+    let potential = try Self.ensemble()
+    let bytes = try WeightFile.encode(potential)
+    let loaded = try WeightFile.decode(bytes)
+    #expect(loaded.members.count == 3 && loaded.grade == potential.grade)
+    for (a, b) in zip(loaded.members, potential.members) {
+      #expect(a.pair == b.pair && a.network?.parameters == b.network?.parameters)
+      #expect(a.network?.architecture == b.network?.architecture)
+    }
+    #expect(try WeightFile.encode(loaded) == bytes)
+  }
+
+  @Test(arguments: [
+    ("members", "1"), ("members", "4"), ("members", "1000000000"), ("members", nil), ("member2.pair", nil),
+  ])
+  func refusesBrokenEnsembles(_ key: String, _ value: String?) throws {
+    var file = try SafetensorsFile(bytes: WeightFile.encode(Self.ensemble()))
+    file.metadata[key] = value
+    file.metadata["checksum"] = WeightFile.checksum(file)
+    #expect(Self.message(file.serialised()) != "no error")
+  }
+
+  @Test func membersAreOfOneKind() throws {
+    let first = try Self.ensemble()
+    for other in [try Self.potential(), first] {
+      #expect(throws: DiffNNPError.self) {
+        try Potential(
+          typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, others: [other])
+      }
+    }
+  }
+
   /// A small file must not ask for a large network.
   @Test(arguments: [
     ("num_layers", 1_000_000_000), ("num_layers", 3), ("num_layers", -1), ("num_features", 1024), ("num_features", 0),
