@@ -8,7 +8,7 @@ SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
 ROOT = $(DESTDIR)$(PREFIX)
 
-.PHONY: build setup demo figures test install uninstall clean help
+.PHONY: build setup demo figures test soak install uninstall clean help
 
 build: setup
 	swift build $(SWIFT_FLAGS)
@@ -26,6 +26,10 @@ figures: build
 
 test: build
 	@scripts/test
+
+# Long tests, which continuous integration leaves out.
+soak: build
+	@scripts/soak
 
 # Installs what `make` has built.
 install:
@@ -51,6 +55,7 @@ help:
 	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
 	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       build, run all tests"
+	@echo "make soak       build, kill trainings at random moments, and see that nothing is lost: minutes"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
 	@echo "make clean      remove what was built"

@@ -13,7 +13,7 @@ enum StudyCommand: Command {
     operands: "STUDY.yaml", operandCount: 1...1,
     options: [
       .init(name: "--quick", summary: "The fewest frames, one replica and short runs of each row, to try a study."),
-      .init(name: "--ps", value: "TIME", summary: "Length of these short runs (ps), 50 by default."),
+      .init(name: "--ps", value: "TIME", summary: "Length of these short runs (ps), 5 by default."),
       .init(name: "--results", value: "DIR", summary: "Directory of the results, instead of the study's."),
       .init(name: "--rows", value: "NAMES", summary: "Run these rows alone: default,forces"),
       .init(name: "--report", summary: "Run nothing; make tables and figures of what there is."),
@@ -30,7 +30,8 @@ enum StudyCommand: Command {
     if let results = arguments.text("--results") { study.results = results }
     if arguments.flag("--quick") {
       study = study.quick(
-        duration: try arguments.number("--ps") ?? 50, results: arguments.text("--results") ?? study.results + "-quick")
+        duration: try arguments.number("--ps") ?? 5,
+        results: arguments.text("--results") ?? "\(study.work)/quick/results")
     } else if arguments.text("--ps") != nil {
       throw UsageError("--ps is for --quick; the study says how long its runs are")
     }
