@@ -160,11 +160,15 @@ struct GnuplotScript {
     return [guide].compactMap { $0 } + bands + lines
   }
 
-  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few.
+  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few; more where these are too few.
   private static func tics(_ isLogarithmic: Bool, _ range: (Double?, Double?)) -> String {
     guard isLogarithmic, let low = range.0, let high = range.1, low > 0 else { return "autofreq" }
-    let tics = (-12...12).flatMap { k in [1.0, 2, 5].map { $0 * pow(10, Double(k)) } }.filter { low...high ~= $0 }
-    return "(\(tics.map { $0.significant(3) }.joined(separator: ", ")))"
+    func tics(_ factors: [Double]) -> [Double] {
+      (-12...12).flatMap { k in factors.map { $0 * pow(10, Double(k)) } }.filter { low...high ~= $0 }
+    }
+    let coarse = tics([1, 2, 5])
+    let chosen = coarse.count < 3 ? tics([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8]) : coarse
+    return "(\(chosen.map { $0.significant(3) }.joined(separator: ", ")))"
   }
 
   private static func line(_ style: CurveStyle) -> String {
