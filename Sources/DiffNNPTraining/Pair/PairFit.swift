@@ -77,7 +77,7 @@ public struct PairFit: Sendable {
         for k in sum.indices { sum[k] = sum[k] * tau + power[k] }
       }
       // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
-      let reach = sigma > self.sigma ? 2 * 2.0.squareRoot() * sigma : 0
+      let reach = 2 * 2.0.squareRoot() * sigma
       return RepulsiveWall().applied(
         to: sum, basis, smallestDistances: wallDistances.map { max($0 - reach, 0) })
     }
