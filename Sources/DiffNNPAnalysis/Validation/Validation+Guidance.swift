@@ -2,8 +2,6 @@
 extension Validation {
   /// Angles may differ by so many times what sampling explains.
   private static let angleAgreement = 4.0
-  /// Above sampling by so much, a difference of g(r) is one.
-  private static let agreement = 1.5
 
   func guidance() throws -> [String] {
     let comparisons = try comparisons()

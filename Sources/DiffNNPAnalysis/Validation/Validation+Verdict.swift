@@ -24,7 +24,7 @@ struct PairComparison {
 
 extension Validation {
   /// How often the expected difference two g(r) of one truth may differ by.
-  private static let agreement = 1.5
+  static let agreement = 1.5
   private static let closeness = 3.0
 
   /// Shortest time that all runs were stable for (ps).

@@ -45,17 +45,7 @@ public struct NoiseScan: Sendable {
         objectives: try fit.heldOutObjectives(of: fit.run(training), heldOut, typeNames: trajectory.typeNames),
         potential: try Potential(
           typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: nil,
-          metadata: metadata(result, trajectory)))
+          metadata: result.metadata(trajectory, temperature: temperature)))
     }
-  }
-
-  private func metadata(_ result: PairFit.Result, _ trajectory: Trajectory) -> PotentialMetadata {
-    var metadata = PotentialMetadata()
-    metadata.temperature = temperature
-    metadata.densities = trajectory.densities
-    metadata.cell = trajectory.meanCell
-    metadata.sigma = result.sigma
-    metadata.smallestDistances = result.smallestDistances
-    return metadata
   }
 }

@@ -17,6 +17,14 @@ enum LAMMPSLauncher {
     }
     return try absolutePath(path)
   }
+
+  /// The commands that make a LAMMPS run with a weight file.
+  static func potential(model: String, typeNames: [String]) throws -> [String] {
+    [
+      "pair_style diffnnp",
+      "pair_coeff * * \"\(try absolutePath(model))\" \(typeNames.joined(separator: " "))",
+    ]
+  }
 }
 
 /// The path of a file that exists, from the root.

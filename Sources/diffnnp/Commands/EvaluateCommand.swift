@@ -110,20 +110,14 @@ enum EvaluateCommand: Command {
 
   /// Root mean squares over all components of all frames that carry forces; empty where none does.
   private static func forceErrors(_ results: [Calculator.Result], _ frames: [Frame]) -> [JSONValue.Member] {
-    var (squaredError, squared, count) = (0.0, 0.0, 0)
+    var error = ForceError()
     for (result, frame) in zip(results, frames) {
-      guard let forces = frame.forces else { continue }
-      for (computed, given) in zip(result.forces, forces) {
-        squaredError += dot(computed - given, computed - given)
-        squared += dot(given, given)
-        count += 3
-      }
+      if let forces = frame.forces { error.add(result.forces, given: forces) }
     }
-    guard count > 0 else { return [] }
-    let (rmse, rms) = ((squaredError / Double(count)).squareRoot(), (squared / Double(count)).squareRoot())
+    guard !error.isEmpty else { return [] }
     return [
-      .init("force_rmse", .number(rmse)), .init("force_rms", .number(rms)),
-      .init("relative_force_error", .number(rmse / rms)),
+      .init("force_rmse", .number(error.rmse)), .init("force_rms", .number(error.rms)),
+      .init("relative_force_error", .number(error.relative)),
     ]
   }
 

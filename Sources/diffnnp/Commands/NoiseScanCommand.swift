@@ -73,10 +73,7 @@ enum NoiseScanCommand: Command {
       try point.potential.save(path: model)
       var run = Validation.Settings(
         launcher: launcher,
-        potential: [
-          "pair_style diffnnp",
-          "pair_coeff * * \"\(try absolutePath(model))\" \(trajectory.typeNames.joined(separator: " "))",
-        ],
+        potential: try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames),
         directory: "\(directory)/\(name)", temperature: temperature, masses: masses)
       run.duration = duration
       run.interval = min(run.interval, duration / 100)

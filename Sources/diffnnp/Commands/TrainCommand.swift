@@ -90,7 +90,7 @@ enum TrainCommand: Command {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
     }
     let all = try Trajectory.read(path: configuration.frames, configuration.selection)
-    let start = seconds()
+    let start = monotonicSeconds()
     // All that can be refused is refused before the work, and before any file changes.
     let trajectory = try naming(configuration.frames) {
       try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
@@ -110,7 +110,7 @@ enum TrainCommand: Command {
         settings.pair.rMax = first.fit.basis.rMax
         return try Member(number, settings, trajectory, resumes: resumes)
       }
-    let elapsed = seconds() - start
+    let elapsed = monotonicSeconds() - start
     try potential(members, trajectory, configuration).save(path: configuration.output)
     for number in 1...configuration.members {
       unlink(NetworkStage.checkpointPath(configuration.configuration(ofMember: number).output))
@@ -224,12 +224,8 @@ enum TrainCommand: Command {
     _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
     _ configuration: TrainingConfiguration
   ) -> PotentialMetadata {
-    var metadata = PotentialMetadata()
-    metadata.temperature = configuration.temperature
-    metadata.densities = trajectory.densities
-    metadata.cell = trajectory.meanCell
-    metadata.sigma = trainer?.runSigma ?? result.sigma
-    metadata.smallestDistances = result.smallestDistances
+    var metadata = result.metadata(trajectory, temperature: configuration.temperature)
+    if let trainer { metadata.sigma = trainer.runSigma }
     metadata.provenance = [
       "program": "diffnnp \(diffnnpVersion)",
       "frames": "\(trajectory.frames.count) from \(configuration.frames)",
@@ -289,11 +285,5 @@ enum TrainCommand: Command {
     }
     lines.append("\(trajectory.frames.count) frames, \(thousandths(elapsed)) s; wrote \(configuration.output)")
     for line in lines { fputs("train: \(line)\n", stderr) }
-  }
-
-  private static func seconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }

@@ -76,9 +76,7 @@ enum ValidateCommand: Command {
     let types = potential.typeNames
     var settings = Validation.Settings(
       launcher: try LAMMPSLauncher.path(arguments),
-      potential: [
-        "pair_style diffnnp", "pair_coeff * * \"\(try absolutePath(modelPath))\" \(types.joined(separator: " "))",
-      ],
+      potential: try LAMMPSLauncher.potential(model: modelPath, typeNames: types),
       directory: directory(arguments), temperature: temperature,
       masses: try Masses.of(types, arguments))
     settings.timestep = try arguments.number("--timestep") ?? settings.timestep

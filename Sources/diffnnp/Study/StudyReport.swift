@@ -1,10 +1,6 @@
 import DiffNNP
 import DiffNNPAnalysis
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// Tables, figures and the text of a study, from its records.
 struct StudyReport {
   let study: Study

@@ -1,6 +1,7 @@
 import DiffNNP
 import DiffNNPAnalysis
 import DiffNNPFrames
+import DiffNNPTraining
 
 #if canImport(Glibc)
   import Glibc
@@ -86,9 +87,9 @@ struct StudyRunner {
       try add([trajectory], system, to: &record)
     } else {
       try makeDirectory(directory)
-      let began = Self.seconds()
+      let began = monotonicSeconds()
       let potential = try potential(job, trajectory, slice: "\(start):\(stop):\(step)", directory)
-      record.measures.append(Measure("train_seconds", Self.seconds() - began))
+      record.measures.append(Measure("train_seconds", monotonicSeconds() - began))
       if let test = system.test, let error = try potential.model.map({ try Self.forceError($0, test) }) {
         record.measures.append(Measure("force_error", error))
       }
@@ -126,10 +127,8 @@ struct StudyRunner {
       }
       if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
       try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")
-      let types = trajectory.typeNames.joined(separator: " ")
       return (
-        ["pair_style diffnnp", "pair_coeff * * \"\(try absolutePath(model))\" \(types)"],
-        try Potential.load(path: model)
+        try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames), try Potential.load(path: model)
       )
     case .program(let program):
       let frames = "\(directory)/frames.extxyz"
@@ -186,15 +185,12 @@ struct StudyRunner {
   /// Root mean square error of the forces over their root mean square.
   private static func forceError(_ potential: Potential, _ test: Trajectory) throws -> Double {
     let calculator = Calculator(potential)
-    var (squaredError, squared) = (0.0, 0.0)
+    var error = ForceError()
     for frame in test.frames {
       guard let forces = frame.forces else { throw DiffNNPError("test frame \(frame.number) has no forces") }
-      for (computed, given) in zip(try calculator.compute(frame.configuration).forces, forces) {
-        squaredError += dot(computed - given, computed - given)
-        squared += dot(given, given)
-      }
+      error.add(try calculator.compute(frame.configuration).forces, given: forces)
     }
-    return (squaredError / squared).squareRoot()
+    return error.relative
   }
 
   // MARK: Systems
@@ -237,10 +233,4 @@ struct StudyRunner {
 
   /// This program.
   private static var ownPath: String { "/proc/\(getpid())/exe" }
-
-  private static func seconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
-  }
 }
