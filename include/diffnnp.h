@@ -83,7 +83,7 @@ diffnnp_status diffnnp_model_free(diffnnp_model *model);
 typedef struct diffnnp_model_info {
   size_t size;        /* in: sizeof(diffnnp_model_info) */
   int type_count;     /* types are numbered 0 ... type_count - 1 */
-  int needs_exchange; /* 1: has a network, so needs `owners` or `exchange` (see diffnnp_system); 0: pair term alone */
+  int needs_exchange; /* 1: has triplets or a network, so needs `owners` or `exchange` (see diffnnp_system); 0: pair term alone */
   double r_max;       /* cutoff: atoms farther apart do not see each other directly (angstrom) */
   double temperature; /* of the training data (K); 0 where the file does not say */
   int exchange_width; /* the largest width that the functions of `exchange` are called with; 0: they are not called */
@@ -149,7 +149,7 @@ typedef struct diffnnp_exchange {
  *
  * Forces on ghosts. With `owners`, they are folded onto the owners: the forces of ghosts are zero, nothing is left to
  * do. With `exchange`, forces on ghosts are left to the caller, to be added to those of their owners, and so are virials
- * of atoms. A model without a network needs neither: every local atom receives the whole of its force, and ghosts none,
+ * of atoms. A pair term alone needs neither: every local atom receives the whole of its force, and ghosts none,
  * as long as the neighbour list is full, on any number of domains; `exchange` is not used. */
 typedef struct diffnnp_system {
   size_t size;             /* sizeof(diffnnp_system) */
@@ -166,7 +166,7 @@ typedef struct diffnnp_system {
   const int *owners;       /* [nall] the local atom of which each atom is an image, local atoms of themselves; or NULL */
   const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
   int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
-  const diffnnp_exchange *exchange; /* for networks over several domains, instead of owners; or NULL */
+  const diffnnp_exchange *exchange; /* for triplets and networks over several domains, instead of owners; or NULL */
 } diffnnp_system;
 
 /* What to compute; NULL where unwanted. Everything is overwritten, nothing added to. */
@@ -179,7 +179,7 @@ typedef struct diffnnp_results {
   double *atom_virials;  /* out: [nall][6] share of each atom, half of each edge's at either end (eV) */
   /* out: [nall][9] virial of each atom about the atoms whose energy acts on it: xx, yy, zz, xy, xz, yz, yx, zx, zy; the
    * first letter is that of r, the second that of F (eV). For heat fluxes, sum of (energy + virial) * velocity: exact
-   * for pair terms and networks of one layer. */
+   * for pair terms, triplets and networks of one layer. */
   double *centroid_virials;
   /* out: [nlocal] extrapolation grades: how far the surroundings of each atom are outside the training data. Less than
    * 1 inside, 1 at the edge, more outside; 0 for atoms not of this model. */
@@ -190,7 +190,7 @@ typedef struct diffnnp_results {
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
  * grown to the size of the system. Checks all counts, indices and positions.
  *
- * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`, or grades of a model that has none. DIFFNNP_ERROR_SYSTEM: an index out of range, a
+ * DIFFNNP_ERROR_UNSUPPORTED: triplets or a network without `owners` and `exchange`, or grades of a model that has none. DIFFNNP_ERROR_SYSTEM: an index out of range, a
  * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
  * DIFFNNP_ERROR_FORCE: a force, or the energy, is not finite, or a force is larger than `max_force`; the message names the
  * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before

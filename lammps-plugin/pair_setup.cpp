@@ -377,7 +377,7 @@ double PairDiffNNP::single(int, int, int, int, double, double, double, double &)
   return 0.0;
 }
 
-// For fix adapt. One scale for all: the energy of a network cannot be split between pairs of types.
+// For fix adapt. One scale for all: the energy of triplets or a network cannot be split between pairs of types.
 void *PairDiffNNP::extract(const char *name, int &dimension)
 {
   dimension = 0;
@@ -399,8 +399,8 @@ void PairDiffNNP::prepare()
   limits_forces = update->whichflag == 1 && update->nsteps > 0 && !tries_moves;
 }
 
-// A pair term that does not see a pair leaves out the energy of that pair, as any pair style would. A network that does
-// not see a neighbour takes the atom for one with other surroundings, and gives wrong forces to the rest.
+// A pair term that does not see a pair leaves out the energy of that pair, as any pair style would. Triplets or a network
+// that do not see a neighbour take the atom for one with other surroundings, and give wrong forces to the rest.
 void PairDiffNNP::require_whole_surroundings()
 {
   const auto known = [this](int type) { return model_type[type] >= 0; };
@@ -410,19 +410,19 @@ void PairDiffNNP::require_whole_surroundings()
   for (int k = 0; k < neighbor->nex_type; k++)
     excluded = excluded || (known(neighbor->ex1_type[k]) && known(neighbor->ex2_type[k]));
   if (excluded)
-    stop("neigh_modify exclude hides neighbours from the network, which changes the forces on all atoms near; "
+    stop("neigh_modify exclude hides neighbours from the model, which changes the forces on all atoms near; "
          "exclude only from group all");
 
   for (int k = 1; k <= 3; k++)
     if (atom->molecular && atom->nbonds > 0 && force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-      stop("special_bonds hides bonded neighbours from the network; use special_bonds lj/coul 1 1 1");
+      stop("special_bonds hides bonded neighbours from the model; use special_bonds lj/coul 1 1 1");
 
   if (!list->ijskip) return;
   for (int i = 1; i <= atom->ntypes; i++)
     for (int j = 1; j <= atom->ntypes; j++)
       if (known(i) && known(j) && (list->iskip[i] || list->ijskip[i][j]))
         stop("another pair_coeff has taken the types " + std::to_string(i) + " and " + std::to_string(j) +
-             " from the network; use pair_style hybrid/overlay to add styles");
+             " from the model; use pair_style hybrid/overlay to add styles");
 }
 
 bool PairDiffNNP::some_fix_tries_moves()

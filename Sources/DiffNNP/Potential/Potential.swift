@@ -1,4 +1,4 @@
-/// A learned potential: U(x) = energyScale · (pair term + network). Immutable, and safe to share between threads;
+/// A learned potential: U(x) = energyScale · (pair term + triplets + network). Immutable, and safe to share between threads;
 /// each thread computes with an `Evaluator` of its own.
 public final class Potential: @unchecked Sendable {
   /// Names of the types, in the order of their indices.
@@ -6,6 +6,7 @@ public final class Potential: @unchecked Sendable {
   /// eV for one unit of the terms' energy: kT of the training data, or 1 for terms in eV.
   public let energyScale: Double
   public let pair: PairTerm?
+  public let triplets: TripletTerm?
   public let network: Network?
   /// Says where the training data end; nil where nothing is known of them.
   public let grade: ExtrapolationGrade?
@@ -21,7 +22,7 @@ public final class Potential: @unchecked Sendable {
   public static let largestCutoff = 1000.0
 
   public init(
-    typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
+    typeNames: [String], energyScale: Double, pair: PairTerm?, triplets: TripletTerm? = nil, network: Network?,
     grade: ExtrapolationGrade? = nil, others: [Potential] = [], metadata: PotentialMetadata = PotentialMetadata(),
     checksum: String? = nil
   ) throws {
@@ -32,14 +33,15 @@ public final class Potential: @unchecked Sendable {
       throw DiffNNPError("energy scale is \(energyScale) eV; expected a positive number")
     }
     for (term, count) in [
-      ("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count),
+      ("pair term", pair?.typeCount), ("triplets", triplets?.basis.typeCount),
+      ("network", network?.architecture.typeNames.count),
       ("extrapolation grade", grade?.surroundings.typeCount),
     ] {
       if let count, count != typeNames.count {
         throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
       }
     }
-    let rMax = max(pair?.rMax ?? 0, network?.architecture.rMax ?? 0)
+    let rMax = Self.rMax(pair, triplets, network)
     guard rMax <= Self.largestCutoff else {
       throw DiffNNPError("cutoff is \(rMax) Å; expected \(Self.largestCutoff) Å at most")
     }
@@ -49,12 +51,14 @@ public final class Potential: @unchecked Sendable {
     }
     for other in others {
       guard other.typeNames == typeNames, other.energyScale == energyScale, other.rMax == rMax,
-        (other.pair == nil) == (pair == nil), (other.network == nil) == (network == nil), other.others.isEmpty
+        (other.pair == nil) == (pair == nil), (other.triplets == nil) == (triplets == nil),
+        (other.network == nil) == (network == nil), other.others.isEmpty
       else { throw DiffNNPError("the members of the ensemble are not of one kind: types, terms or cutoffs differ") }
     }
     self.typeNames = typeNames
     self.energyScale = energyScale
     self.pair = pair
+    self.triplets = triplets
     self.network = network
     self.grade = grade
     self.others = others
@@ -66,7 +70,14 @@ public final class Potential: @unchecked Sendable {
   public var members: [Potential] { [self] + others }
 
   /// The largest cutoff of the terms (Å).
-  public var rMax: Double { max(pair?.rMax ?? 0, network?.architecture.rMax ?? 0) }
+  public var rMax: Double { Self.rMax(pair, triplets, network) }
+
+  /// Whether there is more than a pair term: forces act on neighbours that no edge of theirs tells of.
+  public var isManyBody: Bool { triplets != nil || network != nil }
+
+  private static func rMax(_ pair: PairTerm?, _ triplets: TripletTerm?, _ network: Network?) -> Double {
+    max(pair?.rMax ?? 0, triplets?.basis.rMax ?? 0, network?.architecture.rMax ?? 0)
+  }
 }
 
 /// What a weight file records besides the tensors. All optional: imported models know little of their making.

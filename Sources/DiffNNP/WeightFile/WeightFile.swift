@@ -3,6 +3,7 @@ public enum WeightFile {
   public static let format = "diffnnp"
   public static let version = 1
   static let pairTensor = "pair.coefficients"
+  private static let tripletTensor = "triplets.coefficients"
   /// What the names of the grade's tensors begin with.
   private static let gradePrefix = "grade."
   /// More members are a damaged file.
@@ -38,12 +39,17 @@ public enum WeightFile {
     let members = try members(file, metadata).map { part in
       let metadata = Metadata(part.metadata)
       let pair = try pairTerm(part, metadata, typeCount: typeNames.count)
+      let triplets = try triplets(part, metadata, typeCount: typeNames.count)
       let network = try network(part, metadata, typeNames: typeNames)
-      guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
-      return try Potential(typeNames: typeNames, energyScale: energyScale, pair: pair, network: network)
+      guard pair != nil || triplets != nil || network != nil else {
+        throw DiffNNPError("it holds neither a pair term, nor triplets, nor a network")
+      }
+      return try Potential(
+        typeNames: typeNames, energyScale: energyScale, pair: pair, triplets: triplets, network: network)
     }
     let potential = try Potential(
-      typeNames: typeNames, energyScale: energyScale, pair: members[0].pair, network: members[0].network,
+      typeNames: typeNames, energyScale: energyScale, pair: members[0].pair,
+      triplets: members[0].triplets, network: members[0].network,
       grade: try grade(file, metadata, typeCount: typeNames.count), others: Array(members.dropFirst()),
       metadata: try metadata.potentialMetadata(
         pairCount: PairTerm.pairCount(typeNames.count), typeCount: typeNames.count),
@@ -85,6 +91,17 @@ public enum WeightFile {
         (["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)] as JSONValue).serialised()
       let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
       file.tensors.append(NamedTensor(name: prefix + pairTensor, shape: shape, values: pair.freeCoefficients))
+    }
+    if let triplets = potential.triplets {
+      let basis = triplets.basis
+      file.metadata[prefix + "triplets"] =
+        ([
+          "r_max": .number(basis.rMax), "intervals": JSONValue(basis.intervals), "first": JSONValue(basis.first),
+          "l_max": JSONValue(basis.lMax),
+        ] as JSONValue).serialised()
+      file.tensors.append(
+        NamedTensor(
+          name: prefix + tripletTensor, shape: [basis.typeCount, basis.productCount], values: triplets.coefficients))
     }
     if let network = potential.network {
       file.metadata[prefix + "network"] = network.architecture.json.serialised()
@@ -144,7 +161,7 @@ public enum WeightFile {
     for k in 1..<count {
       let prefix = memberPrefix(k)
       var member = SafetensorsFile(metadata: [:], tensors: [])
-      for key in ["pair", "network"] { member.metadata[key] = file.metadata[prefix + key] }
+      for key in ["pair", "triplets", "network"] { member.metadata[key] = file.metadata[prefix + key] }
       for tensor in first.tensors where tensor.name.hasPrefix(prefix) {
         member.tensors.append(
           NamedTensor(name: String(tensor.name.dropFirst(prefix.count)), shape: tensor.shape, values: tensor.values))
@@ -172,10 +189,32 @@ public enum WeightFile {
     return try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: tensor.values)
   }
 
+  private static func triplets(
+    _ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int
+  ) throws -> TripletTerm? {
+    let tensor = file.tensors.first { $0.name == tripletTensor }
+    guard let settings = try metadata.json("triplets") else {
+      if tensor != nil { throw DiffNNPError("there is a tensor \(tripletTensor), but no metadata \"triplets\"") }
+      return nil
+    }
+    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int,
+      let first = settings["first"]?.int, let lMax = settings["l_max"]?.int
+    else { throw DiffNNPError("metadata \"triplets\" needs the numbers r_max, intervals, first and l_max") }
+    guard let tensor else { throw DiffNNPError("there is no tensor \(tripletTensor)") }
+    let basis = try TripletBasis(typeCount: typeCount, rMax: rMax, intervals: intervals, first: first, lMax: lMax)
+    let expected = [typeCount, basis.productCount]
+    guard tensor.shape == expected else {
+      throw DiffNNPError("tensor \(tripletTensor) has shape \(tensor.shape), expected \(expected)")
+    }
+    return try TripletTerm(basis, coefficients: tensor.values)
+  }
+
   private static func network(
     _ file: SafetensorsFile, _ metadata: Metadata, typeNames: [String]
   ) throws -> Network? {
-    let tensors = file.tensors.filter { $0.name != pairTensor && !$0.name.hasPrefix(gradePrefix) }
+    let tensors = file.tensors.filter {
+      $0.name != pairTensor && $0.name != tripletTensor && !$0.name.hasPrefix(gradePrefix)
+    }
     guard let settings = try metadata.json("network") else {
       if let first = tensors.first {
         throw DiffNNPError("there is a tensor \(first.name), but no metadata \"network\"")

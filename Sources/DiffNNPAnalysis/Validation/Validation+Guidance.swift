@@ -35,8 +35,8 @@ extension Validation {
   }
 
   private func manyBody(_ labels: [String]) -> String {
-    "The angles \(labels.joined(separator: ", ")) differ from the frames' by more than sampling explains. Pairs alone cannot "
-      + "say what angles are: a network may (diffnnp train --network)."
+    "The angles \(labels.joined(separator: ", ")) differ from the frames' by more than sampling explains. "
+      + "Pairs alone cannot say what angles are; triplets say more with more frames, and a network may (diffnnp train --network)."
   }
 
   /// Whether runs or frames limit what can be seen.

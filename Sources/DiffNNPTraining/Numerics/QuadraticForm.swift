@@ -125,7 +125,7 @@ public struct QuadraticForm: Equatable, Sendable {
   }
 
   @inline(__always)
-  private static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
+  static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
     var sums = SIMD8<Double>.zero
     let whole = count & ~7
     let (xs, ys) = (UnsafeRawPointer(x), UnsafeRawPointer(y))

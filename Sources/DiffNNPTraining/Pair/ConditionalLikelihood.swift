@@ -14,9 +14,10 @@ import DiffNNPFrames
 /// so the minimiser is the true potential for any K and any radius (pseudo-likelihood, Besag 1975; ranking
 /// noise-contrastive estimation, Ma & Collins 2018). It has no noise bias, needs no derivatives, and, unlike scores, it
 /// compares separated wells: it is what fixes the relative weight of contact and solvent-separated pairs.
-/// It is convex in the coefficients of a linear potential: Newton's method minimises it in a few passes.
+/// It is convex in the coefficients of a linear potential, of pairs and of triplets: Newton's method minimises it in a few
+/// passes.
 struct ConditionalLikelihood {
-  let basis: PairBasis
+  let basis: LinearBasis
   let frames: [Frame]
   let blocks: TimeBlocks
   /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
@@ -37,7 +38,7 @@ struct ConditionalLikelihood {
     case full
 
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
-    var budget: Int { self == .low ? 24_000 : 144_000 }
+    var budget: Int { self == .low ? 12_000 : 48_000 }
     static let mostChoicesForAnAtom = 4
   }
 
@@ -57,18 +58,18 @@ struct ConditionalLikelihood {
     let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let sums = try Parallel.map(blocks.count * Self.parts, threads: threads) { item -> Choices in
+    let sums = try Parallel.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
       let sum = Choices(self, coefficients, stride: stride, repeats: repeats)
       for f in range.lowerBound + first..<range.lowerBound + last { try sum.add(frames[f], number: f) }
-      return sum
+      return (form: sum.form(), value: sum.value)
     }
     return (0..<blocks.count).map { block in
       let parts = sums[block * Self.parts..<(block + 1) * Self.parts]
       let value = parts.reduce(0) { $0 + $1.value }
-      return expansion(about: coefficients, QuadraticForm.sum(parts.map { $0.sum.form() }), value: value)
+      return expansion(about: coefficients, QuadraticForm.sum(parts.map(\.form)), value: value)
     }
   }
 
@@ -87,122 +88,108 @@ struct ConditionalLikelihood {
 
 /// Value, gradient and Hessian over some frames.
 private final class Choices {
-  let sum: FeatureSum
-  var value = 0.0
+  private(set) var value = 0.0
   private let likelihood: ConditionalLikelihood
-  private let padded: [Double]
+  private let coefficients: [Double]
   private let stride: Int
   private let repeats: Int
-  private let search = NeighbourSearch()
-  private let edges = EdgeList()
-  private let reach: Double
-  /// Features of all candidates, one after the other, and where each one's start.
-  private var runs: [FeatureSum.Run] = []
-  private var starts: [Int] = []
-  private var energies: [Double] = []
+  private let atom: AtomFeatures
+  private let hessian: SymmetricSum
+  private var gradient: [Double]
+  /// Functions at all places [place][function], and their mean over places by their probabilities.
+  private var rows: [Double]
   private var mean: [Double]
+  private var energies: [Double]
+  private var probabilities: [Double]
+
+  private var count: Int { likelihood.basis.count }
+  private var places: Range<Int> { 0..<likelihood.candidates + 1 }
+
+  /// Places less likely than this add nothing to gradients that counts, and less still to the Hessian.
+  private static let (leastForGradient, leastForHessian) = (1e-7, 1e-3)
 
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
   init(_ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int) {
     self.likelihood = likelihood
+    self.coefficients = coefficients
     self.stride = stride
     self.repeats = repeats
-    let basis = likelihood.basis
-    sum = FeatureSum(basis)
-    var padded = Array(repeating: 0.0, count: basis.paddedCount)
-    for (k, place) in basis.kept.enumerated() { padded[place] = coefficients[k] }
-    self.padded = padded
-    mean = Array(repeating: 0, count: basis.paddedCount)
+    let (count, places) = (likelihood.basis.count, likelihood.candidates + 1)
     // A candidate is at most two radii away from the atom's place.
-    reach = 2 * (likelihood.radii.max() ?? 0)
+    atom = AtomFeatures(likelihood.basis, reach: 2 * (likelihood.radii.max() ?? 0))
+    hessian = SymmetricSum(count)
+    gradient = Array(repeating: 0, count: count)
+    mean = gradient
+    rows = Array(repeating: 0, count: places * count)
+    energies = Array(repeating: 0, count: places)
+    probabilities = energies
+  }
+
+  /// Gradient (in the form's vector) and Hessian.
+  func form() -> QuadraticForm {
+    var form = QuadraticForm(count: count)
+    form.matrix = hessian.result()
+    form.vector = gradient
+    return form
   }
 
   func add(_ frame: Frame, number: Int) throws {
-    try search.fill(edges, frame.configuration, cutoff: likelihood.basis.rMax + reach)
-    for i in 0..<edges.centreCount where (i + number) % stride == 0 && !isTrapped(i) {
+    try atom.begin(frame.configuration)
+    for i in 0..<atom.edges.centreCount where (i + number) % stride == 0 && !isTrapped(i) {
       var random = Philox(seed: likelihood.seed, purpose: .candidates, frame: number, stream: i)
+      atom.takeAway(i)
       for choice in 0..<repeats {
         let radius = likelihood.radii[((i + number) / stride + choice) % likelihood.radii.count]
         pose(i, radius: radius, &random)
         addChoice()
       }
+      atom.putBack(i)
     }
   }
 
   private func isTrapped(_ i: Int) -> Bool {
-    (Int(edges.offsets[i])..<Int(edges.offsets[i + 1])).contains {
-      edges.lengths[$0] < likelihood.smallestDistances[pair(i, $0)]
+    let edges = atom.edges
+    return (Int(edges.offsets[i])..<Int(edges.offsets[i + 1])).contains {
+      edges.lengths[$0] < likelihood.smallestDistances[atom.pair(i, $0)]
     }
   }
 
-  @inline(__always)
-  private func pair(_ i: Int, _ e: Int) -> Int {
-    let other = Int(edges.types[Int(edges.neighbours[e])])
-    return PairTerm.pairIndex(Int(edges.types[i]), other, typeCount: likelihood.basis.typeCount)
-  }
-
-  /// Fills `runs`, `starts` and `energies` for atom i at its place and at others about a noised one.
+  /// Fills `rows` and `energies` for atom i at its place and at others about a noised one.
   private func pose(_ i: Int, radius: Double, _ random: inout Philox) {
     let noised = radius * random.inBall()
-    runs.removeAll(keepingCapacity: true)
-    starts.removeAll(keepingCapacity: true)
-    energies.removeAll(keepingCapacity: true)
-    for k in 0...likelihood.candidates {
-      let displacement = k == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
-      starts.append(runs.count)
-      energies.append(gather(i, displacement))
+    rows.withUnsafeMutableBufferPointer { rows in
+      coefficients.withUnsafeBufferPointer { c in
+        for place in places {
+          let displacement = place == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
+          let row = rows.baseAddress! + place * count
+          atom.put(i, displacement, into: row)
+          energies[place] = QuadraticForm.dot(row, c.baseAddress!, count)
+        }
+      }
     }
-    starts.append(runs.count)
-  }
-
-  /// Appends the features of atom i moved by `displacement`; returns its energy.
-  private func gather(_ i: Int, _ displacement: SIMD3<Double>) -> Double {
-    let basis = likelihood.basis
-    let inverse = 1 / basis.spacing
-    var energy = 0.0
-    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
-      let vector = edges.vectors[e] - displacement
-      let squared = (vector * vector).sum()
-      guard squared < basis.rMax * basis.rMax else { continue }
-      let (first, t) = basis.locate(pair: pair(i, e), squared.squareRoot(), inverse)
-      let values = CubicBSpline.basis(t).value
-      for k in 0..<4 { energy += padded[first + k] * values[k] }
-      runs.append(.init(first: Int32(first), values: values, direction: [1, 0, 0, 0]))
-    }
-    return energy
   }
 
   private func addChoice() {
     let lowest = energies.min()!
     let total = energies.reduce(0) { $0 + exp(lowest - $1) }
+    for place in places { probabilities[place] = exp(lowest - energies[place]) / total }
     let weight = Double(stride) / Double(repeats)
     value += weight * (energies[0] - lowest + log(total))
-
-    var ranges = Array(repeating: Int.max..<Int.max, count: likelihood.basis.pairCount)
-    runs.withUnsafeBufferPointer { runs in
-      for k in 0..<energies.count {
-        let probability = exp(lowest - energies[k]) / total
-        let (start, count) = (starts[k], starts[k + 1] - starts[k])
-        guard k == 0 || probability > 1e-7 else { continue }
-        for run in runs[start..<start + count] {
-          let first = Int(run.first)
-          for l in 0..<4 { mean[first + l] += probability * run.values[l] }
-          if k == 0 { sum.addVector(run, weight) }
-          let pair = first / likelihood.basis.paddedIntervals
-          let old = ranges[pair]
-          ranges[pair] = min(old.lowerBound, first)..<max(old.isEmpty ? 0 : old.upperBound, first + 4)
+    rows.withUnsafeBufferPointer { rows in
+      mean.withUnsafeMutableBufferPointer { mean in
+        let (rows, mean) = (rows.baseAddress!, mean.baseAddress!)
+        mean.update(repeating: 0, count: count)
+        for place in places where probabilities[place] > Self.leastForGradient {
+          let (p, row) = (probabilities[place], rows + place * count)
+          for k in 0..<count { mean[k] += p * row[k] }
         }
-        if count > 0 { sum.addSquare(runs.baseAddress! + start, count, weight: weight * probability) }
-      }
-    }
-    let touched = ranges.filter { !$0.isEmpty }
-    mean.withUnsafeBufferPointer { sum.addSquare(dense: $0.baseAddress!, in: touched, weight: -weight) }
-    for range in touched {
-      for k in range {
-        sum.vector[k] -= weight * mean[k]
-        mean[k] = 0
+        for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
+        for place in places where probabilities[place] > Self.leastForHessian {
+          hessian.add(
+            rows + place * count, minus: mean, factor: (weight * probabilities[place]).squareRoot())
+        }
       }
     }
   }

@@ -32,7 +32,7 @@ final class FeatureSum {
   struct Run {
     var first: Int32
     var values: SIMD4<Double>
-    /// Unit vector for gradients; (1, 0, 0) for scalar features. The fourth lane is zero.
+    /// Unit vector of the gradient. The fourth lane is zero.
     var direction: SIMD4<Double>
   }
 
@@ -92,20 +92,6 @@ final class FeatureSum {
       }
     }
     for range in touched { for k in range { dense[k] = .zero } }
-  }
-
-  /// Adds weight · m mᵀ for a dense scalar row m (padded) that vanishes outside `ranges`.
-  func addSquare(dense m: UnsafePointer<Double>, in ranges: [Range<Int>], weight: Double) {
-    for rows in ranges {
-      for k in rows where m[k] != 0 {
-        let left = weight * m[k]
-        let row = matrix + k * size
-        for columns in ranges where columns.lowerBound <= k {
-          for l in columns.lowerBound..<min(columns.upperBound, k) { row[l] += left * m[l] }
-        }
-        row[k] += 0.5 * left * m[k]
-      }
-    }
   }
 
   /// The sums, without the functions left out at the cutoff, times `scale`.

@@ -14,14 +14,15 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
   case mixed
 }
 
-/// The first stage of training: the pair potential, in closed form.
+/// The first stage of training: a potential that is linear in its coefficients, in closed form.
 ///
 /// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
 ///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
 /// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
-/// 4. Below the smallest distance seen a repulsive wall takes over.
+/// 4. Triplets, where they are wanted: from there, Newton steps on the same objective for pairs and triplets together.
+/// 5. Below the smallest distance seen a repulsive wall takes over.
 public struct PairFit: Sendable {
   public struct Settings: Sendable {
     public var objective = TrainingObjective.denoising
@@ -32,11 +33,19 @@ public struct PairFit: Sendable {
     public var rMax: Double?
     /// Knot spacing (Å).
     public var spacing = 0.1
+    /// Triplets beside the pair term; nil for none. They need stage 2 or 3.
+    public var triplets: TripletSettings?
     public var blockCount = 5
     public var seed: UInt64 = 1
     public var threads = Parallel.processorCount
 
     public init() {}
+
+    /// Whether there is a stage that triplets can be fitted in.
+    public var allowsTriplets: Bool {
+      guard case .ladder = noise else { return false }
+      return objective != .denoising || usesLikelihood
+    }
   }
 
   /// One way to fit; the numbers cross-validation compares.
@@ -46,6 +55,8 @@ public struct PairFit: Sendable {
     /// Degree of the potential in τ.
     public var degree: Int
     public var prior: SmoothnessPrior
+    /// Width of the prior of triplets (kT); nil where there are none.
+    public var tripletWidth: Double?
     /// Mean over frames of the objective on blocks held out.
     public var heldOut: Double
   }
@@ -56,6 +67,8 @@ public struct PairFit: Sendable {
     /// u_τ = Σ_k τ^k u_k, τ = σ²: coefficients of u_k [k][pair][interval] in kT/Å^2k, without walls. One row where the
     /// noise mode has one level: there u is the potential of that level.
     public let powers: [[Double]]
+    /// What is added to the pair term; nil without triplets.
+    public let triplets: TripletTerm?
     /// Noise levels (Å) the powers were fitted to.
     public let sigmas: [Double]
     /// Noise level the potential is run at (Å): 0, or the only level.
@@ -66,7 +79,7 @@ public struct PairFit: Sendable {
     /// All that was compared, in the order tried, and the winners of each stage.
     public let candidates: [Candidate]
     public let chosen: [Candidate]
-    /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice; lower is better.
+    /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice of pairs alone; lower is better.
     public let heldOutObjective: Double
 
     /// Coefficients [pair][interval] at a noise level (Å), with the walls.
@@ -152,33 +165,70 @@ public struct PairFit: Sendable {
     }
     progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
     let ladder = try selection.bestLadder()
-    var stages = [ladder]
-    switch settings.objective {
-    case .forces: stages.append(try selection.forces(expanding: nil, from: ladder, progress: progress))
-    case .denoising where !settings.usesLikelihood: break
-    case .denoising, .mixed:
-      let likelihood = ConditionalLikelihood(
-        basis: statistics.basis, frames: frames, blocks: statistics.blocks,
-        smallestDistances: statistics.connectedDistances, seed: settings.seed,
-        threads: settings.threads)
-      stages.append(
-        try settings.objective == .mixed
-          ? selection.forces(expanding: likelihood, from: ladder, progress: progress)
-          : selection.likelihood(likelihood, from: ladder, progress: progress))
+    let pairs = LinearBasis(pairs: statistics.basis)
+    guard let objective = try objective(pairs, frames, statistics) else {
+      let powers = try selection.completed(ladder.powers[0], prior: ladder.chosen.prior)
+      return result(statistics, powers: powers, sigmas: sigmas, [ladder])
     }
-    let powers = try selection.completed(stages.last!.powers[0], prior: stages.last!.chosen.prior)
-    return result(statistics, powers: powers, sigmas: sigmas, stages)
+    var stages = [ladder]
+    let triplets = try tripletBasis(statistics)
+    stages.append(
+      try selection.minimum(
+        of: objective, priors: SmoothnessPrior.candidates.map { LinearPrior(smoothness: $0) },
+        isLast: triplets == nil, from: ladder.coefficients, progress: progress))
+    guard let triplets else {
+      let powers = try selection.completed(stages[1].powers[0], prior: stages[1].chosen.prior)
+      return result(statistics, powers: powers, sigmas: sigmas, stages)
+    }
+    progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")
+    let whole = LinearBasis(pairs: statistics.basis, triplets: triplets)
+    stages.append(
+      try selection.minimum(
+        of: self.objective(whole, frames, statistics)!,
+        priors: LinearPrior.tripletWidths.map {
+          LinearPrior(smoothness: stages[1].chosen.prior, tripletWidth: $0)
+        }, isLast: true, from: stages[1].coefficients + Array(repeating: 0, count: triplets.count),
+        progress: progress))
+    let term = try TripletTerm(triplets, coefficients: stages[2].triplets)
+    return result(statistics, powers: stages[2].powers, triplets: term, sigmas: [0], stages)
+  }
+
+  /// What follows the ladder; nil where nothing does.
+  private func objective(
+    _ basis: LinearBasis, _ frames: [Frame], _ statistics: PairStatistics
+  ) throws -> LinearObjective? {
+    var objective = LinearObjective(basis: basis)
+    if settings.objective == .mixed || (settings.objective == .denoising && settings.usesLikelihood) {
+      objective.likelihood = ConditionalLikelihood(
+        basis: basis, frames: frames, blocks: statistics.blocks, smallestDistances: statistics.connectedDistances,
+        seed: settings.seed, threads: settings.threads)
+    }
+    if settings.objective != .denoising {
+      objective.forces =
+        basis.triplets == nil
+        ? statistics.forces
+        : try ForceForms(
+          basis, frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy, threads: settings.threads)
+    }
+    return objective.likelihood == nil && objective.forces == nil ? nil : objective
+  }
+
+  /// The functions of triplets, if any are wanted.
+  private func tripletBasis(_ statistics: PairStatistics) throws -> TripletBasis? {
+    guard let triplets = settings.triplets else { return nil }
+    return try triplets.basis(statistics.basis, closest: statistics.connectedDistances)
   }
 
   private func result(
-    _ statistics: PairStatistics, powers: [[Double]], sigmas: [Double], _ stages: [PairSelection.Choice]
+    _ statistics: PairStatistics, powers: [[Double]], triplets: TripletTerm? = nil, sigmas: [Double],
+    _ stages: [PairSelection.Choice]
   ) -> Result {
     Result(
-      basis: statistics.basis, blocks: statistics.blocks, powers: powers, sigmas: sigmas,
+      basis: statistics.basis, blocks: statistics.blocks, powers: powers, triplets: triplets, sigmas: sigmas,
       sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
       wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
       chosen: stages.map(\.chosen),
-      heldOutObjective: stages.last!.heldOutScore)
+      heldOutObjective: stages[min(1, stages.count - 1)].heldOutScore)
   }
 
   private func makeBasis(_ trajectory: Trajectory) throws -> PairBasis {

@@ -3,24 +3,33 @@
 #endif
 import DiffNNP
 
-extension PairSelection {
-  /// Newton steps on the conditional likelihood from `start`; each chooses its prior by the likelihood of blocks held
-  /// out, to second order about the current point.
-  func likelihood(
-    _ likelihood: ConditionalLikelihood, from start: Choice, progress: (String) -> Void
-  ) throws -> Choice {
-    try newton(likelihood, variances: [], name: "likelihood", from: start, progress: progress)
-  }
+/// What the coefficients of a linear potential are fitted to beyond scores.
+struct LinearObjective {
+  var basis: LinearBasis
+  /// Where atoms could have been instead.
+  var likelihood: ConditionalLikelihood?
+  /// The likelihood of force labels, Gaussian about the force of the potential with a variance for each type of atom.
+  var forces: ForceForms?
+  /// Of the labels of each type, in (kT/Å)² a component.
+  var variances: [Double] = []
 
-  /// The likelihood of force labels, Gaussian about the force of the potential with a variance estimated for each type
-  /// of atom; plus the conditional likelihood, where one is given.
-  func forces(
-    expanding likelihood: ConditionalLikelihood?, from start: Choice, progress: (String) -> Void
+  var name: String {
+    let stages = [likelihood == nil ? nil : "likelihood", forces == nil ? nil : "forces"]
+    return (basis.triplets == nil ? "" : "triplets by ") + stages.compactMap { $0 }.joined(separator: " and ")
+  }
+}
+
+extension PairSelection {
+  /// Newton steps on an objective from coefficients of its basis; each chooses its prior by the objective of blocks held out, to
+  /// second order about the current point.
+  /// - Parameter isLast: whether the result is to be used, and not only to start from.
+  func minimum(
+    of objective: LinearObjective, priors: [LinearPrior], isLast: Bool, from start: [Double],
+    progress: (String) -> Void
   ) throws -> Choice {
-    try newton(
-      likelihood, variances: fittedForceVariances(), name: likelihood == nil ? "forces" : "likelihood and forces",
-      from: start,
-      progress: progress)
+    var objective = objective
+    if let forces = objective.forces { objective.variances = try variances(of: forces, objective.basis, priors) }
+    return try newton(objective, priors, last: isLast ? .full : .low, from: start, progress: progress)
   }
 
   /// Coefficients of τ and τ² for a potential whose σ → 0 limit is given: Σ_σ τ L_σ(c_0 + τ c_1 + τ² c_2) is least.
@@ -49,60 +58,64 @@ extension PairSelection {
   }
 
   /// An objective about the current point, for each block.
-  private struct Objective {
+  private struct Expansion {
     var forms: [QuadraticForm]
     var constants: [Double]
     var value: Double
   }
 
   private func newton(
-    _ likelihood: ConditionalLikelihood?, variances: [Double], name: String, from start: Choice,
+    _ objective: LinearObjective, _ priors: [LinearPrior], last: ConditionalLikelihood.Effort, from start: [Double],
     progress: (String) -> Void
   ) throws -> Choice {
+    let basis = objective.basis
     // The start may have holes where no pair was seen; the wall closes them.
-    var c = RepulsiveWall().applied(to: start.powers[0], basis, smallestDistances: statistics.connectedDistances)
-    if let likelihood {
+    var c =
+      RepulsiveWall().applied(
+        to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
+      + basis.tripletPart(start)
+    if objective.likelihood != nil {
       let tolerance = 1e-4 * frameCount * atomsPerFrame
-      var current = try objective(likelihood, .low, variances, about: c)
+      var current = try expansion(of: objective, .low, about: c)
       for _ in 0..<20 {
-        let (choice, prior) = try choose(current, name: name)
-        progress("\(name): \(choice.chosen.heldOut) for a frame held out")
-        let before = current.value + penalty(c, prior)
-        var next = choice.powers[0]
-        var trial = try objective(likelihood, .low, variances, about: next)
+        let (choice, prior) = try choose(current, priors, basis, name: objective.name)
+        progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
+        let before = current.value + penalty(c, prior, basis)
+        var next = choice.coefficients
+        var trial = try expansion(of: objective, .low, about: next)
         // Far from the minimum a full step may overshoot.
-        for _ in 0..<8 where !(trial.value + penalty(next, prior) < before + tolerance) {
+        for _ in 0..<8 where !(trial.value + penalty(next, prior, basis) < before + tolerance) {
           next = zip(next, c).map { 0.5 * ($0 + $1) }
-          trial = try objective(likelihood, .low, variances, about: next)
+          trial = try expansion(of: objective, .low, about: next)
         }
-        let gain = before - trial.value - penalty(next, prior)
+        let gain = before - trial.value - penalty(next, prior, basis)
         (c, current) = (next, trial)
         if gain < tolerance { break }
       }
     }
-    let choice = try choose(objective(likelihood, .full, variances, about: c), name: name).0
-    progress("\(name): \(choice.chosen.heldOut) for a frame held out")
+    let choice = try choose(expansion(of: objective, last, about: c), priors, basis, name: objective.name).0
+    progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
     return choice
   }
 
-  private func objective(
-    _ likelihood: ConditionalLikelihood?, _ effort: ConditionalLikelihood.Effort, _ variances: [Double],
-    about c: [Double]
-  ) throws -> Objective {
-    var result = Objective(
-      forms: blocks.ranges.map { _ in QuadraticForm(count: basis.count) },
+  private func expansion(
+    of objective: LinearObjective, _ effort: ConditionalLikelihood.Effort, about c: [Double]
+  ) throws -> Expansion {
+    var result = Expansion(
+      forms: blocks.ranges.map { _ in QuadraticForm(count: objective.basis.count) },
       constants: blocks.ranges.map { _ in 0 }, value: 0)
-    if let likelihood {
+    if let likelihood = objective.likelihood {
       for (block, expansion) in try likelihood.expansions(about: c, effort).enumerated() {
         result.forms[block] = expansion.form
         result.constants[block] = expansion.constant
         result.value += expansion.value
       }
     }
-    for (type, variance) in variances.enumerated() {
+    guard let forces = objective.forces else { return result }
+    for (type, variance) in objective.variances.enumerated() {
       for block in blocks.ranges.indices {
-        let form = statistics.forceForms[type][block]
-        let constant = 0.5 * statistics.forceSquares[type][block] / variance
+        let form = forces.forms[type][block]
+        let constant = 0.5 * forces.squares[type][block] / variance
         result.forms[block].add(form, weight: 1 / variance)
         result.constants[block] += constant
         result.value += form.value(c) / variance + constant
@@ -112,47 +125,78 @@ extension PairSelection {
   }
 
   /// Variances of the force labels about the force of a potential fitted to them, with which it is fitted again.
-  private func fittedForceVariances() throws -> [Double] {
-    var variances = forceVariances(nil)
+  private func variances(of forces: ForceForms, _ basis: LinearBasis, _ priors: [LinearPrior]) throws -> [Double] {
+    var objective = LinearObjective(basis: basis, forces: forces, variances: variances(of: forces, about: nil))
+    let none = Array(repeating: 0.0, count: basis.count)
     for _ in 0..<2 {
-      let none = Array(repeating: 0.0, count: basis.count)
-      let choice = try choose(objective(nil, .full, variances, about: none), name: "forces").0
-      variances = forceVariances(choice.powers[0])
+      let choice = try choose(expansion(of: objective, .full, about: none), priors, basis, name: objective.name).0
+      objective.variances = variances(of: forces, about: choice.coefficients)
     }
-    return variances
+    return objective.variances
   }
 
   /// Mean square of what the potential leaves of the force labels, for each type, in (kT/Å)² a component.
-  private func forceVariances(_ c: [Double]?) -> [Double] {
-    statistics.forceForms.indices.map { type in
-      var sum = statistics.forceSquares[type].reduce(0, +)
-      let count = max(1, statistics.forceCounts[type].reduce(0, +))
-      if let c { sum += 2 * statistics.forceForms[type].reduce(0) { $0 + $1.value(c) } }
+  private func variances(of forces: ForceForms, about c: [Double]?) -> [Double] {
+    forces.forms.indices.map { type in
+      var sum = forces.squares[type].reduce(0, +)
+      let count = max(1, forces.counts[type].reduce(0, +))
+      if let c { sum += 2 * forces.forms[type].reduce(0) { $0 + $1.value(c) } }
       return max(sum / Double(count), 1e-6)
     }
   }
 
   /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it.
-  private func choose(_ objective: Objective, name: String) throws -> (Choice, SmoothnessPrior) {
+  private func choose(
+    _ objective: Expansion, _ priors: [LinearPrior], _ basis: LinearBasis, name: String
+  ) throws -> (Choice, LinearPrior) {
     let total = QuadraticForm.sum(objective.forms)
-    let priors = SmoothnessPrior.candidates
     let constant = objective.constants.reduce(0, +) / frameCount
-    let solutions = try Parallel.map(priors.count, threads: threads) {
-      try heldOutSolutions(objective.forms, total, priors[$0], scale: 1, degree: 0)
+    let heldOut = try Parallel.map(priors.count * blocks.count, threads: threads) { item in
+      let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
+      var rest = total
+      rest.add(objective.forms[block], weight: -1)
+      let frames = blocks.trainingFrameCount(holdingOut: block)
+      let c = try minimiser(of: rest, priors[prior], basis, frames: Double(frames))
+      return (value: objective.forms[block].value(c), score: statistics.forms[0][block].value(basis.pairPart(c)))
     }
-    let candidates = priors.indices.map {
+    func items(_ prior: Int) -> Range<Int> { prior * blocks.count..<(prior + 1) * blocks.count }
+    let candidates = priors.indices.map { k in
       PairFit.Candidate(
-        name: name, degree: 0, prior: priors[$0], heldOut: heldOut(solutions[$0], objective.forms) + constant)
+        name: name, degree: 0, prior: priors[k].smoothness, tripletWidth: priors[k].tripletWidth,
+        heldOut: heldOut[items(k)].reduce(0) { $0 + $1.value } / frameCount + constant)
     }
-    let k = candidates.indices.min { candidates[$0].heldOut < candidates[$1].heldOut }!
-    let c = try solution(total, priors[k], weight: frameCount, degree: 0)
+    let k = stiffest(priors, heldOut: priors.indices.map { heldOut[items($0)].map(\.value) })
+    let c = try minimiser(of: total, priors[k], basis, frames: frameCount)
     let choice = Choice(
-      chosen: candidates[k], candidates: candidates, powers: [c],
-      heldOutScore: heldOut(solutions[k], statistics.forms[0]))
+      chosen: candidates[k], candidates: candidates, powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
+      heldOutScore: heldOut[items(k)].reduce(0) { $0 + $1.score } / frameCount)
     return (choice, priors[k])
   }
 
-  private func penalty(_ c: [Double], _ prior: SmoothnessPrior) -> Double {
+  /// The stiffest, for pairs, of all priors that are as good as the best one, to within a standard error of the difference between
+  /// blocks. What few blocks cannot tell apart, smoothness decides.
+  /// - Parameter heldOut: the objective [prior][block].
+  private func stiffest(_ priors: [LinearPrior], heldOut: [[Double]]) -> Int {
+    let best = heldOut.indices.min { heldOut[$0].reduce(0, +) < heldOut[$1].reduce(0, +) }!
+    let good = priors.indices.filter { k in
+      guard priors[k].tripletWidth == priors[best].tripletWidth else { return false }
+      let differences = zip(heldOut[k], heldOut[best]).map { $0 - $1 }
+      let mean = differences.reduce(0, +) / Double(blocks.count)
+      let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return mean <= (squares / Double(blocks.count * (blocks.count - 1))).squareRoot()
+    }
+    return good.max { priors[$0].stiffness < priors[$1].stiffness }!
+  }
+
+  private func minimiser(
+    of form: QuadraticForm, _ prior: LinearPrior, _ basis: LinearBasis, frames: Double
+  ) throws -> [Double] {
+    var form = form
+    prior.add(to: &form, basis, weight: frames * atomsPerFrame)
+    return try form.minimiser()
+  }
+
+  private func penalty(_ c: [Double], _ prior: LinearPrior, _ basis: LinearBasis) -> Double {
     var form = QuadraticForm(count: basis.count)
     prior.add(to: &form, basis, weight: frameCount * atomsPerFrame)
     return form.value(c)

@@ -24,10 +24,15 @@ struct PairSelection {
   struct Choice {
     var chosen: PairFit.Candidate
     var candidates: [PairFit.Candidate]
-    /// Coefficients of the powers of τ.
+    /// Coefficients of the powers of τ, of pairs.
     var powers: [[Double]]
+    /// Those of triplets, where there are any.
+    var triplets: [Double] = []
     /// Held-out objective at σ → 0 for a frame.
     var heldOutScore: Double
+
+    /// Of a potential at σ → 0: pairs, then triplets.
+    var coefficients: [Double] { powers[0] + triplets }
   }
 
   var basis: PairBasis { statistics.basis }

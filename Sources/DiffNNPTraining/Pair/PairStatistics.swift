@@ -13,12 +13,8 @@ public struct PairStatistics: Sendable {
   /// Noise levels (Å); `forms[level][block]`.
   public let sigmas: [Double]
   public let forms: [[QuadraticForm]]
-  /// The same with force labels, h = -E[F/kT·∇φ] at σ = 0, for the forces on each type of atom: `[type][block]`; empty
-  /// where no forces are asked for. Kept apart by type, so that types can be weighted by the noise of their labels.
-  public let forceForms: [[QuadraticForm]]
-  /// Σ |F/kT|² and the number of force components, for each type and block.
-  public let forceSquares: [[Double]]
-  public let forceCounts: [[Int]]
+  /// The same with force labels, for pairs alone; without types where no forces are asked for.
+  public let forces: ForceForms
   /// Smallest distance seen (Å), for each pair of types; infinite where a pair never comes within reach.
   public let smallestDistances: [Double]
   /// The same without outliers (see `NoisedDistances.smallestConnected`): where walls begin.
@@ -72,9 +68,10 @@ public struct PairStatistics: Sendable {
     self.blocks = blocks
     sigmas = request.sigmas
     let types = 0..<(request.usesForces ? request.basis.typeCount : 0)
-    forceForms = types.map { a in counted.map { $0.forceSums[a].form() } }
-    forceSquares = types.map { a in counted.map { $0.forceSquares[a] } }
-    forceCounts = types.map { a in counted.map { $0.forceCounts[a] } }
+    forces = ForceForms(
+      forms: types.map { a in counted.map { $0.forceSums[a].form() } },
+      squares: types.map { a in counted.map { $0.forceSquares[a] } },
+      counts: types.map { a in counted.map { $0.forceCounts[a] } })
     smallestDistances = (0..<request.basis.pairCount).map { p in counted.map { $0.closest[p] }.min()! }
     connectedDistances = NoisedDistances.smallestConnected(counted.map(\.distances))
   }

@@ -30,6 +30,15 @@ enum InspectCommand: Command {
     if let pair = potential.pair {
       members.append(.init("pair", ["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)]))
     }
+    if let basis = potential.triplets?.basis {
+      members.append(
+        .init(
+          "triplets",
+          [
+            "r_max": .number(basis.rMax), "intervals": JSONValue(basis.intervals), "first": JSONValue(basis.first),
+            "l_max": JSONValue(basis.lMax),
+          ]))
+    }
     if let network = potential.network {
       members.append(.init("network", network.architecture.json))
       members.append(.init("network_parameters", JSONValue(network.parameters.count)))
@@ -66,6 +75,13 @@ enum InspectCommand: Command {
     if let sigma = metadata.sigma { rows.append(("sigma", "\(sigma) Å")) }
     if let pair = potential.pair {
       rows.append(("pair term", "cubic B-splines, \(pair.intervals) intervals up to \(pair.rMax) Å"))
+    }
+    if let basis = potential.triplets?.basis {
+      rows.append(
+        (
+          "triplets",
+          "\(basis.count) functions, \(basis.radialCount) distances up to \(basis.rMax) Å, l up to \(basis.lMax)"
+        ))
     }
     if let network = potential.network {
       let a = network.architecture

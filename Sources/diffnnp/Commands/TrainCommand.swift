@@ -42,7 +42,7 @@ enum TrainCommand: Command {
         select: [Li, Cl]       species to keep, in this order of types [all]
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames
-        output: FILE           the weight file; FILE.pair.csv lists the settings compared for the pair term, and
+        output: FILE           the weight file; FILE.pair.csv lists the settings compared for pairs and triplets, and
                                FILE.log.csv and FILE.likelihood.csv are the network's training curves
         objective: KIND        denoising, forces or mixed [denoising]
         seed: N                [1]
@@ -58,7 +58,11 @@ enum TrainCommand: Command {
           r_max: Å             cutoff [10, or half the cell where that is less]
           spacing: Å           between knots of the splines [0.1]
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
-        network:               a network for what the pair term leaves; without this section, the pair term alone
+        triplets:              three-body functions beside the pair term, or false for none [without a network: with these]
+          r_max: Å             cutoff [3.1 times the smallest distance of the frames, at most the pair term's]
+          intervals: N         knot intervals of the splines up to there [6]
+          l_max: N             highest Legendre polynomial of angles, 0 to 3 [2]
+        network:               a network for what the pair term leaves; without this section, none
           features: N          of each degree on an atom [16]
           layers: N            interaction layers [3]
           l_max: N             highest degree, 0 to 3 [2]
@@ -160,11 +164,12 @@ enum TrainCommand: Command {
     let (names, scale) = (trajectory.typeNames, boltzmannConstant * configuration.temperature)
     let first = members[0]
     return try Potential(
-      typeNames: names, energyScale: scale, pair: first.pair, network: first.network,
+      typeNames: names, energyScale: scale, pair: first.pair, triplets: first.fit.triplets, network: first.network,
       grade: ExtrapolationGrade(
         of: trajectory, pair: first.pair, network: first.network, threads: configuration.pair.threads),
       others: members.dropFirst().map {
-        try Potential(typeNames: names, energyScale: scale, pair: $0.pair, network: $0.network)
+        try Potential(
+          typeNames: names, energyScale: scale, pair: $0.pair, triplets: $0.fit.triplets, network: $0.network)
       },
       metadata: metadata(first.fit, first.trainer, trajectory, configuration))
   }
@@ -248,16 +253,16 @@ enum TrainCommand: Command {
 
   private static func describe(_ candidate: PairFit.Candidate) -> String {
     "\(candidate.name), degree \(candidate.degree), smoothness \(candidate.prior.strength), "
-      + "growth \(candidate.prior.growth)"
+      + "growth \(candidate.prior.growth)" + (candidate.tripletWidth.map { ", width of triplets \($0) kT" } ?? "")
   }
 
   /// All candidates, one a line.
   private static func writeLog(_ result: PairFit.Result, path: String) throws {
-    var text = "objective,degree,smoothness,growth,held_out,chosen\n"
+    var text = "objective,degree,smoothness,growth,triplet_width,held_out,chosen\n"
     for candidate in result.candidates {
       text +=
         "\"\(candidate.name)\",\(candidate.degree),\(candidate.prior.strength),\(candidate.prior.growth),"
-        + "\(candidate.heldOut),\(result.chosen.contains(candidate) ? 1 : 0)\n"
+        + "\(candidate.tripletWidth.map { "\($0)" } ?? ""),\(candidate.heldOut),\(result.chosen.contains(candidate) ? 1 : 0)\n"
     }
     try FileIO.write(Array(text.utf8), to: path)
   }
@@ -269,6 +274,9 @@ enum TrainCommand: Command {
     let names = trajectory.typeNames
     var lines = result.chosen.map { "chosen: \(describe($0))" }
     lines.append("pair term's held-out objective at σ → 0: \(thousandths(result.heldOutObjective)) for a frame")
+    if let triplets = result.triplets {
+      lines.append("triplets: \(triplets.basis.count) functions up to \(thousandths(triplets.basis.rMax)) Å")
+    }
     if let trainer {
       lines.append(
         "network's held-out objective at σ = \(trainer.runSigma) Å: \(thousandths(trainer.bestHeldOut)) for an atom, "

@@ -25,6 +25,7 @@ extension TrainingConfiguration {
       throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")
     }
     pair = try PairFit.Settings(root)
+    pair.triplets = try triplets(root)
     if root.node("network") != nil {
       network = try NetworkSettings(root.section("network"), seed: pair.seed)
     }
@@ -44,6 +45,35 @@ extension PairFit.Settings {
     rMax = try section.double("r_max")
     spacing = try section.double("spacing") ?? spacing
     usesLikelihood = try section.bool("likelihood") ?? usesLikelihood
+    try section.finish()
+  }
+}
+
+extension TrainingConfiguration {
+  /// Triplets as the section says; where nothing is said, there are some without a network, where the objective allows them.
+  private func triplets(_ root: ConfigurationSection) throws -> TripletSettings? {
+    let canHave = pair.allowsTriplets
+    guard let node = root.node("triplets") else {
+      return canHave && root.node("network") == nil ? TripletSettings() : nil
+    }
+    if node.mapping == nil { if try root.bool("triplets") == false { return nil } }
+    guard root.node("network") == nil else {
+      throw root.failure("triplets", "are not for a potential with a network; leave out one of the two")
+    }
+    guard canHave else {
+      throw root.failure("triplets", "need the noise ladder, and pair.likelihood or forces")
+    }
+    return node.mapping == nil ? TripletSettings() : try TripletSettings(root.section("triplets"))
+  }
+}
+
+extension TripletSettings {
+  init(_ section: ConfigurationSection) throws {
+    self.init()
+    rMax = try section.double("r_max")
+    intervals = try section.int("intervals") ?? intervals
+    lMax = try section.int("l_max") ?? lMax
+    if let fault { throw section.failure(fault.key, fault.reason) }
     try section.finish()
   }
 }

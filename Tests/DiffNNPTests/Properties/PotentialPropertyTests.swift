@@ -2,7 +2,7 @@ import Testing
 
 @testable import DiffNNP
 
-/// What holds for every potential: one list for the pair term, networks of all kinds, and their sum.
+/// What holds for every potential: one list for the pair term, triplets, networks of all kinds, and their sums.
 @Suite struct PotentialPropertyTests {
   static let samples = SamplePotential.all
   /// Of sums in double precision.
@@ -113,7 +113,9 @@ import Testing
   @Test(arguments: samples)
   func endsSmoothlyAtTheCutoff(_ sample: SamplePotential) throws {
     let evaluator = Evaluator(sample.potential, precision: .double)
-    let bounds = [sample.potential.pair?.rMax, sample.potential.network?.architecture.rMax].compactMap { $0 }
+    let potential = sample.potential
+    let bounds = [potential.pair?.rMax, potential.triplets?.basis.rMax, potential.network?.architecture.rMax].compactMap
+    { $0 }
     func dimer(_ r: Double) throws -> Evaluation {
       try evaluator.evaluate(
         Configuration(

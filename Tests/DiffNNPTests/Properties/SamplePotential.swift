@@ -9,11 +9,15 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
   /// Whether mirror images have one energy: features that change sign as their degree says, or no directions at all.
   let isMirrorSymmetric: Bool
 
-  /// The pair term, networks of all kinds, and a sum of terms with different cutoffs.
+  /// The pair term, triplets, networks of all kinds, and sums of terms with different cutoffs.
   static let all: [SamplePotential] = {
-    let terms = [sample("pair", pair: pair)]
-    let sum = sample("pair + network", pair: pair, network: natural)
-    return terms + networks + [sum]
+    let terms = [sample("pair", pair: pair), sample("triplets", triplets: triplets(lMax: 3))]
+    let sums = [
+      sample("pair + triplets", pair: pair, triplets: triplets(lMax: 2)),
+      sample("pair + network", pair: pair, network: natural),
+      sample("pair + triplets + network", pair: pair, triplets: triplets(lMax: 0), network: natural),
+    ]
+    return terms + networks + sums
   }()
 
   static let networks: [SamplePotential] = [
@@ -27,7 +31,8 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
   ]
 
   private static func sample(
-    _ name: String, pair: PairTerm? = nil, network architecture: NetworkArchitecture? = nil,
+    _ name: String, pair: PairTerm? = nil, triplets: TripletTerm? = nil,
+    network architecture: NetworkArchitecture? = nil,
     isMirrorSymmetric: Bool = true
   ) -> SamplePotential {
     do {
@@ -42,7 +47,8 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
         parameters[plan.scaleBy] = 0.7
         return try Network(architecture, parameters: parameters)
       }
-      let potential = try Potential(typeNames: ["A", "B", "C"], energyScale: 0.6, pair: pair, network: network)
+      let potential = try Potential(
+        typeNames: ["A", "B", "C"], energyScale: 0.6, pair: pair, triplets: triplets, network: network)
       return SamplePotential(testDescription: name, potential: potential, isMirrorSymmetric: isMirrorSymmetric)
     } catch {
       fatalError("\(name): \(error)")
@@ -56,6 +62,12 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
     return try! PairTerm(
       typeCount: 3, rMax: 4, intervals: 8, free: (0..<48).map { _ in .random(in: -1...1, using: &random) })
   }()
+
+  private static func triplets(lMax: Int) -> TripletTerm {
+    var random = SplitMix(seed: 4)
+    let basis = try! TripletBasis(typeCount: 3, rMax: 3.5, intervals: 6, first: 1, lMax: lMax)
+    return try! TripletTerm(basis, coefficients: (0..<basis.count).map { _ in .random(in: -1...1, using: &random) })
+  }
 
   private static func architecture(
     layers: Int, lMax: Int, features: Int, _ change: (inout NetworkArchitecture) -> Void = { _ in }

@@ -192,6 +192,37 @@ import Testing
     #expect(throws: DiffNNPError.self) { try Potential.load(path: "/nowhere") }
   }
 
+  @Test func tripletsRoundTrip() throws {
+    let potential = try #require(SamplePotential.all.first { $0.potential.triplets != nil }).potential
+    #expect(try WeightFile.decode(WeightFile.encode(potential)).triplets == potential.triplets)
+  }
+
+  /// Changes to a file with triplets alone.
+  static let tripletFaults: [(String, @Sendable (inout SafetensorsFile) -> Void)] = [
+    ("no metadata \"triplets\"", { $0.metadata["triplets"] = nil }),
+    ("no tensor triplets.coefficients", { $0.tensors = [] }),
+    ("r_max, intervals, first and l_max", { $0.metadata["triplets"] = "{\"r_max\": 3.5, \"intervals\": 6}" }),
+    ("has shape [3, 480], expected [3, 360]", { $0.metadata["triplets"] = triplets(lMax: 2) }),
+    ("l from 0 to 3", { $0.metadata["triplets"] = triplets(lMax: 4) }),
+    ("1 to 100 intervals", { $0.metadata["triplets"] = triplets(lMax: 3, intervals: 1_000_000_000) }),
+    ("fewer functions left out", { $0.metadata["triplets"] = triplets(lMax: 3, intervals: 1) }),
+  ]
+
+  private static func triplets(lMax: Int, intervals: Int = 6) -> String {
+    "{\"r_max\": 3.5, \"intervals\": \(intervals), \"first\": 1, \"l_max\": \(lMax)}"
+  }
+
+  @Test(arguments: tripletFaults.indices)
+  func explainsFaultsOfTriplets(_ k: Int) throws {
+    let potential = try #require(SamplePotential.all.first { $0.testDescription == "triplets" }).potential
+    let (reason, change) = Self.tripletFaults[k]
+    var file = try SafetensorsFile(bytes: WeightFile.encode(potential))
+    change(&file)
+    file.metadata["checksum"] = WeightFile.checksum(file)
+    let message = Self.message(file.serialised())
+    #expect(message.contains(reason) && !message.contains("\n"), "\(message)")
+  }
+
   /// Changes to a valid file, made whole again with a right checksum, and what the error must mention.
   static let faults: [(String, @Sendable (inout SafetensorsFile) -> Void)] = [
     ("format version is 2", { $0.metadata["format_version"] = "2" }),
@@ -211,7 +242,7 @@ import Testing
     ("cutoff is 1000000.0 Å", { $0.metadata["pair"] = "{\"r_max\": 1e6, \"intervals\": 3}" }),
     ("cutoff", { $0.metadata["pair"] = "{\"r_max\": 0, \"intervals\": 3}" }),
     (
-      "neither a pair term nor a network",
+      "neither a pair term, nor triplets, nor a network",
       { ($0.metadata["pair"], $0.metadata["grade"], $0.tensors) = (nil, nil, []) }
     ),
     ("no metadata \"grade\"", { $0.metadata["grade"] = nil }),

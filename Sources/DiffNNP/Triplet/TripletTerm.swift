@@ -1,0 +1,118 @@
+/// A three-body term, linear in its coefficients: E_i = Σ_{l,p≤q} c_{a,l,pq} B_{l,pq} for a centre i of type a, with the
+/// functions B of `TripletBasis`. Energies in units of kT (multiply by the potential's `energyScale`).
+public struct TripletTerm: Equatable, Sendable {
+  public let basis: TripletBasis
+  /// c [type][l][p ≤ q].
+  public let coefficients: [Double]
+  /// (c + cᵀ) of each type and l as whole matrices [type][l][p][q]: E = ½ Σ A C A / (2l + 1), dE/dA = C A / (2l + 1).
+  private let matrices: [Double]
+
+  public init(_ basis: TripletBasis, coefficients: [Double]) throws {
+    guard coefficients.count == basis.count else {
+      throw DiffNNPError("triplets: \(coefficients.count) coefficients, expected \(basis.count)")
+    }
+    self.basis = basis
+    self.coefficients = coefficients
+    let d = basis.channelCount
+    var matrices: [Double] = []
+    var k = 0
+    for _ in 0..<basis.typeCount {
+      for l in 0...basis.lMax {
+        var matrix = Array(repeating: 0.0, count: d * d)
+        for p in 0..<d {
+          for q in p..<d {
+            matrix[p * d + q] += coefficients[k] / Double(2 * l + 1)
+            matrix[q * d + p] += coefficients[k] / Double(2 * l + 1)
+            k += 1
+          }
+        }
+        matrices += matrix
+      }
+    }
+    self.matrices = matrices
+  }
+
+  /// Numbers that `add` needs room for.
+  var scratchSize: Int { 2 * basis.momentCount + 2 * basis.harmonicCount }
+
+  /// Adds the energies of the centres and their gradients with respect to the edges, times `scale`.
+  /// - Parameter scratch: room for `scratchSize` numbers.
+  func add(
+    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
+    gradients: UnsafeMutablePointer<SIMD3<Double>>, scratch: UnsafeMutablePointer<Double>
+  ) {
+    let slopes = scratch + basis.momentCount
+    let y = slopes + basis.momentCount
+    matrices.withUnsafeBufferPointer { matrices in
+      for i in 0..<edges.centreCount {
+        gather(edges, i, into: scratch, y)
+        let matrix =
+          matrices.baseAddress! + Int(edges.types[i]) * (basis.lMax + 1) * basis.channelCount * basis.channelCount
+        energies[i] += scale * contract(matrix, scratch, into: slopes)
+        pullBack(edges, i, slopes, scale: scale, y, y + basis.harmonicCount, gradients)
+      }
+    }
+  }
+
+  /// The moments of a centre.
+  private func gather(
+    _ edges: EdgeList, _ i: Int, into moments: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    moments.update(repeating: 0, count: basis.momentCount)
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
+      let neighbour = basis.neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
+      basis.harmonics(edges.vectors[e], edges.lengths[e], into: y)
+      basis.add(neighbour, y, sign: 1, to: moments)
+    }
+  }
+
+  /// Writes dE/dA and returns E.
+  private func contract(
+    _ matrices: UnsafePointer<Double>, _ moments: UnsafePointer<Double>, into slopes: UnsafeMutablePointer<Double>
+  ) -> Double {
+    let d = basis.channelCount
+    var twice = 0.0
+    var (row, to, matrix) = (moments, slopes, matrices)
+    for l in 0...basis.lMax {
+      for _ in 0..<(2 * l + 1) {
+        for q in 0..<d { to[q] = 0 }
+        for p in 0..<d {
+          let (left, from) = (row[p], matrix + p * d)
+          for q in 0..<d { to[q] += left * from[q] }
+        }
+        for q in 0..<d { twice += to[q] * row[q] }
+        row += d
+        to += d
+      }
+      matrix += d * d
+    }
+    return 0.5 * twice
+  }
+
+  private func pullBack(
+    _ edges: EdgeList, _ i: Int, _ slopes: UnsafePointer<Double>, scale: Double, _ y: UnsafeMutablePointer<Double>,
+    _ g: UnsafeMutablePointer<Double>, _ gradients: UnsafeMutablePointer<SIMD3<Double>>
+  ) {
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
+      let (r, vector) = (edges.lengths[e], edges.vectors[e])
+      let neighbour = basis.neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: r)
+      basis.harmonics(vector, r, into: y)
+      var radial = 0.0
+      var row = slopes + neighbour.channel
+      for lm in 0..<basis.harmonicCount {
+        var (value, slope) = (0.0, 0.0)
+        for n in 0..<neighbour.width {
+          value += neighbour.values[n] * row[n]
+          slope += neighbour.slopes[n] * row[n]
+        }
+        g[lm] = value
+        radial += slope * y[lm]
+        row += basis.channelCount
+      }
+      let unit = vector / r
+      let (x, yy, z) = SphericalHarmonics.pullBack(
+        basis.lMax, unit.x, unit.y, unit.z, y, g, inverseLength: 1 / r)
+      gradients[e] += scale * (SIMD3(x, yy, z) + radial * unit)
+    }
+  }
+}

@@ -1,0 +1,220 @@
+import DiffNNP
+
+/// Values and gradients of the functions of a `LinearBasis` as one atom of a configuration moves and the others stay.
+/// Holds the buffers of one thread.
+final class AtomFeatures {
+  private let basis: LinearBasis
+  /// How far from the place of an atom its features are asked for (Å).
+  private let reach: Double
+  private let search = NeighbourSearch()
+  let edges = EdgeList()
+  /// Moments of all atoms [atom][lm][p].
+  private var moments = Values()
+  /// Those of the neighbours of the atom that is away, as they were.
+  private var saved = Values()
+  private var own = Values()
+  /// Halves of products [type][l][p][q]; in gradients for x, y and z one after the other.
+  private var halves = Values()
+  private let harmonics = Values(16)
+  private let weights = Values(16)
+  private let slopes = Values(48)
+
+  init(_ basis: LinearBasis, reach: Double) {
+    self.basis = basis
+    self.reach = reach
+    guard let triplets = basis.triplets else { return }
+    own = Values(triplets.momentCount)
+    halves = Values(3 * triplets.typeCount * triplets.halfCount)
+  }
+
+  /// Takes up a configuration.
+  func begin(_ configuration: Configuration) throws {
+    try search.fill(edges, configuration, cutoff: basis.rMax + reach)
+    guard let t = basis.triplets else { return }
+    moments.reserve(edges.centreCount * t.momentCount)
+    moments.clear(edges.centreCount * t.momentCount)
+    for i in 0..<edges.centreCount {
+      forEachTriplet(of: i, t) { e, j, r in
+        t.harmonics(edges.vectors[e], r, into: harmonics.start)
+        t.add(
+          t.neighbour(type: type(j), at: r), harmonics.start, sign: 1, to: moments.start + i * t.momentCount)
+      }
+    }
+  }
+
+  @inline(__always)
+  private func type(_ i: Int) -> Int { Int(edges.types[i]) }
+
+  /// The pair of types at the ends of an edge.
+  @inline(__always)
+  func pair(_ i: Int, _ e: Int) -> Int {
+    PairTerm.pairIndex(type(i), type(Int(edges.neighbours[e])), typeCount: basis.pairs.typeCount)
+  }
+
+  @inline(__always)
+  private func forEachTriplet(of i: Int, _ t: TripletBasis, _ body: (Int, Int, Double) -> Void) {
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < t.rMax {
+      body(e, Int(edges.neighbours[e]), edges.lengths[e])
+    }
+  }
+
+  // MARK: Values
+
+  /// Takes atom i away from the moments of its neighbours, so that it can be put elsewhere.
+  func takeAway(_ i: Int) {
+    guard let t = basis.triplets else { return }
+    let size = t.momentCount
+    saved.reserve((Int(edges.offsets[i + 1]) - Int(edges.offsets[i])) * size)
+    var to = saved.start
+    forEachTriplet(of: i, t) { e, j, r in
+      let neighbour = moments.start + j * size
+      to.update(from: neighbour, count: size)
+      to += size
+      t.harmonics(-edges.vectors[e], r, into: harmonics.start)
+      t.add(t.neighbour(type: type(i), at: r), harmonics.start, sign: -1, to: neighbour)
+    }
+  }
+
+  /// Undoes `takeAway`.
+  func putBack(_ i: Int) {
+    guard let t = basis.triplets else { return }
+    var from = saved.start
+    forEachTriplet(of: i, t) { _, j, _ in
+      (moments.start + j * t.momentCount).update(from: from, count: t.momentCount)
+      from += t.momentCount
+    }
+  }
+
+  /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place.
+  func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
+    let (pairs, limit) = (basis.pairs, basis.rMax * basis.rMax)
+    f.update(repeating: 0, count: pairs.count)
+    own.clear(basis.triplets?.momentCount ?? 0)
+    halves.clear((basis.triplets?.typeCount ?? 0) * (basis.triplets?.halfCount ?? 0))
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
+      let vector = edges.vectors[e] - displacement
+      let squared = (vector * vector).sum()
+      guard squared < limit else { continue }
+      let r = squared.squareRoot()
+      if r < pairs.rMax { addPair(pair(i, e), r, to: f) }
+      if let triplets = basis.triplets, r < triplets.rMax {
+        addTriplets(i, Int(edges.neighbours[e]), vector, r, triplets)
+      }
+    }
+    guard let t = basis.triplets else { return }
+    t.addHalves(of: own.start, to: halves.start + type(i) * t.halfCount)
+    for a in 0..<t.typeCount {
+      t.fold(halves.start + a * t.halfCount, into: f + pairs.count + a * t.productCount)
+    }
+  }
+
+  @inline(__always)
+  private func addPair(_ p: Int, _ r: Double, to f: UnsafeMutablePointer<Double>) {
+    let intervals = basis.pairs.intervals
+    let s = r / basis.pairs.spacing
+    let m = min(Int(s), intervals - 1)
+    let values = CubicBSpline.basis(s - Double(m)).value
+    let to = f + p * intervals + m
+    for k in 0..<min(4, intervals - m) { to[k] += values[k] }
+  }
+
+  /// What atoms i and j, at `vector` from it, see of each other.
+  private func addTriplets(_ i: Int, _ j: Int, _ vector: SIMD3<Double>, _ r: Double, _ t: TripletBasis) {
+    t.harmonics(vector, r, into: harmonics.start)
+    t.add(t.neighbour(type: type(j), at: r), harmonics.start, sign: 1, to: own.start)
+    t.harmonics(-vector, r, into: harmonics.start)
+    t.addHalves(
+      adding: t.neighbour(type: type(i), at: r), harmonics.start, to: moments.start + j * t.momentCount,
+      halves.start + type(j) * t.halfCount)
+  }
+
+  // MARK: Gradients
+
+  /// Writes the gradients of all functions with respect to the place of atom i: [3][count].
+  func gradients(of i: Int, into f: UnsafeMutablePointer<Double>) {
+    let (pairs, count) = (basis.pairs, basis.count)
+    f.update(repeating: 0, count: 3 * count)
+    halves.clear(3 * (basis.triplets?.typeCount ?? 0) * (basis.triplets?.halfCount ?? 0))
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
+      let (vector, r) = (edges.vectors[e], edges.lengths[e])
+      if r < pairs.rMax { addPairGradient(pair(i, e), vector / -r, r, to: f) }
+      guard let t = basis.triplets, r < t.rMax else { continue }
+      let j = Int(edges.neighbours[e])
+      addTripletGradient(centre: i, neighbour: j, vector, r, sign: -1, t)
+      addTripletGradient(centre: j, neighbour: i, -vector, r, sign: 1, t)
+    }
+    guard let t = basis.triplets else { return }
+    for axis in 0..<3 {
+      for a in 0..<t.typeCount {
+        t.fold(
+          halves.start + (axis * t.typeCount + a) * t.halfCount,
+          into: f + axis * count + pairs.count + a * t.productCount)
+      }
+    }
+  }
+
+  private func addPairGradient(_ p: Int, _ unit: SIMD3<Double>, _ r: Double, to f: UnsafeMutablePointer<Double>) {
+    let intervals = basis.pairs.intervals
+    let s = r / basis.pairs.spacing
+    let m = min(Int(s), intervals - 1)
+    let slopes = CubicBSpline.basis(s - Double(m)).slope / basis.pairs.spacing
+    for axis in 0..<3 {
+      let to = f + axis * basis.count + p * intervals + m
+      for k in 0..<min(4, intervals - m) { to[k] += slopes[k] * unit[axis] }
+    }
+  }
+
+  /// Adds `sign` times the derivative of the centre's products with respect to the vector to a neighbour.
+  private func addTripletGradient(
+    centre: Int, neighbour: Int, _ vector: SIMD3<Double>, _ r: Double, sign: Double, _ t: TripletBasis
+  ) {
+    let radial = t.neighbour(type: type(neighbour), at: r)
+    let unit = vector / r
+    t.harmonics(vector, r, into: harmonics.start)
+    t.harmonicSlopes(unit, r, harmonics.start, scratch: weights.start, into: slopes.start)
+    let d = t.channelCount
+    for axis in 0..<3 {
+      var base = halves.start + (axis * t.typeCount + type(centre)) * t.halfCount + radial.channel * d
+      var (row, lm) = (UnsafePointer(moments.start + centre * t.momentCount), 0)
+      for l in 0...t.lMax {
+        for _ in 0..<(2 * l + 1) {
+          for n in 0..<radial.width {
+            let slope =
+              radial.slopes[n] * unit[axis] * harmonics.start[lm] + radial.values[n] * slopes.start[3 * lm + axis]
+            let (left, to) = (sign * slope / Double(2 * l + 1), base + n * d)
+            for q in 0..<d { to[q] += left * row[q] }
+          }
+          row += d
+          lm += 1
+        }
+        base += d * d
+      }
+    }
+  }
+}
+
+/// Numbers in a place of their own, which only grows.
+private final class Values {
+  private(set) var start: UnsafeMutablePointer<Double>
+  private var capacity: Int
+
+  init(_ count: Int = 0) {
+    capacity = max(count, 1)
+    start = .allocate(capacity: capacity)
+    start.initialize(repeating: 0, count: capacity)
+  }
+
+  deinit { start.deallocate() }
+
+  /// What was there is lost where it has to grow.
+  func reserve(_ count: Int) {
+    guard count > capacity else { return }
+    start.deallocate()
+    capacity = count + count / 4
+    start = .allocate(capacity: capacity)
+    start.initialize(repeating: 0, count: capacity)
+  }
+
+  @inline(__always)
+  func clear(_ count: Int) { start.update(repeating: 0, count: count) }
+}

@@ -1,0 +1,41 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+import DiffNNP
+
+/// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there are any.
+struct LinearBasis {
+  let pairs: PairBasis
+  var triplets: TripletBasis?
+
+  var count: Int { pairs.count + (triplets?.count ?? 0) }
+  /// Beyond this distance (Å) atoms do not know of each other.
+  var rMax: Double { max(pairs.rMax, triplets?.rMax ?? 0) }
+
+  /// The coefficients of pairs among all.
+  func pairPart(_ c: [Double]) -> [Double] { Array(c[..<pairs.count]) }
+  /// Those of triplets.
+  func tripletPart(_ c: [Double]) -> [Double] { Array(c[pairs.count...]) }
+}
+
+/// What is believed of the coefficients of a `LinearBasis` before any data.
+struct LinearPrior: Equatable, Sendable {
+  var smoothness: SmoothnessPrior
+  /// Coefficients of triplets come from a Gaussian about 0 of this width (kT).
+  var tripletWidth: Double?
+
+  /// Orders priors by how much they hold back pairs: the penalty at 6 Å.
+  var stiffness: Double { smoothness.strength * exp(smoothness.growth * log(2)) }
+
+  /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would show, and
+  /// runs find holes there.
+  static let tripletWidths = [0.1, 0.3, 1]
+
+  /// Adds the penalty to a form.
+  /// - Parameter weight: of the smoothness of pairs; grows with the data.
+  func add(to form: inout QuadraticForm, _ basis: LinearBasis, weight: Double) {
+    smoothness.add(to: &form, basis.pairs, weight: weight)
+    guard let tripletWidth else { return }
+    for k in basis.pairs.count..<basis.count { form.matrix[k * form.count + k] += 1 / (tripletWidth * tripletWidth) }
+  }
+}

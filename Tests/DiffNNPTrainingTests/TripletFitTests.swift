@@ -1,0 +1,201 @@
+import DiffNNP
+import DiffNNPFrames
+import Testing
+
+@testable import DiffNNPTraining
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@Suite struct TripletFitTests {
+  static let triplets = try! TripletBasis(typeCount: 2, rMax: 3.4, intervals: 5, first: 1, lMax: 3)
+  static let basis = LinearBasis(pairs: PairBasis(typeCount: 2, rMax: 4, intervals: 8), triplets: triplets)
+
+  /// Ten atoms of two types in a cell of 7 Å.
+  private func sample(seed: UInt64 = 1) throws -> Configuration {
+    var random = Philox(seed: seed, purpose: .network, frame: 0)
+    var positions: [SIMD3<Double>] = []
+    while positions.count < 10 {
+      let x = 7 * SIMD3(random.uniform(), random.uniform(), random.uniform())
+      if positions.allSatisfy({ length($0 - x) > 1 }) { positions.append(x) }
+    }
+    return Configuration(
+      cell: try Cell(orthogonal: [7, 7, 7]), positions: positions, types: positions.indices.map { $0 % 2 })
+  }
+
+  private func coefficients(seed: UInt64 = 2) -> [Double] {
+    var random = Philox(seed: seed, purpose: .network, frame: 0)
+    return (0..<Self.basis.count).map { _ in random.uniform() - 0.5 }
+  }
+
+  private func potential(_ c: [Double]) throws -> Potential {
+    try Potential(
+      typeNames: ["A", "B"], energyScale: 1, pair: Self.basis.pairs.pairTerm(Self.basis.pairPart(c)),
+      triplets: TripletTerm(Self.triplets, coefficients: Self.basis.tripletPart(c)), network: nil)
+  }
+
+  @Test func valuesGiveTheEnergyOfAMove() throws {
+    let (c, configuration) = (coefficients(), try sample())
+    let calculator = Calculator(try potential(c), .double)
+    let features = AtomFeatures(Self.basis, reach: 3)
+    try features.begin(configuration)
+    for (i, move) in [(0, SIMD3(0.3, -0.2, 0.4)), (3, [2.1, 0.4, -1.7]), (8, [0, 0, 0.01])] {
+      func energy(at displacement: SIMD3<Double>) -> Double {
+        var row = Array(repeating: 0.0, count: Self.basis.count)
+        row.withUnsafeMutableBufferPointer { features.put(i, displacement, into: $0.baseAddress!) }
+        return zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
+      }
+      features.takeAway(i)
+      let found = energy(at: move) - energy(at: .zero)
+      features.putBack(i)
+      var moved = configuration
+      moved.positions[i] += move
+      let expected = try calculator.compute(moved).energy - calculator.compute(configuration).energy
+      #expect(abs(found - expected) < 1e-10 * max(1, abs(expected)), "atom \(i)")
+    }
+  }
+
+  @Test func gradientsGiveForces() throws {
+    let (c, configuration) = (coefficients(), try sample(seed: 3))
+    let forces = try Calculator(try potential(c), .double).compute(configuration).forces
+    let features = AtomFeatures(Self.basis, reach: 0)
+    try features.begin(configuration)
+    var rows = Array(repeating: 0.0, count: 3 * Self.basis.count)
+    for i in configuration.positions.indices {
+      rows.withUnsafeMutableBufferPointer { features.gradients(of: i, into: $0.baseAddress!) }
+      for axis in 0..<3 {
+        let row = rows[axis * Self.basis.count..<(axis + 1) * Self.basis.count]
+        let found = -zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
+        #expect(abs(found - forces[i][axis]) < 1e-10 * max(1, abs(forces[i][axis])))
+      }
+    }
+  }
+
+  @Test func sumsOfSquaresAreThoseOfRows() {
+    var random = Philox(seed: 4, purpose: .network, frame: 0)
+    let (count, rows) = (37, 150)
+    let sum = SymmetricSum(count)
+    var expected = Array(repeating: 0.0, count: count * count)
+    let mean = (0..<count).map { _ in random.uniform() }
+    for _ in 0..<rows {
+      let x = (0..<count).map { _ in random.uniform() - 0.5 }
+      x.withUnsafeBufferPointer { x in
+        mean.withUnsafeBufferPointer { sum.add(x.baseAddress!, minus: $0.baseAddress!, factor: 0.7) }
+      }
+      for i in 0..<count {
+        for j in 0..<count { expected[i * count + j] += 0.49 * (x[i] - mean[i]) * (x[j] - mean[j]) }
+      }
+    }
+    for (a, b) in zip(sum.result(), expected) { #expect(abs(a - b) < 1e-11 * Double(rows)) }
+  }
+
+  // MARK: Fits
+
+  /// kT. Atoms repel each other, and neighbours of one atom like to be on opposite sides of it.
+  private static func repulsion(_ r: Double) -> Double { r < 3.5 ? 6 * (3.5 - r) * (3.5 - r) / (r * r) : 0 }
+  private static func reach(_ r: Double) -> Double { r < 3.2 ? (3.2 - r) * (3.2 - r) : 0 }
+
+  private func energy(_ x: [SIMD3<Double>], edge: Double) -> Double {
+    var sum = 0.0
+    for i in x.indices {
+      var near: [(r: Double, unit: SIMD3<Double>)] = []
+      for j in x.indices where j != i {
+        var d = x[j] - x[i]
+        d -= edge * (d / edge).rounded(.toNearestOrEven)
+        let r = length(d)
+        if j > i { sum += Self.repulsion(r) }
+        if r < 3.2 { near.append((r, d / r)) }
+      }
+      for a in near.indices {
+        for b in near.indices where b > a {
+          let cosine = dot(near[a].unit, near[b].unit)
+          sum += 3 * Self.reach(near[a].r) * Self.reach(near[b].r) * cosine
+        }
+      }
+    }
+    return sum
+  }
+
+  /// Frames by Metropolis' method, with forces (eV/Å at 300 K) by differences.
+  private func trajectory(_ count: Int, seed: UInt64) throws -> Trajectory {
+    let edge = 8.0
+    let atoms = 27
+    let cell = try Cell(orthogonal: [edge, edge, edge])
+    var random = Philox(seed: seed, purpose: .network, frame: 0)
+    var x = (0..<atoms).map { k -> SIMD3<Double> in
+      let site = SIMD3(Double(k % 3), Double(k / 3 % 3), Double(k / 9))
+      return (edge / 3) * site
+    }
+    var now = energy(x, edge: edge)
+    var frames: [Frame] = []
+    for sweep in 0..<(count + 10) * 5 {
+      for i in 0..<atoms {
+        let old = x[i]
+        x[i] += 0.7 * random.inBall()
+        let new = energy(x, edge: edge)
+        if random.uniform() < exp(now - new) { now = new } else { x[i] = old }
+      }
+      guard sweep >= 50, sweep % 5 == 0 else { continue }
+      var frame = Frame(cell: cell, positions: x.map { cell.wrapped($0) }, types: x.map { _ in 0 })
+      frame.forces = x.indices.map { i in
+        var force = SIMD3<Double>.zero
+        for axis in 0..<3 {
+          var (up, down) = (x, x)
+          up[i][axis] += 1e-4
+          down[i][axis] -= 1e-4
+          force[axis] = (energy(down, edge: edge) - energy(up, edge: edge)) / 2e-4
+        }
+        return force * (boltzmannConstant * 300)
+      }
+      frames.append(frame)
+    }
+    return Trajectory(typeNames: ["A"], frames: frames)
+  }
+
+  /// Root mean square error of forces over that of the forces.
+  private func forceError(_ fit: PairFit.Result, _ test: Trajectory) throws -> Double {
+    let potential = try Potential(
+      typeNames: ["A"], energyScale: boltzmannConstant * 300, pair: fit.pairTerm(), triplets: fit.triplets,
+      network: nil)
+    let calculator = Calculator(potential, .double)
+    var (error, square) = (0.0, 0.0)
+    for frame in test.frames {
+      for (a, b) in zip(try calculator.compute(frame.configuration).forces, frame.forces!) {
+        error += dot(a - b, a - b)
+        square += dot(b, b)
+      }
+    }
+    return (error / square).squareRoot()
+  }
+
+  @Test(arguments: TrainingObjective.allCases)
+  func findsWhatPairsCannotSay(_ objective: TrainingObjective) throws {
+    let (training, test) = (try trajectory(120, seed: 1), try trajectory(10, seed: 2))
+    var settings = PairFit.Settings()
+    settings.objective = objective
+    settings.rMax = 4
+    settings.threads = 2
+    let pairs = try forceError(PairFit(settings, temperature: 300).run(training), test)
+    settings.triplets = TripletSettings()
+    settings.triplets?.rMax = 3.4
+    let whole = try PairFit(settings, temperature: 300).run(training)
+    let found = try forceError(whole, test)
+    // What frames without labels leave is due to their number; labels without noise leave what the splines cannot say.
+    #expect(found < (objective == .denoising ? 0.7 : 0.5) * pairs, "\(found) against \(pairs)")
+    #expect(whole.chosen.last?.tripletWidth != nil)
+  }
+
+  @Test func doesNotDependOnThreads() throws {
+    let training = try trajectory(10, seed: 5)
+    var settings = PairFit.Settings()
+    settings.rMax = 4
+    settings.triplets = TripletSettings()
+    let fits = try [1, 3].map { threads in
+      settings.threads = threads
+      return try PairFit(settings, temperature: 300).run(training)
+    }
+    #expect(fits[0].triplets == fits[1].triplets)
+    #expect(fits[0].powers == fits[1].powers)
+  }
+}
