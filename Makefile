@@ -8,7 +8,7 @@ SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
 ROOT = $(DESTDIR)$(PREFIX)
 
-.PHONY: build setup demo figures test soak install uninstall clean help
+.PHONY: build setup demo figures test soak fuzz install uninstall clean help
 
 build: setup
 	swift build $(SWIFT_FLAGS)
@@ -30,6 +30,11 @@ test: build
 # Long tests, which continuous integration leaves out.
 soak: build
 	@scripts/soak
+
+# Made-up files for the readers, SECONDS for each; what is learned goes into the corpus.
+SECONDS ?= 600
+fuzz:
+	@scripts/fuzz $(SECONDS) --keep
 
 # Installs what `make` has built.
 install:
@@ -56,6 +61,7 @@ help:
 	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       build, run all tests"
 	@echo "make soak       build, kill trainings at random moments, and see that nothing is lost: minutes"
+	@echo "make fuzz       try made-up files on all readers, SECONDS=600 for each of the four"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
 	@echo "make clean      remove what was built"
