@@ -42,6 +42,7 @@ install:
 	install -D -s $(BUILD)/lmp-diffnnp $(ROOT)/bin/lmp-diffnnp
 	install -D -s -m 644 $(BUILD)/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so.1
 	ln -sf libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so
+	install -D -s -m 644 $(BUILD)/liblammps_diffnnp.so $(ROOT)/lib/liblammps_diffnnp.so
 	install -D -s -m 644 $(BUILD)/diffnnpplugin.so $(ROOT)/lib/lammps/plugins/diffnnpplugin.so
 	install -D -m 644 include/diffnnp.h $(ROOT)/include/diffnnp.h
 	install -d $(ROOT)/lib/pkgconfig
@@ -49,6 +50,7 @@ install:
 
 uninstall:
 	rm -f $(ROOT)/bin/diffnnp $(ROOT)/bin/lmp-diffnnp $(ROOT)/lib/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so \
+	  $(ROOT)/lib/liblammps_diffnnp.so \
 	  $(ROOT)/lib/lammps/plugins/diffnnpplugin.so $(ROOT)/include/diffnnp.h $(ROOT)/lib/pkgconfig/diffnnp.pc
 
 # What setup has installed stays.
