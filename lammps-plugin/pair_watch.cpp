@@ -13,6 +13,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace LAMMPS_NS;
@@ -128,19 +129,21 @@ void PairDiffNNP::dump_configuration()
 // Writes to the end of a file, which begins anew with each run of the program; all of the text, or nothing.
 void PairDiffNNP::append(const std::string &name, bool &begun, const std::string &text)
 {
-  FILE *file = fopen(name.c_str(), begun ? "a" : "w");
-  bool good = file != nullptr;
-  if (good) {
-    fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    good = fwrite(text.data(), 1, text.size(), file) == text.size() && fflush(file) == 0;
-    const int reason = errno;
-    if (!good && size >= 0 && ftruncate(fileno(file), size) != 0) clearerr(file);
-    good = fclose(file) == 0 && good;
-    if (!good && reason != 0) errno = reason;
+  const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | (begun ? 0 : O_TRUNC), 0666);
+  const off_t size = file < 0 ? 0 : lseek(file, 0, SEEK_END);
+  size_t done = 0;
+  while (file >= 0 && done < text.size()) {
+    const ssize_t count = write(file, text.data() + done, text.size() - done);
+    if (count < 0 && errno != EINTR) break;
+    done += count > 0 ? count : 0;
   }
+  if (file < 0 || done < text.size()) {
+    const std::string reason = strerror(errno);
+    (void) !ftruncate(file, size);
+    error->one(FLERR, "Pair style diffnnp: cannot write " + name + ": " + reason);
+  }
+  close(file);
   begun = true;
-  if (!good) error->one(FLERR, "Pair style diffnnp: cannot write " + name + ": " + strerror(errno));
 }
 
 // The values of all ranks, in the order of ranks, on the first.
