@@ -62,7 +62,7 @@ help:
 	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
 	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       build, run all tests"
-	@echo "make soak       build, kill trainings at random moments, and see that nothing is lost: minutes"
+	@echo "make soak       build, run a million steps, kill trainings at random moments: a quarter of an hour"
 	@echo "make fuzz       try made-up files on all readers, SECONDS=600 for each of the four"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
