@@ -8,7 +8,7 @@ SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
 ROOT = $(DESTDIR)$(PREFIX)
 
-.PHONY: build setup demo figures test soak install uninstall clean help
+.PHONY: build setup demo figures test soak fuzz install uninstall clean help
 
 build: setup
 	swift build $(SWIFT_FLAGS)
@@ -31,12 +31,18 @@ test: build
 soak: build
 	@scripts/soak
 
+# Made-up files for the readers, SECONDS for each; what is learned goes into the corpus.
+SECONDS ?= 600
+fuzz:
+	@scripts/fuzz $(SECONDS) --keep
+
 # Installs what `make` has built.
 install:
 	install -D -s $(BUILD)/diffnnp $(ROOT)/bin/diffnnp
 	install -D -s $(BUILD)/lmp-diffnnp $(ROOT)/bin/lmp-diffnnp
 	install -D -s -m 644 $(BUILD)/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so.1
 	ln -sf libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so
+	install -D -s -m 644 $(BUILD)/liblammps_diffnnp.so $(ROOT)/lib/liblammps_diffnnp.so
 	install -D -s -m 644 $(BUILD)/diffnnpplugin.so $(ROOT)/lib/lammps/plugins/diffnnpplugin.so
 	install -D -m 644 include/diffnnp.h $(ROOT)/include/diffnnp.h
 	install -d $(ROOT)/lib/pkgconfig
@@ -44,6 +50,7 @@ install:
 
 uninstall:
 	rm -f $(ROOT)/bin/diffnnp $(ROOT)/bin/lmp-diffnnp $(ROOT)/lib/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so \
+	  $(ROOT)/lib/liblammps_diffnnp.so \
 	  $(ROOT)/lib/lammps/plugins/diffnnpplugin.so $(ROOT)/include/diffnnp.h $(ROOT)/lib/pkgconfig/diffnnp.pc
 
 # What setup has installed stays.
@@ -55,7 +62,8 @@ help:
 	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
 	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       build, run all tests"
-	@echo "make soak       build, kill trainings at random moments, and see that nothing is lost: minutes"
+	@echo "make soak       build, run a million steps, kill trainings at random moments: a quarter of an hour"
+	@echo "make fuzz       try made-up files on all readers, SECONDS=600 for each of the four"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
 	@echo "make clean      remove what was built"

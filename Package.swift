@@ -48,3 +48,11 @@ let package = Package(
   ],
   swiftLanguageModes: [.v5]
 )
+
+// Built by scripts/fuzz alone: it needs libFuzzer, which has the main function.
+if Context.environment["DIFFNNP_FUZZ_BUILD"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "diffnnp-fuzz",
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "CYaml"], path: "Tests/Fuzz"))
+}

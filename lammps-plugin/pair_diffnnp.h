@@ -115,6 +115,7 @@ class PairDiffNNP : public Pair {
   void watch_deviation();
   std::string atoms_beyond(double limit);
   void dump_configuration();
+  void append(const std::string &name, bool &begun, const std::string &text);
   std::vector<double> gather(const std::vector<double> &values);
 
   diffnnp_system describe_atoms();

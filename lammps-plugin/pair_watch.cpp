@@ -8,10 +8,26 @@
 #include "update.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace LAMMPS_NS;
+
+// Adds to a text what printf would print.
+__attribute__((format(printf, 2, 3))) static void add(std::string &text, const char *format, ...)
+{
+  char piece[512];
+  va_list values;
+  va_start(values, format);
+  vsnprintf(piece, sizeof piece, format, values);
+  va_end(values);
+  text += piece;
+}
 
 // At the beginning of a run, for each configuration of a rerun, and every so many steps. A move that is only tried says
 // nothing about the run.
@@ -94,22 +110,40 @@ void PairDiffNNP::dump_configuration()
   rows = gather(rows);
   if (comm->me != 0) return;
 
-  FILE *file = fopen(grade_file.c_str(), grade_file_begun ? "a" : "w");
-  if (!file) error->one(FLERR, "Pair style diffnnp: cannot write " + grade_file);
-  grade_file_begun = true;
   const double a = units.length, *h = domain->h;
   const int *periodic = domain->periodicity;
   const auto flag = [&](int k) { return periodic[k] ? 'T' : 'F'; };
-  fprintf(file, "%zu\nLattice=\"%.10g 0 0 %.10g %.10g 0 %.10g %.10g %.10g\" ", rows.size() / 6, a * h[0], a * h[5],
-          a * h[1], a * h[4], a * h[3], a * h[2]);
-  fprintf(file, "Properties=species:S:1:pos:R:3:id:I:1:grade:R:1 pbc=\"%c %c %c\" step=%s\n", flag(0), flag(1), flag(2),
-          std::to_string(update->ntimestep).c_str());
+  std::string text;
+  add(text, "%zu\nLattice=\"%.10g 0 0 %.10g %.10g 0 %.10g %.10g %.10g\" ", rows.size() / 6, a * h[0], a * h[5],
+      a * h[1], a * h[4], a * h[3], a * h[2]);
+  add(text, "Properties=species:S:1:pos:R:3:id:I:1:grade:R:1 pbc=\"%c %c %c\" step=%s\n", flag(0), flag(1), flag(2),
+      std::to_string(update->ntimestep).c_str());
   for (size_t k = 0; k < rows.size(); k += 6) {
     const char *name = "";
     diffnnp_model_get_type_name(model, (int) rows[k + 1], &name);
-    fprintf(file, "%s %.10g %.10g %.10g %.0f %.6g\n", name, rows[k + 2], rows[k + 3], rows[k + 4], rows[k], rows[k + 5]);
+    add(text, "%s %.10g %.10g %.10g %.0f %.6g\n", name, rows[k + 2], rows[k + 3], rows[k + 4], rows[k], rows[k + 5]);
   }
-  if (fclose(file) != 0) error->one(FLERR, "Pair style diffnnp: cannot write " + grade_file);
+  append(grade_file, grade_file_begun, text);
+}
+
+// Writes to the end of a file, which begins anew with each run of the program; all of the text, or nothing.
+void PairDiffNNP::append(const std::string &name, bool &begun, const std::string &text)
+{
+  const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | (begun ? 0 : O_TRUNC), 0666);
+  const off_t size = file < 0 ? 0 : lseek(file, 0, SEEK_END);
+  size_t done = 0;
+  while (file >= 0 && done < text.size()) {
+    const ssize_t count = write(file, text.data() + done, text.size() - done);
+    if (count < 0 && errno != EINTR) break;
+    done += count > 0 ? count : 0;
+  }
+  if (file < 0 || done < text.size()) {
+    const std::string reason = strerror(errno);
+    (void) !ftruncate(file, size);
+    error->one(FLERR, "Pair style diffnnp: cannot write " + name + ": " + reason);
+  }
+  close(file);
+  begun = true;
 }
 
 // The values of all ranks, in the order of ranks, on the first.
@@ -188,14 +222,12 @@ void PairDiffNNP::watch_deviation()
     virial_smallest = std::min(virial_smallest, deviation);
     virial_squares += (k < 3 ? 1 : 2) * component.squared();    // of nine components, three are twice there
   }
-  FILE *file = fopen(deviation_file.c_str(), deviation_file_begun ? "a" : "w");
-  if (!file) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
+  std::string text;
   if (!deviation_file_begun)
-    fprintf(file, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
-            "min_devi_f", "avg_devi_f");
-  deviation_file_begun = true;
-  fprintf(file, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
+    add(text, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
+        "min_devi_f", "avg_devi_f");
+  add(text, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
           energy_unit * virial_largest, energy_unit * virial_smallest, energy_unit * std::sqrt(virial_squares / 9.0),
           force_unit * largest, force_unit * smallest, force_unit * sums[0] / sums[1]);
-  if (fclose(file) != 0) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
+  append(deviation_file, deviation_file_begun, text);
 }

@@ -28,13 +28,20 @@ public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
     }
     return 0
   } catch let error as UsageError {
-    fputs("\(program): error: \(error.message)\n", stderr)
+    complain(program, "error: \(error.message)")
     return 2
   } catch let interruption as Interrupted {
-    fputs("\(program): \(interruption.message)\n", stderr)
+    complain(program, interruption.message)
     return 130
   } catch {
-    fputs("\(program): error: \(error)\n", stderr)
+    complain(program, "error: \(error)")
     return 1
   }
+}
+
+/// One line, whatever file names and file contents are quoted in it.
+private func complain(_ program: String, _ message: String) {
+  let line = String(
+    String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
+  fputs("\(program): \(line)\n", stderr)
 }

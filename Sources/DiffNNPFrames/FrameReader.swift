@@ -69,20 +69,22 @@ extension Trajectory {
     let validator = FrameValidator()
     var frames: [Frame] = []
     var position = 0
-    reading: for wanted in selection.frames(of: count) {
-      while position < wanted {
-        guard try reader.skipFrame() else { break reading }
+    do {
+      reading: for wanted in selection.frames(of: count) {
+        while position < wanted {
+          guard try reader.skipFrame() else { break reading }
+          position += 1
+        }
+        guard var frame = try reader.readFrame() else { break }
+        frame.number = wanted
+        try naming(reader.place) {
+          try validator.check(frame)
+          frames.append(try filter.apply(to: frame, speciesNames: reader.speciesNames))
+        }
         position += 1
       }
-      guard var frame = try reader.readFrame() else { break }
-      position += 1
-      frame.number = wanted
-      do {
-        try validator.check(frame)
-        frames.append(try filter.apply(to: frame, speciesNames: reader.speciesNames))
-      } catch let error as DiffNNPError {
-        throw DiffNNPError("\(reader.place): \(error.message)")
-      }
+    } catch let error as DiffNNPError where position > 0 {
+      throw DiffNNPError("\(error.message); to use only the frames before this one: --frames 0:\(position)")
     }
     guard !frames.isEmpty else {
       while count == .max, try reader.skipFrame() { position += 1 }

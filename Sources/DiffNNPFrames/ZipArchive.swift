@@ -58,6 +58,7 @@ final class ZipArchive {
 
   private func bytes(at offset: Int, count: Int) throws -> [UInt8] {
     guard offset >= 0, count >= 0, offset <= size, count <= size - offset else { throw damaged("end of file") }
+    try requireMemory(count)
     var done = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
       while done < count {
@@ -70,6 +71,16 @@ final class ZipArchive {
     }
     guard done == count else { throw damaged("read error") }
     return bytes
+  }
+
+  /// Files with holes can be larger than any memory. An array that finds none would stop the program.
+  private func requireMemory(_ count: Int) throws {
+    // Not by malloc, which the compiler leaves out where nothing is done with what it gives.
+    let room = mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard room != MAP_FAILED else {
+      throw DiffNNPError("\(path): \(count >> 20) MiB do not fit into memory; write fewer frames into a file")
+    }
+    munmap(room, max(count, 1))
   }
 
   private func readDirectory() throws {
@@ -141,6 +152,7 @@ final class ZipArchive {
   private func inflate(_ input: [UInt8], _ entry: Entry, _ name: String) throws -> [UInt8] {
     // Deflate shrinks by 1032 at most: a larger size is a lie, and must not be believed with an allocation.
     guard entry.size / 1033 <= input.count else { throw damaged("size of \(name)") }
+    try requireMemory(entry.size)
     var stream = z_stream()
     guard inflateInit2_(&stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
       throw DiffNNPError("\(path): zlib could not be started")

@@ -31,11 +31,14 @@ static void check_refusal(diffnnp_status got, diffnnp_status expected, const cha
 
 /* --------------------------------------------------------------------------------- counting allocations --- */
 
+/* Tools that watch memory or threads have an allocator of their own: with NO_COUNTING, it is left alone. */
+static volatile long allocations;
+#ifndef NO_COUNTING
+
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
-static volatile long allocations;
 
 void *malloc(size_t size) {
   __sync_fetch_and_add(&allocations, 1);
@@ -58,6 +61,7 @@ void *aligned_alloc(size_t alignment, size_t size) {
   __sync_fetch_and_add(&allocations, 1);
   return __libc_memalign(alignment, size);
 }
+#endif
 
 /* -------------------------------------------------------------------------------------------- a system --- */
 
@@ -677,10 +681,11 @@ static void test_allocations(diffnnp_model *model, const list_data *list, int ex
 /* ----------------------------------------------------------------------------------------------- threads --- */
 
 typedef struct {
+  const char *path;
   diffnnp_model *model;
   diffnnp_evaluator *shared;
   double energy;
-  int silent, computed, busy, other;
+  int number, silent, computed, busy, other;
 } thread_data;
 
 static void *use_own_evaluator(void *argument) {
@@ -716,16 +721,46 @@ static void *use_shared_evaluator(void *argument) {
   return NULL;
 }
 
-static void test_threads(diffnnp_model *model, diffnnp_evaluator *evaluator) {
+/* Handles come and go in one thread while others use theirs, and each thread reads its own error. */
+static void *load_and_free(void *argument) {
+  thread_data *data = argument;
+  char name[32];
+  snprintf(name, sizeof name, "no/such/file/%d", data->number);
+  for (int step = 0; step < 10; step++) {
+    diffnnp_model *model, *none;
+    diffnnp_evaluator *evaluator;
+    diffnnp_model_info info = {0};
+    const char *type_name;
+    info.size = sizeof info;
+    if (diffnnp_model_load(name, &none) != DIFFNNP_ERROR_FILE) data->other++;
+    if (diffnnp_model_load(data->path, &model) != DIFFNNP_OK) data->other++;
+    if (diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) != DIFFNNP_OK) data->other++;
+    if (diffnnp_model_free(model) != DIFFNNP_OK) data->other++;
+    if (diffnnp_model_get_info(data->model, &info) != DIFFNNP_OK) data->other++;
+    if (diffnnp_model_get_type_name(data->model, 0, &type_name) != DIFFNNP_OK) data->other++;
+    if (diffnnp_evaluator_free(evaluator) != DIFFNNP_OK) data->other++;
+    if (!strstr(diffnnp_last_error(), name)) data->other++;
+  }
+  return NULL;
+}
+
+static void test_threads(const char *path, diffnnp_model *model, diffnnp_evaluator *evaluator) {
   enum { THREADS = 4 };
   pthread_t threads[THREADS];
   thread_data data[THREADS] = {{0}};
   const double expected = energy(evaluator);
   REFUSED(diffnnp_model_load("no/such/file", NULL), DIFFNNP_ERROR_ARGUMENT, "NULL"); /* of this thread only */
-  for (int t = 0; t < THREADS; t++) data[t].model = model, data[t].shared = evaluator;
+  for (int t = 0; t < THREADS; t++)
+    data[t].path = path, data[t].model = model, data[t].shared = evaluator, data[t].number = t;
   for (int t = 0; t < THREADS; t++) pthread_create(&threads[t], NULL, use_own_evaluator, &data[t]);
   for (int t = 0; t < THREADS; t++) pthread_join(threads[t], NULL);
   for (int t = 0; t < THREADS; t++) CHECK(data[t].silent && data[t].other == 0 && data[t].energy == expected);
+
+  /* All kinds of calls at once. */
+  for (int t = 0; t < THREADS; t++)
+    pthread_create(&threads[t], NULL, t % 2 ? use_own_evaluator : load_and_free, &data[t]);
+  for (int t = 0; t < THREADS; t++) pthread_join(threads[t], NULL);
+  for (int t = 0; t < THREADS; t++) CHECK(data[t].other == 0 && data[t].energy == expected);
 
   /* One evaluator for all is a mistake that is noticed. */
   for (int t = 0; t < THREADS; t++) pthread_create(&threads[t], NULL, use_shared_evaluator, &data[t]);
@@ -860,7 +895,7 @@ int main(int argc, char **argv) {
   test_exchange(evaluator, list, &info);
   test_allocations(model, list, 0);
   test_allocations(model, list, 1);
-  test_threads(model, evaluator);
+  test_threads(argv[1], model, evaluator);
   test_ungraded(argv[3], list);
   test_members(argv[4]);
   free_list(list);

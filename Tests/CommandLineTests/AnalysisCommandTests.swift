@@ -82,6 +82,31 @@ import Testing
     }
   }
 
+  /// An archive with a hole in it, whose array would not fit into any memory.
+  @Test func hugeArraysAreRefused() throws {
+    try withDirectory { directory in
+      func bytes<T: FixedWidthInteger>(_ numbers: T...) -> [UInt8] {
+        numbers.flatMap { number in withUnsafeBytes(of: number.littleEndian) { Array($0) } }
+      }
+      let size: UInt64 = 1 << 39
+      var entry = bytes(UInt32(0x0201_4b50), 0, 0, 0, 0, .max, .max) + bytes(UInt16(5), 20, 0, 0, 0, 0, 0, 0, 0)
+      entry += Array("R.npy".utf8) + bytes(UInt16(1), 16) + bytes(size, size)
+      let directoryStart = size + 1000
+      let record = bytes(UInt32(0x0606_4b50)) + [UInt8](repeating: 0, count: 28)
+      var end = entry + record + bytes(1, UInt64(entry.count), directoryStart)
+      end += bytes(UInt32(0x0706_4b50), 0) + bytes(directoryStart + UInt64(entry.count)) + bytes(UInt32(1))
+      end += bytes(UInt32(0x0605_4b50)) + [UInt8](repeating: 0, count: 18)
+      // A newline, because what a file is shows in its first line.
+      try FileIO.write(bytes(UInt32(0x0403_4b50)) + [10] + [UInt8](repeating: 0, count: 25), to: "\(directory)/a.npz")
+      try FileIO.write(end, to: "\(directory)/end")
+      // With less memory than that, whatever the machine promises.
+      let run = try shellResult(
+        "truncate -s \(directoryStart) a.npz && cat end >>a.npz && ulimit -v 16000000 && '\(programPath)' rdf a.npz",
+        in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("a.npz: 524288 MiB do not fit into memory"), "\(run.errors)")
+    }
+  }
+
   /// A disk that fills up, played by a limit on the size of files, leaves the old file as it was.
   @Test(arguments: [
     ("rdf a.xyz -o out", "out", "out: File too large"),

@@ -92,6 +92,17 @@ import Testing
     }
   }
 
+  /// The checkpoints of all members of an ensemble are looked at before the work.
+  @Test func foreignCheckpointsOfMembersAreRefused() throws {
+    try withDirectory { directory in
+      try writeFrames(directory)
+      try FileIO.write("foreign".utf8, to: directory + "/m.safetensors.member2.checkpoint")
+      let run = try diffnnp(Self.arguments + " --members 2 --resume -o m.safetensors", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("m.safetensors.member2.checkpoint"), "\(run.errors)")
+      #expect(run.errors.filter { $0 == "\n" }.count == 1, "\(run.errors)")
+    }
+  }
+
   @Test func resumesFromNothing() throws {
     try withDirectory { directory in
       try writeFrames(directory)

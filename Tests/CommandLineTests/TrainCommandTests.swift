@@ -109,6 +109,28 @@ import Testing
     }
   }
 
+  /// A frame that is damaged in the middle of a trajectory: where, what, and how to go on.
+  @Test(arguments: [
+    ("Cl 2 2 2", "Cl 2 2", "frames.xyz:16: an atom's line with 3 columns, expected 4"),
+    ("Cl 2 2 2", "Cl 2 2 ****", "frames.xyz:16: expected a finite number, found \"****\""),
+    ("Cl 2 2 2", "Cl 2 2 nan", "frames.xyz:16: expected a finite number, found \"nan\""),
+    ("Cl 2 2 2", "Cl 9 0 18", "frames.xyz:13: frame 3: atoms 2 and 1 are in one place"),
+    ("2\nLat", "3\nLat", "frames.xyz:17: an atom's line with 1 columns"),
+    ("9 0 0 0 9 0 0 0 9", "9 0 0 0 9 0 0 0 0", "frames.xyz:14: "),
+    ("Li 0 0 0\nCl 2 2 2\n", "\u{0}\u{0}\u{0}\n", "frames.xyz:15: "),
+  ])
+  func saysWhichFrameIsDamaged(_ sound: String, _ damaged: String, _ reason: String) throws {
+    try withDirectory { directory in
+      let frame = "2\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\nCl 2 2 2\n"
+      let frames = [frame, frame, frame, frame.replacing(sound, with: damaged), frame, frame].joined()
+      try FileIO.write(frames.utf8, to: directory + "/frames.xyz")
+      let run = try diffnnp("train frames.xyz --temperature 300 -o m.safetensors", in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains(reason), "\(run.errors)")
+      #expect(run.errors.contains("--frames 0:3") && run.errors.filter { $0 == "\n" }.count == 1, "\(run.errors)")
+      #expect(try shellResult("ls", in: directory).output == "frames.xyz\n")
+    }
+  }
+
   @Test func refusesEmptyNamesAndLonelyAtoms() throws {
     try withDirectory { directory in
       let frame = "1\nLattice=\"9 0 0 0 9 0 0 0 9\" Properties=species:S:1:pos:R:3\nLi 0 0 0\n"

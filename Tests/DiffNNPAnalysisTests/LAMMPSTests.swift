@@ -111,6 +111,14 @@ import Testing
     }
   }
 
+  /// Grades by nearness alone: 1 for the smallest distances of the frames.
+  private func nearness(_ frames: Trajectory) throws -> ExtrapolationGrade {
+    let surroundings = try Surroundings(typeCount: 2, rMax: 6, intervals: 1)
+    let closest = try #require(RadialDistribution(frames, rMax: 7).counts).smallestDistances.map { $0 ?? 6 }
+    return try ExtrapolationGrade(
+      surroundings, means: [0, 0, 0, 0], whitening: [Double](repeating: 0, count: 8), closest: closest)
+  }
+
   /// The potential that made the frames is found to be right; one with atoms a twelfth larger is found to be wrong.
   @Test func tellsRightFromWrong() throws {
     try withTemporaryDirectory { directory in
@@ -120,6 +128,7 @@ import Testing
       var right = settings(Self.lennardJones, "\(directory)/right")
       right.runs = 2
       right.lattice = true
+      right.grade = try nearness(frames)
       let good = try Validation(right, trajectory: frames)
       #expect(good.runs.map(\.start) == ["frame 10", "frame 55", "a lattice"])
       #expect(good.stableTime == 80)
@@ -133,6 +142,8 @@ import Testing
       #expect(json["rdf_mae"]?["ArXx"]?.double != nil)
       #expect(json["lammps_version"]?.string?.contains("20") == true)
       #expect(json["runs"]?.array?.count == 3)
+      #expect(json["runs"]?.array?.allSatisfy { 0.8...1.8 ~= $0["largest_grade"]?.double ?? 0 } == true)
+      #expect(try good.verdict().contains { $0.hasPrefix("Runs stayed within the training data") })
       let (angle, expected) = (json["angle_jsd"]?["Ar-Ar-Ar"]?.double, json["angle_jsd_expected"]?["Ar-Ar-Ar"]?.double)
       #expect(try #require(angle) < 6 * #require(expected))
       #expect(json["rdf_mae_noised_frames"]?["ArXx"] == .null)
@@ -157,11 +168,13 @@ import Testing
   @Test func noticesCollapse() throws {
     try withTemporaryDirectory { directory in
       let frames = try liquid(in: "\(directory)/frames")
-      let hole = settings(
+      var hole = settings(
         ["pair_style gauss 7.5", "pair_coeff * * 1.0 1.0"], "\(directory)/hole")
+      hole.grade = try nearness(frames)
       let validation = try Validation(hole, trajectory: frames)
       #expect(validation.runs[0].failure != nil)
       #expect(validation.stableTime < 80)
+      #expect(try validation.verdict().contains { $0.hasPrefix("Runs left the training data") })
       #expect(try validation.verdict()[0].hasPrefix("The run from frame 10 failed after"))
     }
   }

@@ -84,6 +84,33 @@ import Testing
     #expect(throws: DiffNNPError.self) { try same.resume(from: foreign) }
   }
 
+  /// Numbers of steps that no training has would stop the program later.
+  @Test(arguments: [
+    ("step", "-5"), ("step", "9223372036854775807"), ("step", "1.5"), ("best_step", "-1"), ("best_step", "4"),
+    ("best_held_out", "nan"),
+  ])
+  func checkpointsThatMakeNoSenseAreRefused(_ key: String, _ value: String) throws {
+    let first = try trainer()
+    for _ in 0..<3 { _ = try first.advance() }
+    var file = first.checkpoint()
+    file.metadata[key] = value
+    let second = try trainer()
+    #expect(throws: DiffNNPError.self) { try second.resume(from: file) }
+  }
+
+  /// The same positions with other types, or in other cells, are other frames.
+  @Test func checkpointsKnowTypesAndCells() throws {
+    let file = try trainer().checkpoint()
+    var (types, cells) = (Self.trajectory, Self.trajectory)
+    types.frames[3].types.swapAt(0, 1)
+    cells.frames[3].cell = try Cell(orthogonal: [6, 6, 6.001])
+    for other in [types, cells] {
+      let trainer = try NetworkTrainer(
+        Self.settings, pair: nil, pairSettings: PairFit.Settings(), trajectory: other, temperature: 300)
+      #expect(throws: DiffNNPError.self) { try trainer.resume(from: file) }
+    }
+  }
+
   /// Held-out objectives fall for every kind of label: here all name the same harmonic forces.
   @Test(arguments: TrainingObjective.allCases)
   func learns(_ objective: TrainingObjective) throws {

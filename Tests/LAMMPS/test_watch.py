@@ -94,6 +94,9 @@ class Limits(Watch):
         script = setup() + style + "fix 1 all gcmc 1 4 0 1 29494 300 -1.0 0.1 full_energy\nrun 2\n"
         self.assertEqual(warnings(self.run_lammps(script)), [])
 
+    def test_a_full_disk_stops_the_run(self):
+        self.assert_refused(self.pair_style("extrapolation dump 0.5 /dev/full"), "cannot write /dev/full", "No space left")
+
     def test_bad_options(self):
         for options, words in [
             ("extrapolation", ["every N"]),
@@ -154,6 +157,10 @@ class Deviations(Watch):
         models.CASES["ungraded"]().save(path)
         for options in ["every 10", "forces mean"]:
             self.assert_refused(self.pair_style("deviation " + options, path), "one member", "diffnnp train --members")
+
+    def test_a_full_disk_stops_the_run(self):
+        for ranks in [1, 2]:
+            self.assert_refused(self.pair_style("deviation every 1 file /dev/full"), "cannot write /dev/full", "No space left", ranks=ranks)
 
     def test_bad_options(self):
         for options, word in [("", "every N"), ("every", "every of deviation is ''"), ("forces both", "'both'"), ("file", "needs a name")]:

@@ -4,13 +4,21 @@
 
 /// Whole files in and out, with errors that name the file and the reason.
 public enum FileIO {
+  /// What is read whole is small: more than this is no file of that kind. Of what is not a regular file the end is not known,
+  /// and may never come.
+  private static let largest = (file: 1 << 30, stream: 1 << 26)
+
   /// The contents of a file.
+  /// - Throws: where it cannot be read, or is larger than any file that is read whole.
   public static func read(_ path: String) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure(path) }
+    let limit = status.st_mode & S_IFMT == S_IFREG ? largest.file : largest.stream
+    let tooLarge = DiffNNPError("\(path): it has more than \(limit >> 20) MiB; expected a smaller file")
+    guard status.st_size <= limit else { throw tooLarge }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(Int(clamping: status.st_size))
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
@@ -20,6 +28,7 @@ public enum FileIO {
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw failure(path) }
       if count == 0 { return bytes }
+      guard bytes.count + count <= limit else { throw tooLarge }
       bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
     }
   }

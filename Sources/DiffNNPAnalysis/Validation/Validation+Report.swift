@@ -72,6 +72,8 @@ extension Validation {
             "temperature": .number(run.temperature.mean),
             "temperature_error": .number(run.temperature.error),
             "ns_per_day": number(run.log.nanosecondsPerDay),
+            "largest_grade": number(run.grades?.largest),
+            "graded_outside": number(run.grades?.outside),
           ]
         }),
       "verdict": JSONValue(try verdict()),
@@ -108,12 +110,13 @@ extension Validation {
 
     page.heading("Runs")
     page.table(
-      head: ["Start", "Stable (ps)", "Temperature (K)", "Speed (ns/day)", "Failure"],
+      head: ["Start", "Stable (ps)", "Temperature (K)", "Speed (ns/day)", "Largest grade", "Failure"],
       rows: runs.map { run in
         [
           run.start, run.stableTime.significant(6),
           "\(run.temperature.mean.fixed(1)) ± \(run.temperature.error.fixed(1))",
-          run.log.nanosecondsPerDay?.significant(4) ?? "", run.failure ?? "none",
+          run.log.nanosecondsPerDay?.significant(4) ?? "", run.grades?.largest.fixed(2) ?? "–",
+          run.failure ?? "none",
         ]
       })
     page.figure(

@@ -35,6 +35,8 @@ extension Validation.Run {
 
     let failure = failures.min { $0.time < $1.time }
     let stable = failure?.time ?? end
+    let reached = trajectory.frames.prefix { Double($0.number) * settings.dumpTime <= stable }
+    grades = try settings.grade.map { try GradeSummary(reached, $0, interval: settings.dumpTime) }
     let kept = trajectory.frames.indices.filter {
       let time = Double($0) * settings.dumpTime
       return time >= settings.discarded && time < stable

@@ -53,7 +53,25 @@ extension Validation {
   }
 
   /// What all of it means, in sentences: stability, structure, temperature, and what would make it better.
-  public func verdict() throws -> [String] { try [stability] + structure() + temperature + guidance() }
+  public func verdict() throws -> [String] { try [stability] + structure() + temperature + surroundings + guidance() }
+
+  /// An atom with a grade above this is outside the training data, as `pair_style diffnnp` warns.
+  private static let outside = 2.0
+
+  private var surroundings: [String] {
+    let grades = runs.enumerated().compactMap { k, run in run.grades.map { (run: k + 1, summary: $0) } }
+    guard let (run, worst) = grades.max(by: { $0.summary.largest < $1.summary.largest }) else { return [] }
+    let largest = worst.largest.fixed(2)
+    guard worst.largest > Self.outside else {
+      return ["Runs stayed within the training data: the largest extrapolation grade of an atom was \(largest)."]
+    }
+    let part = grades.reduce(0) { max($0, $1.summary.outside) }
+    return [
+      "Runs left the training data: an atom had extrapolation grade \(largest) after \(worst.time.significant(4)) ps of run "
+        + "\(run), and up to \((100 * part).significant(2)) % of the atoms of a run were above 1. What the potential says there "
+        + "is a guess: more frames like those would help."
+    ]
+  }
 
   private var stability: String {
     let failed = runs.filter { $0.failure != nil }

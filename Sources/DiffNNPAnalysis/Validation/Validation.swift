@@ -43,6 +43,8 @@ public struct Validation: Sendable {
     public var angleRadius: Double?
     /// The noise level that the potential belongs to (Å): runs with it should look like frames with this noise.
     public var sigma = 0.0
+    /// Tells how far from its training data the potential is used; nil where that is not known.
+    public var grade: ExtrapolationGrade?
 
     public init(launcher: String, potential: [String], directory: String, temperature: Double, masses: [Double]) {
       self.launcher = launcher
@@ -64,6 +66,8 @@ public struct Validation: Sendable {
     public let failure: String?
     /// Mean temperature behind the discarded part (K) and its standard error.
     public let temperature: (mean: Double, error: Double)
+    /// Extrapolation grades of the atoms of all frames up to a failure; nil where the potential has none.
+    public let grades: GradeSummary?
     /// Frames behind the discarded part and before a failure.
     public let frames: Trajectory
   }

@@ -90,7 +90,9 @@ struct LikelihoodState: Equatable, Sendable {
       return (0..<count).map { [x[3 * $0], x[3 * $0 + 1], x[3 * $0 + 2]] }
     }
     func number(_ name: String) throws -> Int {
-      guard let n = file.metadata[Self.prefix + name].flatMap({ Int($0) }) else { throw damaged(name) }
+      guard let n = file.metadata[Self.prefix + name].flatMap({ Int($0) }), TrainingState.sensibleSteps ~= n else {
+        throw damaged(name)
+      }
       return n
     }
     (step, restarts) = (try number("step"), try number("restarts"))

@@ -233,9 +233,10 @@ public final class NetworkTrainer {
     (settings.likelihoodSteps, settings.likelihoodRate) = (0, 0)
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for frame in items.frames {
-      for x in frame.positions {
+      for x in frame.cell.vectors + frame.positions {
         for k in 0..<3 { hash = (hash ^ x[k].bitPattern) &* 0x100_0000_01b3 }
       }
+      for type in frame.types { hash = (hash ^ UInt64(type)) &* 0x100_0000_01b3 }
     }
     return "\(settings) \(items.noise) \(items.objective) \(items.thermalEnergy) \(architecture.json) \(hash)"
   }

@@ -21,6 +21,8 @@ struct TrainingState: Equatable, Sendable {
   // MARK: Checkpoints
 
   private static let format = "diffnnp-checkpoint"
+  /// More steps than this are no training's.
+  static let sensibleSteps = 0...1 << 40
 
   /// As a safetensors file; numbers keep all their digits.
   /// - Parameter identity: names the run; only a run of the same identity may continue.
@@ -57,9 +59,9 @@ struct TrainingState: Equatable, Sendable {
       return tensor.values
     }
     let count = parameters.values.count
-    guard let step = file.metadata["step"].flatMap({ Int($0) }),
-      let bestStep = file.metadata["best_step"].flatMap({ Int($0) }),
-      let bestHeldOut = file.metadata["best_held_out"].flatMap({ Double($0) })
+    guard let step = file.metadata["step"].flatMap({ Int($0) }), Self.sensibleSteps ~= step,
+      let bestStep = file.metadata["best_step"].flatMap({ Int($0) }), 0...step ~= bestStep,
+      let bestHeldOut = file.metadata["best_held_out"].flatMap({ Double($0) }), !bestHeldOut.isNaN
     else { throw DiffNNPError("its step is unreadable; train without --resume to start anew") }
     parameters.values = try values("parameters", count)
     optimiser = try Adam(

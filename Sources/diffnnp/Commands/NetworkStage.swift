@@ -26,7 +26,7 @@ struct NetworkStage {
   private static let likelihoodInterval = 25
 
   /// Whether a network can be trained as asked, and continued from the checkpoint: found out by a trainer without the pair
-  /// term, before that is fitted. Says where there is nothing to continue from.
+  /// term, before that is fitted.
   static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
     guard let settings = configuration.network else { return }
     let trainer = try naming(configuration.frames) {
@@ -35,17 +35,19 @@ struct NetworkStage {
         settings, pair: nil, pairSettings: configuration.pair, trajectory: trajectory,
         temperature: configuration.temperature)
     }
-    guard resumes else { return }
     let path = checkpointPath(configuration.output)
-    guard access(path, F_OK) == 0 else {
-      fputs("train: no checkpoint \(path) to continue from; training starts anew\n", stderr)
-      return
-    }
+    guard resumes, access(path, F_OK) == 0 else { return }
     let file = try SafetensorsFile(path: path)
     try naming("checkpoint \(path)") {
       try trainer.resume(from: file)
       _ = try LikelihoodRefinement.isPart(of: file, settings)
     }
+  }
+
+  static func sayWhereNothingContinues(_ configuration: TrainingConfiguration) {
+    let path = checkpointPath(configuration.output)
+    guard access(path, F_OK) != 0 else { return }
+    fputs("train: no checkpoint \(path) to continue from; training starts anew\n", stderr)
   }
 
   init(

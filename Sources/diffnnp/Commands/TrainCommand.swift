@@ -104,7 +104,12 @@ enum TrainCommand: Command {
         "train: \(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
           + "than a wide gap in the distances allows: a trap of the run, or an error\n", stderr)
     }
-    if configuration.network != nil { try NetworkStage.check(configuration, trajectory, resumes: resumes) }
+    for number in 1...(resumes ? configuration.members : 1) {
+      try NetworkStage.check(
+        configuration.configuration(ofMember: number), frames(ofMember: number, configuration, trajectory),
+        resumes: resumes)
+    }
+    if resumes { NetworkStage.sayWhereNothingContinues(configuration) }
 
     let first = try Member(1, configuration, trajectory, resumes: resumes)
     let members =
@@ -132,9 +137,7 @@ enum TrainCommand: Command {
     /// - Parameter number: of the member, from 1.
     init(_ number: Int, _ whole: TrainingConfiguration, _ all: Trajectory, resumes: Bool) throws {
       let configuration = whole.configuration(ofMember: number)
-      let trajectory =
-        number == 1
-        ? all : try all.resampled(blockCount: configuration.pair.blockCount, seed: configuration.pair.seed)
+      let trajectory = try frames(ofMember: number, whole, all)
       let name = whole.members > 1 ? "member \(number) of \(whole.members): " : ""
       var pairFit = try PairFit(configuration.pair, temperature: configuration.temperature)
       pairFit.progress = { fputs("train: \(name)\($0)\n", stderr) }
@@ -156,6 +159,15 @@ enum TrainCommand: Command {
       self.trainer = trainer
       (pair, self.network) = (try learned.pair ?? fit.pairTerm(), learned.network)
     }
+  }
+
+  /// What a member learns from: all frames, or as many drawn anew.
+  private static func frames(
+    ofMember number: Int, _ whole: TrainingConfiguration, _ all: Trajectory
+  ) throws -> Trajectory {
+    if number == 1 { return all }
+    let settings = whole.configuration(ofMember: number).pair
+    return try all.resampled(blockCount: settings.blockCount, seed: settings.seed)
   }
 
   private static func potential(

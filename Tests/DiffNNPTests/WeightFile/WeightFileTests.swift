@@ -160,6 +160,22 @@ import Testing
     #expect(throws: DiffNNPError.self) { try Self.potential().save(path: "/dev/full") }
   }
 
+  /// A file with a hole that is larger than any memory, and one without an end.
+  @Test func refusesFilesWithoutMeasure() throws {
+    try Self.withPath { path in
+      try FileIO.write([1], to: path)
+      try #require(truncate(path, 1 << 40) == 0)
+      for (path, limit) in [(path, 1024), ("/dev/zero", 64)] {
+        do {
+          _ = try Potential.load(path: path)
+          Issue.record("\(path) was read")
+        } catch {
+          #expect("\(error)" == "\(path): it has more than \(limit) MiB; expected a smaller file")
+        }
+      }
+    }
+  }
+
   /// Python's safetensors package reads the file, agrees on the checksum, and writes one this program reads.
   @Test(.enabled(if: python != nil, "needs a Python with numpy and safetensors: set DIFFNNP_PYTHON"))
   func roundTripsThroughPython() throws {
