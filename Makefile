@@ -8,7 +8,7 @@ SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
 ROOT = $(DESTDIR)$(PREFIX)
 
-.PHONY: build setup demo test install uninstall clean help
+.PHONY: build setup demo test bench install uninstall clean help
 
 build: setup
 	swift build $(SWIFT_FLAGS)
@@ -22,6 +22,9 @@ demo: build
 
 test: build
 	@scripts/test
+
+bench: build
+	@scripts/bench
 
 # Installs what `make` has built.
 install:
@@ -46,6 +49,7 @@ help:
 	@echo "make            install what is missing, build all into $(BUILD)"
 	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
 	@echo "make test       build, run all tests"
+	@echo "make bench      build, measure the speed, alone and in LAMMPS: .build/bench"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
 	@echo "make clean      remove what was built"

@@ -34,8 +34,9 @@ let package = Package(
     .executableTarget(
       name: "diffnnp",
       dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
+    .target(name: "CAllocations"),
     .executableTarget(
-      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining"]),
+      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining", "CAllocations"]),
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
       exclude: ["Fixtures", "WeightFile/resave.py"]),

@@ -19,6 +19,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     var scale = 1.0
   }
 
+  var clock: StageClock?
   private let layout: NetworkLayout
   private let weights: PackedWeights<L.Weight>
   /// Radial networks evaluated at each edge instead of the tables, where exact numbers are wanted.
@@ -35,15 +36,13 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// What enters the activations of each layer; on the way back its gradient takes the same place.
   private var convolutions: [Buffer<L>]
   private var sourceGradients = Buffer<L>()
-  // Of one block of centres, or of all where weights want their gradients.
+  // Of one block of atoms, or of all where weights want their gradients.
   private var features: [Buffer<L>]
   private var messages: [Buffer<L>]
-  // Of one atom.
   private var featureGradients = Buffer<L>()
   private var messageGradients = Buffer<L>()
   // Of one batch of edges.
   private var harmonics = Buffer<S>()
-  private var matrices = Buffer<L>()
   private var edgeGradients = Buffer<L>()
   private var exactSplines = Buffer<L.Weight>()
 
@@ -78,12 +77,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   ) {
     let block = blockSize(edges, outputs)
     reserve(edges, block: block)
+    clock?.enter(.geometry)
     prepareGeometry(edges, directions)
+    clock?.enter(.features)
     forEachBlock(of: block, among: edges.atomCount) { embed(edges, $0) }
     for layer in layout.layers.indices {
       if let exchange, layer > 0 { copySourcesToGhosts(layer, edges, exchange) }
       forEachBlock(of: block, among: edges.centreCount) { centres in
+        clock?.enter(.messages)
         sendMessages(layer, edges, to: centres)
+        clock?.enter(.features)
         convolve(layer, edges, centres)
         activate(layer, edges, centres)
         if layer + 1 < layout.layers.count {
@@ -96,9 +99,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     guard outputs.gradients != nil || outputs.gradientTangents != nil || outputs.weights != nil else { return }
     for layer in layout.layers.indices.reversed() {
       if wantsFeatureGradients(layer, outputs) { clearSourceGradients(layer, edges) }
-      sendMessagesBackward(layer, edges, outputs)
+      forEachBlock(of: block, among: edges.centreCount) { centres in
+        clock?.enter(.featuresBackward)
+        convolveBackward(layer, edges, centres)
+        clock?.enter(.messagesBackward)
+        sendMessagesBackward(layer, edges, to: centres, outputs)
+      }
+      clock?.enter(.featuresBackward)
       if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
-      if wantsFeatureGradients(layer, outputs) { mixInputsBackward(layer, edges, outputs) }
+      guard wantsFeatureGradients(layer, outputs) else { continue }
+      forEachBlock(of: block, among: knownCount(layer, edges)) { mixInputsBackward(layer, edges, $0, outputs) }
     }
   }
 
@@ -129,11 +139,10 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ = features[layers.count].reserve(block * layout.readoutVectors)
     let widest = max(layers.lazy.map(\.featureVectors).max()!, layout.readoutVectors)
     _ = sourceGradients.reserve(edges.atomCount * widest)
-    _ = featureGradients.reserve(widest)
-    _ = messageGradients.reserve(layers.lazy.map(\.messageVectors).max()!)
+    _ = featureGradients.reserve(block * widest)
+    _ = messageGradients.reserve(block * layers.lazy.map(\.messageVectors).max()!)
     let batch = EdgeBatch<L>.capacity
     _ = harmonics.reserve(batch * harmonicCount)
-    _ = matrices.reserve(batch * layout.couplings.edgeVectors)
     _ = edgeGradients.reserve(batch * harmonicCount + 3)
     if exactRadial != nil { _ = exactSplines.reserve(4 * batch * layers.lazy.map(\.radialVectors).max()!) }
   }
@@ -166,42 +175,70 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let x = features[layer].reserve(atoms.count * n)
     let h = sources[layer].reserve(edges.atomCount * n)
     let z = convolutions[layer].reserve(edges.centreCount * c)
-    for i in atoms {
-      let features = x + (i - atoms.lowerBound) * n
-      (h + i * n).update(repeating: .zero, count: n)
-      apply(shape.linear1, features, to: h + i * n)
-      guard i < edges.centreCount else { continue }
-      (z + i * c).update(repeating: .zero, count: c)
-      apply(shape.selfConnections[Int(edges.types[i])], features, to: z + i * c)
+    (h + atoms.lowerBound * n).update(repeating: .zero, count: atoms.count * n)
+    apply(shape.linear1, x, every: n, to: h + atoms.lowerBound * n, every: n, count: atoms.count)
+    let centres = atoms.clamped(to: 0..<edges.centreCount)
+    (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
+    forEachRun(ofTypesAmong: centres, edges) { run, type in
+      let features = x + (run.lowerBound - atoms.lowerBound) * n
+      apply(
+        shape.selfConnections[type], features, every: n, to: z + run.lowerBound * c, every: c, count: run.count)
     }
   }
 
   /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
   /// convolutions before it, or of the embedding.
-  private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+  private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>, _ outputs: Outputs) {
     let shape = layout.layers[layer]
-    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let (n, c) = (shape.featureVectors, shape.convolutionVectors)
     let gh = sourceGradients.reserve(edges.atomCount * n)
     let gz = convolutions[layer].reserve(edges.centreCount * c)
-    let gx = featureGradients.reserve(n)
-    let (x, a) = (features[layer].reserve(n), messages[layer].reserve(m))
-    for i in 0..<knownCount(layer, edges) {
-      gx.update(repeating: .zero, count: n)
-      applyTransposed(shape.linear1, gh + i * n, to: gx)
-      if let gradient = outputs.weights { addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient) }
-      if i < edges.centreCount {
-        let connection = shape.selfConnections[Int(edges.types[i])]
-        applyTransposed(connection, gz + i * c, to: gx)
-        if let gradient = outputs.weights {
-          addGradient(connection, x + i * n, gz + i * c, to: gradient)
-          addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
-        }
-      }
+    let gx = featureGradients.reserve(atoms.count * n)
+    gx.update(repeating: .zero, count: atoms.count * n)
+    applyTransposed(shape.linear1, gh + atoms.lowerBound * n, every: n, to: gx, every: n, count: atoms.count)
+    forEachRun(ofTypesAmong: atoms.clamped(to: 0..<edges.centreCount), edges) { run, type in
+      let target = gx + (run.lowerBound - atoms.lowerBound) * n
+      applyTransposed(
+        shape.selfConnections[type], gz + run.lowerBound * c, every: c, to: target, every: n, count: run.count)
+    }
+    if let gradient = outputs.weights { addGradients(layer, edges, atoms, to: gradient) }
+    for i in atoms {
+      let row = gx + (i - atoms.lowerBound) * n
       if layer > 0 {
-        activateBackward(layer - 1, edges, i, gx)
+        activateBackward(layer - 1, edges, i, row)
       } else if let gradient = outputs.weights {
-        embedBackward(Int(edges.types[i]), gx, gradient)
+        embedBackward(Int(edges.types[i]), row, gradient)
       }
+    }
+  }
+
+  /// Gradients of the linear maps of a layer; all atoms are in one block.
+  private func addGradients(
+    _ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>
+  ) {
+    let shape = layout.layers[layer]
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let (x, a) = (features[layer].reserve(atoms.count * n), messages[layer].reserve(atoms.count * m))
+    let gh = sourceGradients.reserve(edges.atomCount * n)
+    let gz = convolutions[layer].reserve(edges.centreCount * c)
+    for i in atoms {
+      addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient)
+      guard i < edges.centreCount else { continue }
+      addGradient(shape.selfConnections[Int(edges.types[i])], x + i * n, gz + i * c, to: gradient)
+      addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+    }
+  }
+
+  /// Calls `body` with consecutive atoms of one type, and the type.
+  @inline(__always)
+  private func forEachRun(ofTypesAmong atoms: Range<Int>, _ edges: EdgeList, _ body: (Range<Int>, Int) -> Void) {
+    var start = atoms.lowerBound
+    while start < atoms.upperBound {
+      let type = edges.types[start]
+      var end = start + 1
+      while end < atoms.upperBound, edges.types[end] == type { end += 1 }
+      body(start..<end, Int(type))
+      start = end
     }
   }
 
@@ -216,7 +253,17 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
     let a = messages[layer].reserve(centres.count * m)
     let z = convolutions[layer].reserve(edges.centreCount * c)
-    for i in centres { apply(shape.linear2, a + (i - centres.lowerBound) * m, to: z + i * c) }
+    apply(shape.linear2, a, every: m, to: z + centres.lowerBound * c, every: c, count: centres.count)
+  }
+
+  /// Gradients of the messages.
+  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
+    let shape = layout.layers[layer]
+    let (m, c) = (shape.messageVectors, shape.convolutionVectors)
+    let gz = convolutions[layer].reserve(edges.centreCount * c)
+    let g = messageGradients.reserve(centres.count * m)
+    g.update(repeating: .zero, count: centres.count * m)
+    applyTransposed(shape.linear2, gz + centres.lowerBound * c, every: c, to: g, every: m, count: centres.count)
   }
 
   private func activate(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
@@ -349,24 +396,42 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Linear maps of channels
 
+  // Of consecutive atoms, with the vectors from one to the next. Maps are reached by pointer: copies of them would cost more
+  // than small ones do.
+
   @inline(__always)
-  private func apply(_ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, to y: UnsafeMutablePointer<L>) {
-    for map in maps {
-      let m = map.matrix
-      ChannelMatrix(
-        weights: weights.lanes + m.offset, rows: m.source.rows, rowVectors: m.rowVectors, columnVectors: m.columnVectors
-      ).apply(map.dimension, x + map.input, addingTo: y + map.output)
+  private func apply(
+    _ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, every xStride: Int, to y: UnsafeMutablePointer<L>,
+    every yStride: Int, count: Int
+  ) {
+    maps.withUnsafeBufferPointer { maps in
+      for k in maps.indices {
+        let map = maps.baseAddress! + k
+        ChannelMatrix<L>(
+          weights: weights.lanes + map.pointee.matrix.offset, rows: map.pointee.matrix.source.rows,
+          rowVectors: map.pointee.matrix.rowVectors, columnVectors: map.pointee.matrix.columnVectors
+        ).apply(
+          map.pointee.dimension, x + map.pointee.input, every: xStride, addingTo: y + map.pointee.output,
+          every: yStride, count: count)
+      }
     }
   }
 
   @inline(__always)
-  private func applyTransposed(_ maps: [NetworkLayout.Linear], _ gy: UnsafePointer<L>, to gx: UnsafeMutablePointer<L>) {
-    for map in maps {
-      let m = map.matrix
-      ChannelMatrix(
-        weights: weights.lanes + m.transposed, rows: m.source.columns, rowVectors: m.columnVectors,
-        columnVectors: m.rowVectors
-      ).apply(map.dimension, gy + map.output, addingTo: gx + map.input)
+  private func applyTransposed(
+    _ maps: [NetworkLayout.Linear], _ gy: UnsafePointer<L>, every yStride: Int, to gx: UnsafeMutablePointer<L>,
+    every xStride: Int, count: Int
+  ) {
+    maps.withUnsafeBufferPointer { maps in
+      for k in maps.indices {
+        let map = maps.baseAddress! + k
+        ChannelMatrix<L>(
+          weights: weights.lanes + map.pointee.matrix.transposed, rows: map.pointee.matrix.source.columns,
+          rowVectors: map.pointee.matrix.columnVectors, columnVectors: map.pointee.matrix.rowVectors
+        ).apply(
+          map.pointee.dimension, gy + map.pointee.output, every: yStride, addingTo: gx + map.pointee.input,
+          every: xStride, count: count)
+      }
     }
   }
 
@@ -448,34 +513,20 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       let count = min(EdgeBatch<L>.capacity, end - first)
       let batch = EdgeBatch<L>(
         edges: geometry + first, count: count, harmonics: harmonics.reserve(0), harmonicCount: harmonicCount,
-        matrices: matrices.reserve(0), matrixVectors: layout.couplings.edgeVectors, splines: weights.tables[layer],
-        radialVectors: shape.radialVectors,
+        splines: weights.tables[layer], radialVectors: shape.radialVectors,
         sources: sources[layer].reserve(0), sourceVectors: shape.featureVectors)
-      couple(shape.products, batch)
+      evaluateHarmonics(batch)
       body(exactRadial == nil ? batch : withExactSplines(layer, edges, batch))
       first += count
     }
   }
 
-  /// Harmonics of a batch's edges, and the matrices of the products that a layer takes with them.
   @inline(__always)
-  private func couple(_ products: [CouplingTable.Product], _ batch: EdgeBatch<L>) {
+  private func evaluateHarmonics(_ batch: EdgeBatch<L>) {
     let harmonics = harmonics.reserve(0)
-    let matrices = matrices.reserve(0)
     for e in 0..<batch.count {
       let edge = batch.edges[e]
-      let ylm = harmonics + e &* harmonicCount
-      let matrices = matrices + e &* batch.matrixVectors
-      SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: ylm)
-      for product in products {
-        let y = ylm + product.l2 &* product.l2
-        for v in 0..<product.vectors {
-          let rows = weights.couplings + (product.coefficients &+ v)
-          var sum = L.zero
-          for m in 0..<2 &* product.l2 &+ 1 { sum.add(weight: rows[m &* product.vectors], times: y[m]) }
-          matrices[product.matrix &+ v] = sum
-        }
-      }
+      SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: harmonics + e &* harmonicCount)
     }
   }
 
@@ -510,7 +561,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         let a = messages + (i - centres.lowerBound) * m
         a.update(repeating: .zero, count: m)
         forEachBatch(layer, edges, i) { batch in
-          let kernel = Multiplication(batch: batch, a: a)
+          let kernel = Multiplication(batch: batch, coefficients: weights.couplings, a: a)
           for k in 0..<pathCount { kernel.run(paths + k) }
         }
       }
@@ -524,25 +575,23 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Gradients of the neighbours' sources, of the edges, and of the radial tables.
-  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, _ outputs: Outputs) {
+  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>, _ outputs: Outputs) {
     let shape = layout.layers[layer]
-    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gz = convolutions[layer].reserve(edges.centreCount * c)
-    let g = messageGradients.reserve(m)
+    let m = shape.messageVectors
+    let gh = sourceGradients.reserve(edges.atomCount * shape.featureVectors)
+    let messageGradients = messageGradients.reserve(centres.count * m)
     let gEdge = edgeGradients.reserve(0)
     let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
     let wantsScalars = wantsFeatureGradients(layer, outputs)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
-      for i in 0..<edges.centreCount {
-        g.update(repeating: .zero, count: m)
-        applyTransposed(shape.linear2, gz + i * c, to: g)
+      for i in centres {
+        let g = messageGradients + (i - centres.lowerBound) * m
         forEachBatch(layer, edges, i) { batch in
           gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
           let kernel = MultiplicationPullBack(
             batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,
-            gSplines: outputs.weights?.tables[layer], wantsEdges: wantsEdges, wantsScalars: wantsScalars)
+            gSplines: outputs.weights?.tables[layer], wantsScalars: wantsScalars)
           for k in 0..<pathCount { kernel.run(paths + k) }
           if wantsEdges { addEdgeGradients(batch, gEdge, outputs) }
         }

@@ -14,7 +14,7 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   let lanes: UnsafeMutablePointer<W>
   let tables: [UnsafeMutablePointer<W>]
   /// Coefficients of the layout's coupling table.
-  let couplings: UnsafeMutablePointer<W>
+  let couplings: UnsafeMutablePointer<W.Scalar>
   /// Energies of atoms are scale·readout + shift, for each type.
   private(set) var scales: [Double] = []
   private(set) var shifts: [Double] = []
@@ -31,9 +31,8 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
       return table
     }
     let coefficients = layout.couplings.coefficients
-    couplings = .allocate(capacity: max(1, coefficients.count / W.width))
-    couplings.initialize(repeating: .zero, count: coefficients.count / W.width)
-    for (k, c) in coefficients.enumerated() { W.store(W.Scalar(c), couplings, k) }
+    couplings = .allocate(capacity: max(1, coefficients.count))
+    for (k, c) in coefficients.enumerated() { (couplings + k).initialize(to: W.Scalar(c)) }
   }
 
   deinit {

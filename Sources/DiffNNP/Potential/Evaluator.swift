@@ -16,6 +16,10 @@ public enum ForceFolding {
 public final class Evaluator {
   public let potential: Potential
   public let precision: Precision
+  /// Takes the time of each stage; nil for not at all.
+  public var clock: StageClock? {
+    didSet { network?.clock = clock }
+  }
   private let network: NetworkEvaluating?
   private var gradients = Buffer<SIMD3<Double>>()
   private var energies = Buffer<Double>()
@@ -23,7 +27,7 @@ public final class Evaluator {
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
     self.precision = precision
-    network = potential.network?.makeEvaluator(precision)
+    network = potential.network?.makeEvaluator(precision, energyScale: potential.energyScale)
   }
 
   /// What to compute. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
@@ -65,15 +69,18 @@ public final class Evaluator {
     gradients.update(repeating: .zero, count: edges.count)
     energies.update(repeating: 0, count: edges.centreCount)
     let scale = potential.energyScale
+    clock?.enter(.pair)
     potential.pair?.add(edges, scale: scale, energies: energies, gradients: gradients)
     network?.add(edges, exchange: exchange, scale: scale, energies: energies, gradients: gradients)
 
+    clock?.enter(.forces)
     var total = 0.0
     for i in 0..<edges.centreCount { total += energies[i] }
     outputs.atomEnergies?.update(from: energies, count: edges.centreCount)
     if let forces = outputs.forces { foldForces(edges, gradients, folding, into: forces) }
     addVirials(edges, gradients, folding, outputs)
     if let virials = outputs.centroidVirials { addCentroidVirials(edges, gradients, folding, to: virials) }
+    clock?.enter(nil)
     return total
   }
 
@@ -160,6 +167,7 @@ public final class Evaluator {
 
 /// A term that adds its energy and its gradient with respect to edge vectors.
 protocol NetworkEvaluating: AnyObject {
+  var clock: StageClock? { get set }
   /// Adds `scale` times the energies of the centres [centreCount] and the gradients of the energy of all domains
   /// [edges.count].
   func add(
