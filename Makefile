@@ -8,7 +8,7 @@ SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(ARCH)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
 ROOT = $(DESTDIR)$(PREFIX)
 
-.PHONY: build setup demo test bench install uninstall clean help
+.PHONY: build setup demo figures test bench soak install uninstall clean help
 
 build: setup
 	swift build $(SWIFT_FLAGS)
@@ -20,11 +20,19 @@ setup:
 demo: build
 	examples/licl/demo
 
+# The comparison of docs/RESULTS.md. It continues where it was stopped; QUICK=1 tries all of it in minutes.
+figures: build
+	$(BUILD)/diffnnp study examples/licl/figures/study.yaml $(if $(QUICK),--quick)
+
 test: build
 	@scripts/test
 
 bench: build
 	@scripts/bench
+
+# Long tests, which continuous integration leaves out.
+soak: build
+	@scripts/soak
 
 # Installs what `make` has built.
 install:
@@ -48,8 +56,10 @@ clean:
 help:
 	@echo "make            install what is missing, build all into $(BUILD)"
 	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
+	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       build, run all tests"
 	@echo "make bench      build, measure the speed, alone and in LAMMPS: .build/bench"
+	@echo "make soak       build, kill trainings at random moments, and see that nothing is lost: minutes"
 	@echo "make install    install what is built under PREFIX ($(PREFIX)), with DESTDIR before it where given"
 	@echo "make uninstall  remove that again"
 	@echo "make clean      remove what was built"

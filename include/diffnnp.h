@@ -89,6 +89,8 @@ typedef struct diffnnp_model_info {
   int exchange_width; /* the largest width that the functions of `exchange` are called with; 0: they are not called */
   double density;     /* of the training data: atoms for one cubic angstrom; 0 where the file does not say */
   double cell[9];     /* [3][3] mean cell vectors of the training data, one in each row (angstrom); 0 likewise */
+  int has_grades; /* 1: the file knows where its training data end, so that atom_grades can be asked for; 0: not */
+  int member_count; /* of an ensemble: models trained on resampled data, whose spread says how uncertain forces are; 1: none */
   const char *checksum; /* out: of the file, tells one model from another; lives as long as the model */
 } diffnnp_model_info;
 
@@ -103,11 +105,19 @@ diffnnp_status diffnnp_model_get_type_name(
 
 /* -------------------------------------------------------------------------------------------------- evaluators --- */
 
-/* Makes an evaluator. *evaluator is NULL where that fails.
+/* Makes an evaluator; of an ensemble, one for the first member. *evaluator is NULL where that fails.
  * Free it with diffnnp_evaluator_free. Any thread. */
 diffnnp_status diffnnp_evaluator_create(
     const diffnnp_model *model,
     diffnnp_precision precision,
+    diffnnp_evaluator **evaluator); /* out: the evaluator */
+
+/* Makes an evaluator for one member of an ensemble. The first is trained on all data, and alone has extrapolation grades.
+ * *evaluator is NULL where that fails. Free it with diffnnp_evaluator_free. Any thread. */
+diffnnp_status diffnnp_evaluator_create_member(
+    const diffnnp_model *model,
+    diffnnp_precision precision,
+    int member,                     /* 0 ... member_count - 1 */
     diffnnp_evaluator **evaluator); /* out: the evaluator */
 
 /* Frees an evaluator. NULL is allowed, and does nothing. One thread at a time. */
@@ -171,13 +181,16 @@ typedef struct diffnnp_results {
    * first letter is that of r, the second that of F (eV). For heat fluxes, sum of (energy + virial) * velocity: exact
    * for pair terms and networks of one layer. */
   double *centroid_virials;
+  /* out: [nlocal] extrapolation grades: how far the surroundings of each atom are outside the training data. Less than
+   * 1 inside, 1 at the edge, more outside; 0 for atoms not of this model. */
+  double *atom_grades;
   double max_force; /* in: a larger force on an atom gives DIFFNNP_ERROR_FORCE (eV/angstrom); 0: any that is finite */
 } diffnnp_results;
 
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
  * grown to the size of the system. Checks all counts, indices and positions.
  *
- * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`. DIFFNNP_ERROR_SYSTEM: an index out of range, a
+ * DIFFNNP_ERROR_UNSUPPORTED: a network without `owners` and `exchange`, or grades of a model that has none. DIFFNNP_ERROR_SYSTEM: an index out of range, a
  * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
  * DIFFNNP_ERROR_FORCE: a force, or the energy, is not finite, or a force is larger than `max_force`; the message names the
  * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before

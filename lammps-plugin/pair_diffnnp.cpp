@@ -24,6 +24,9 @@ PairDiffNNP::PairDiffNNP(LAMMPS *lmp) : Pair(lmp)
   manybody_flag = 1;
   no_virial_fdotr_compute = 1;    // the library computes the virial
   centroidstressflag = CENTROID_AVAIL;
+  nextra = 2;
+  pvector = extra;
+  extra[0] = extra[1] = 0.0;
 }
 
 PairDiffNNP::~PairDiffNNP()
@@ -33,6 +36,7 @@ PairDiffNNP::~PairDiffNNP()
     memory->destroy(setflag);
     memory->destroy(cutsq);
   }
+  pvector = nullptr;    // not to be freed
 }
 
 /* ---------------------------------------------------------------------- each step */
@@ -42,6 +46,8 @@ void PairDiffNNP::compute(int eflag, int vflag)
   ev_init(eflag, vflag);
   if (!prepared) prepare();
   watch_thermostats();
+  grades_due = info.has_grades && is_due(given.grade_every);
+  deviation_due = info.member_count > 1 && is_due(given.deviation_every);
   diffnnp_system system = describe_atoms();
   diffnnp_results results = wanted_results();
 
@@ -57,11 +63,25 @@ void PairDiffNNP::compute(int eflag, int vflag)
     system.owners = owners.data();
   }
 
-  const diffnnp_status status = diffnnp_compute(evaluator, &system, &results);
+  const double others = given.mean_forces ? 1.0 / info.member_count : 0.0;    // their part of the forces
+  const int count = given.mean_forces || deviation_due ? info.member_count : 1;
+  for (int member = 0; member < count; member++)
+    compute_member(member, system, results, given.mean_forces || member > 0 ? others : 1.0);
+  if (grades_due) watch_grades();
+  if (deviation_due) watch_deviation();
+}
+
+void PairDiffNNP::compute_member(size_t member, const diffnnp_system &system, const diffnnp_results &wanted,
+                                 double weight)
+{
+  diffnnp_results results = wanted;
+  if (member > 0) results.atom_grades = nullptr;    // the first knows the training data of all
+  const diffnnp_status status = diffnnp_compute(evaluators[member], &system, &results);
   if (thrown) std::rethrow_exception(std::exchange(thrown, nullptr));
   all_agree(status);
   if (system.exchange && !force->newton_pair) take_from_ghosts(results);
-  add_results(results);
+  if (deviation_due) keep_for_deviation(member, results, system.exchange && force->newton_pair);
+  if (weight > 0.0) add_results(results, weight);
 }
 
 diffnnp_system PairDiffNNP::describe_atoms()
@@ -103,9 +123,10 @@ diffnnp_results PairDiffNNP::wanted_results()
   results.size = sizeof results;
   results.forces = room(forces, 3 * nall);
   if (limits_forces && scale != 0.0) results.max_force = given.max_force / std::abs(scale);
-  if (vflag_global) results.virial = total_virial;
+  if (vflag_global || deviation_due) results.virial = total_virial;
   if (eflag_atom) results.atom_energies = room(atom_energies, nlocal);
   if (vflag_atom) results.atom_virials = room(atom_virials, 6 * nall);
+  if (grades_due) results.atom_grades = room(grades, nlocal);
   if (cvflag_atom) results.centroid_virials = room(centroid_virials, 9 * nall);
   return results;
 }
@@ -118,10 +139,10 @@ void PairDiffNNP::take_from_ghosts(const diffnnp_results &results)
   if (cvflag_atom) reverse(results.centroid_virials, 9);
 }
 
-void PairDiffNNP::add_results(const diffnnp_results &results)
+void PairDiffNNP::add_results(const diffnnp_results &results, double weight)
 {
   const int nlocal = atom->nlocal;
-  const double energy_unit = scale * units.energy;
+  const double energy_unit = weight * scale * units.energy;
   const double force_unit = energy_unit * units.length;
   // Ghosts have forces and virials only where a network is spread over several ranks.
   const int count = force->newton_pair ? (int) types.size() : nlocal;

@@ -1,9 +1,12 @@
 // pair_style diffnnp: a learned potential in LAMMPS. The style checks, translates, and calls libdiffnnp.
 //
 //   pair_style diffnnp [precision single|double] [max_force F] [scales SIGMA EPSILON]
+//              [extrapolation [every N] [warn GRADE|none] [stop GRADE|none] [dump GRADE FILE]]
+//              [deviation [every N] [file FILE] [forces first|mean]]
 //   pair_coeff * * model.safetensors Li Cl
 //
-// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks.
+// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks;
+// pair_watch.cpp looks whether the model knows where the atoms have gone.
 #ifndef DIFFNNP_PAIR_DIFFNNP_H
 #define DIFFNNP_PAIR_DIFFNNP_H
 
@@ -48,7 +51,13 @@ class PairDiffNNP : public Pair {
     int precision = DIFFNNP_SINGLE;
     double max_force = 1000.0;               // eV/A; 0: no limit
     double sigma = 0.0, epsilon = 0.0;       // A and eV of reduced units; 0: not given
+    int grade_every = 50;                    // steps between extrapolation grades; 0: never
+    double grade_warn = 2.0, grade_stop = 0.0, grade_dump = 0.0;    // from which grade on; 0: never
+    int deviation_every = 0;                 // steps between deviations of the members; 0: never
+    int mean_forces = 0;                     // 1: of all members, 0: of the first
   } given;
+  std::string grade_file;        // for configurations beyond grade_dump
+  std::string deviation_file;    // for deviations; "": none
 
   // What pair_coeff says.
   std::string path;
@@ -58,7 +67,7 @@ class PairDiffNNP : public Pair {
   std::string unusable;                 // why that model cannot be used
 
   diffnnp_model *model = nullptr;
-  diffnnp_evaluator *evaluator = nullptr;
+  std::vector<diffnnp_evaluator *> evaluators;    // one for each member
   diffnnp_model_info info{};
   diffnnp::Units units;
   double scale = 1.0;    // of the whole potential, for fix adapt
@@ -66,14 +75,20 @@ class PairDiffNNP : public Pair {
   // What holds for one run.
   bool prepared = false;
   bool limits_forces = false;
-  bool warned_of_temperature = false;
+  bool warned_of_temperature = false, warned_of_grade = false;
+  bool tries_moves = false;    // some fix does
   int absent_bits = 0;    // of groups whose atoms are excluded from all
 
   std::vector<double> positions;    // [nall][3] in angstrom, where LAMMPS has another unit
   std::vector<int> types;           // [nall] type in the model of each atom
   std::vector<int> owners;          // [nall] the local atom of which each atom is an image
   double total_virial[6];
-  std::vector<double> atom_energies, forces, atom_virials, centroid_virials;
+  std::vector<double> atom_energies, forces, atom_virials, centroid_virials, grades;
+  double extra[2];               // for compute pair: the largest grade, and the largest deviation of a force
+  bool grades_due = false, deviation_due = false;    // at this step
+  bool grade_file_begun = false, deviation_file_begun = false;
+  std::vector<std::vector<double>> member_forces;    // [members][nall][3]
+  std::vector<double> member_virials;                // [members][6]
 
   // What LAMMPS's communication carries at the moment.
   double *carried = nullptr;    // [nall][width]
@@ -93,13 +108,24 @@ class PairDiffNNP : public Pair {
   bool some_fix_tries_moves();
   void watch_thermostats();
 
+  bool is_due(int every);
+  void watch_grades();
+  void store_grades();
+  void keep_for_deviation(size_t member, const diffnnp_results &results, bool ghosts_have_forces);
+  void watch_deviation();
+  std::string atoms_beyond(double limit);
+  void dump_configuration();
+  std::vector<double> gather(const std::vector<double> &values);
+
   diffnnp_system describe_atoms();
   diffnnp_results wanted_results();
   void find_owners();
   void forward(double *values, int width);
   void reverse(double *values, int width);
   void take_from_ghosts(const diffnnp_results &results);
-  void add_results(const diffnnp_results &results);
+  void compute_member(size_t member, const diffnnp_system &system, const diffnnp_results &wanted, double weight);
+  void add_results(const diffnnp_results &results, double weight);
+  static std::string short_form(double);
   void all_agree(diffnnp_status status);
   std::string first_complaint(diffnnp_status status);
   [[noreturn]] void stop(const std::string &reason);

@@ -24,7 +24,8 @@ using namespace LAMMPS_NS;
 
 static const std::string prefix = "Pair style diffnnp: ";
 
-static std::string short_form(double number)
+// A number for people.
+std::string PairDiffNNP::short_form(double number)
 {
   char text[32];
   snprintf(text, sizeof text, "%g", number);
@@ -36,27 +37,85 @@ static std::string short_form(double number)
 void PairDiffNNP::settings(int narg, char **arg)
 {
   given = Settings();
-  const auto value = [&](int i) { return std::string(i < narg ? arg[i] : ""); };
-  const auto positive = [&](int i, const char *what) {
-    const double number = i < narg ? utils::numeric(FLERR, arg[i], false, lmp) : 0.0;
-    if (!(number > 0.0)) stop(std::string(what) + " is '" + value(i) + "'; expected a positive number");
+  grade_file.clear();
+  deviation_file.clear();
+  int next = 0;
+  const auto take = [&] { return std::string(next < narg ? arg[next++] : ""); };
+  const auto number = [&](const std::string &what, const std::string &word) {
+    const double number = word.empty() ? 0.0 : utils::numeric(FLERR, word.c_str(), false, lmp);
+    if (!(number > 0.0)) stop(what + " is '" + word + "'; expected a positive number");
     return number;
   };
-  for (int i = 0; i < narg; i += 2) {
-    const std::string key = arg[i];
+  const auto positive = [&](const std::string &what) { return number(what, take()); };
+  const auto limit = [&](const std::string &what) {
+    const std::string word = take();
+    return word == "none" ? 0.0 : number(what, word);
+  };
+  const auto interval = [&](const std::string &what) {
+    const std::string word = take();
+    const int steps = word.empty() ? -1 : utils::inumeric(FLERR, word.c_str(), false, lmp);
+    if (steps < 0) stop(what + " is '" + word + "'; expected a number of steps, or 0 for never");
+    return steps;
+  };
+  const auto extrapolation = [&](const std::string &word) {
+    next++;
+    if (word == "every") {
+      given.grade_every = interval("every of extrapolation");
+    } else if (word == "warn") {
+      given.grade_warn = limit("warn of extrapolation");
+    } else if (word == "stop") {
+      given.grade_stop = limit("stop of extrapolation");
+    } else if (word == "dump") {
+      given.grade_dump = positive("dump of extrapolation");
+      grade_file = take();
+      if (grade_file.empty()) stop("dump of extrapolation needs a grade and a file");
+    } else {
+      next--;
+      return false;
+    }
+    return true;
+  };
+  const auto deviation = [&](const std::string &word) {
+    next++;
+    if (word == "every") {
+      given.deviation_every = interval("every of deviation");
+    } else if (word == "file") {
+      deviation_file = take();
+      if (deviation_file.empty()) stop("file of deviation needs a name");
+    } else if (word == "forces") {
+      const std::string forces = take();
+      if (forces != "first" && forces != "mean") stop("forces of deviation is '" + forces + "'; expected first or mean");
+      given.mean_forces = forces == "mean";
+    } else {
+      next--;
+      return false;
+    }
+    return true;
+  };
+
+  while (next < narg) {
+    const std::string key = take();
     if (key == "precision") {
-      if (value(i + 1) != "single" && value(i + 1) != "double")
-        stop("precision is '" + value(i + 1) + "'; expected single or double");
-      given.precision = value(i + 1) == "single" ? DIFFNNP_SINGLE : DIFFNNP_DOUBLE;
+      const std::string word = take();
+      if (word != "single" && word != "double") stop("precision is '" + word + "'; expected single or double");
+      given.precision = word == "single" ? DIFFNNP_SINGLE : DIFFNNP_DOUBLE;
     } else if (key == "max_force") {
-      given.max_force = value(i + 1) == "none" ? 0.0 : positive(i + 1, "max_force");
+      given.max_force = limit("max_force");
     } else if (key == "scales") {
-      given.sigma = positive(i + 1, "sigma of scales");
-      given.epsilon = positive(i + 2, "epsilon of scales");
-      i++;
+      given.sigma = positive("sigma of scales");
+      given.epsilon = positive("epsilon of scales");
+    } else if (key == "extrapolation") {
+      if (next == narg || !extrapolation(arg[next]))
+        stop("extrapolation needs one of: every N, warn GRADE|none, stop GRADE|none, dump GRADE FILE");
+      while (next < narg && extrapolation(arg[next])) continue;
+    } else if (key == "deviation") {
+      if (next == narg || !deviation(arg[next]))
+        stop("deviation needs one of: every N, file NAME, forces first|mean");
+      while (next < narg && deviation(arg[next])) continue;
     } else {
       stop("unknown keyword '" + key +
-           "'; expected: precision single|double, max_force FORCE|none, scales SIGMA EPSILON");
+           "'; expected: precision single|double, max_force FORCE|none, scales SIGMA EPSILON, extrapolation ..., "
+           "deviation ...");
     }
   }
 }
@@ -87,7 +146,7 @@ std::string PairDiffNNP::load()
 {
   choose_units();
   free_model();
-  warned_of_temperature = false;
+  warned_of_temperature = warned_of_grade = false;
   const std::string found = utils::get_potential_file_path(path);    // also looks into LAMMPS_POTENTIALS
   const std::string complaint =
       first_complaint(diffnnp_model_load(found.empty() ? path.c_str() : found.c_str(), &model));
@@ -97,15 +156,19 @@ std::string PairDiffNNP::load()
   }
   info.size = sizeof info;
   all_agree(diffnnp_model_get_info(model, &info));
-  all_agree(diffnnp_evaluator_create(model, (diffnnp_precision) given.precision, &evaluator));
+  evaluators.assign(info.member_count, nullptr);
+  for (int member = 0; member < info.member_count; member++)
+    all_agree(diffnnp_evaluator_create_member(model, (diffnnp_precision) given.precision, member, &evaluators[member]));
+  if (info.member_count == 1 && (given.deviation_every > 0 || given.mean_forces))
+    return path + " has one member; for deviations, train an ensemble: diffnnp train --members 4";
   return "";
 }
 
 void PairDiffNNP::free_model()
 {
-  diffnnp_evaluator_free(evaluator);
+  for (const auto evaluator : evaluators) diffnnp_evaluator_free(evaluator);
   diffnnp_model_free(model);
-  evaluator = nullptr;
+  evaluators.clear();
   model = nullptr;
 }
 
@@ -176,6 +239,7 @@ void PairDiffNNP::say_what_it_is()
   line += ", cutoff " + short_form(info.r_max) + " A";
   if (info.temperature > 0) line += ", trained at " + short_form(info.temperature) + " K";
   if (info.density > 0) line += ", " + short_form(info.density) + " atoms/A^3";
+  if (info.member_count > 1) line += ", ensemble of " + std::to_string(info.member_count);
   if (info.cell[0] != 0) {
     line += ", cell of";
     for (int k = 0; k < 3; k++) {
@@ -233,6 +297,8 @@ void write_text(FILE *file, const std::string &text)
 void PairDiffNNP::write_restart_settings(FILE *file)
 {
   fwrite(&given, sizeof given, 1, file);
+  write_text(file, grade_file);
+  write_text(file, deviation_file);
 }
 
 void PairDiffNNP::read_restart_settings(FILE *file)
@@ -241,6 +307,8 @@ void PairDiffNNP::read_restart_settings(FILE *file)
   restart.read(&given, sizeof given);
   if (given.version != Settings().version)
     stop("the restart file was written by another version of this style; give pair_style again");
+  grade_file = restart.read_text();
+  deviation_file = restart.read_text();
 }
 
 void PairDiffNNP::write_restart(FILE *file)
@@ -327,7 +395,8 @@ void PairDiffNNP::prepare()
   }
   if (info.needs_exchange) require_whole_surroundings();
   // A minimiser is right to start from large forces, and a move that is only tried will be rejected.
-  limits_forces = update->whichflag == 1 && update->nsteps > 0 && !some_fix_tries_moves();
+  tries_moves = some_fix_tries_moves();
+  limits_forces = update->whichflag == 1 && update->nsteps > 0 && !tries_moves;
 }
 
 // A pair term that does not see a pair leaves out the energy of that pair, as any pair style would. A network that does

@@ -62,6 +62,7 @@ extension Workspace {
   /// Takes results to the places of the caller's atoms.
   private func spread(_ wanted: diffnnp_results, _ list: NeighbourList) {
     wanted.atom_energies.map { reader.spread($0, width: 1, count: edges.centreCount, rowCount: list.localCount) }
+    wanted.atom_grades.map { reader.spread($0, width: 1, count: edges.centreCount, rowCount: list.localCount) }
     let (count, rowCount) = (edges.atomCount, list.allCount)
     wanted.forces.map { reader.spread($0, width: 3, count: count, rowCount: rowCount) }
     wanted.atom_virials.map { reader.spread($0, width: 6, count: count, rowCount: rowCount) }
@@ -98,7 +99,8 @@ extension Workspace {
       edges, folding: folding, exchange: exchange,
       into: Evaluator.Outputs(
         atomEnergies: wanted.atom_energies, forces: wanted.forces, virial: wanted.virial,
-        atomVirials: wanted.atom_virials, centroidVirials: wanted.centroid_virials))
+        atomVirials: wanted.atom_virials, centroidVirials: wanted.centroid_virials,
+        atomGrades: wanted.atom_grades))
   }
 }
 

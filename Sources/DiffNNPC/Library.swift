@@ -50,7 +50,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     info.pointee.type_count = Int32(potential.typeNames.count)
     info.pointee.needs_exchange = potential.network == nil ? 0 : 1
     info.pointee.r_max = potential.rMax
-    info.pointee.exchange_width = Int32(potential.network?.exchangeWidths.max() ?? 0)
+    info.pointee.exchange_width = Int32(potential.members.compactMap { $0.network?.exchangeWidths.max() }.max() ?? 0)
     info.pointee.temperature = metadata.temperature ?? 0
     info.pointee.density = metadata.densities?.reduce(0, +) ?? 0
     let cell = metadata.cell ?? [.zero, .zero, .zero]
@@ -58,6 +58,8 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
       let rows = $0.assumingMemoryBound(to: Double.self)
       for k in 0..<9 { rows[k] = cell[k / 3][k % 3] }
     }
+    info.pointee.has_grades = potential.grade == nil ? 0 : 1
+    info.pointee.member_count = Int32(potential.members.count)
     info.pointee.checksum = UnsafePointer(model.checksum)
   }
 }
@@ -80,14 +82,25 @@ public func diffnnp_model_get_type_name(
 public func diffnnp_evaluator_create(
   _ model: OpaquePointer!, _ precision: diffnnp_precision, _ evaluator: UnsafeMutablePointer<OpaquePointer?>!
 ) -> diffnnp_status {
+  diffnnp_evaluator_create_member(model, precision, 0, evaluator)
+}
+
+@c @implementation
+public func diffnnp_evaluator_create_member(
+  _ model: OpaquePointer!, _ precision: diffnnp_precision, _ member: CInt,
+  _ evaluator: UnsafeMutablePointer<OpaquePointer?>!
+) -> diffnnp_status {
   reporting {
     let result = try required(evaluator, "evaluator")
     result.pointee = nil
-    let potential = try Handles.shared.model(model).potential
+    let members = try Handles.shared.model(model).potential.members
     guard let precision = Precision(precision) else {
       throw Failure(DIFFNNP_ERROR_ARGUMENT, "precision is neither DIFFNNP_SINGLE nor DIFFNNP_DOUBLE")
     }
-    result.pointee = Handles.shared.insert(Workspace(Evaluator(potential, precision: precision)))
+    guard members.indices.contains(Int(member)) else {
+      throw Failure(DIFFNNP_ERROR_ARGUMENT, "member is \(member); the model has members 0...\(members.count - 1)")
+    }
+    result.pointee = Handles.shared.insert(Workspace(Evaluator(members[Int(member)], precision: precision)))
   }
 }
 
@@ -130,6 +143,10 @@ private func computing<System: SizedStruct>(
     let results = try required(results, "results")
     try checkSize(system, name)
     try checkSize(results, "diffnnp_results")
+    if results.pointee.atom_grades != nil, workspace.evaluator.potential.grade == nil {
+      throw Failure(
+        DIFFNNP_ERROR_UNSUPPORTED, "the model has no extrapolation grades: its file does not know the training data")
+    }
     try body(workspace, system.pointee, results)
   }
 }

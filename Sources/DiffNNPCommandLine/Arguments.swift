@@ -61,6 +61,20 @@ public struct Arguments {
 
   public func integer(_ name: String) throws -> Int? { try parse(name, "a whole number") { Int($0) } }
 
+  /// A whole number above zero: a count, a seed.
+  public func positive(_ name: String) throws -> Int? {
+    try parse(name, "a whole number above 0") { Int($0).flatMap { $0 > 0 ? $0 : nil } }
+  }
+
+  /// Numbers separated by commas.
+  public func numbers(_ name: String) throws -> [Double]? {
+    try parse(name, "numbers separated by commas") { text in
+      let words = text.split(separator: ",", omittingEmptySubsequences: false)
+      let values = words.compactMap { Double($0) }.filter(\.isFinite)
+      return values.count == words.count ? values : nil
+    }
+  }
+
   public func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T?
   where T.RawValue == String {
     try parse(name, T.allCases.map(\.rawValue).joined(separator: " or ")) { T(rawValue: $0) }

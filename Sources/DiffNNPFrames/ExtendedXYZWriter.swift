@@ -14,16 +14,21 @@ public final class ExtendedXYZWriter {
   ///   - frame: cell, positions, types, and the forces to write.
   ///   - typeNames: what its types stand for.
   ///   - energy: total energy (eV).
-  public func write(_ frame: Frame, typeNames: [String], energy: Double? = nil) throws {
+  ///   - columns: further numbers of the atoms.
+  public func write(
+    _ frame: Frame, typeNames: [String], energy: Double? = nil, columns: [(name: String, values: [Double])] = []
+  ) throws {
     let lattice = frame.cell.vectors.map(Self.text).joined(separator: " ")
     let pbc = frame.cell.periodic.map { $0 ? "T" : "F" }.joined(separator: " ")
     var text = "\(frame.positions.count)\nLattice=\"\(lattice)\" Properties=species:S:1:pos:R:3"
     if frame.forces != nil { text += ":forces:R:3" }
+    for column in columns { text += ":\(column.name):R:1" }
     if let energy { text += " energy=\(energy)" }
     text += " pbc=\"\(pbc)\"\n"
     for i in frame.positions.indices {
       text += typeNames[frame.types[i]] + " " + Self.text(frame.positions[i])
       if let forces = frame.forces { text += " " + Self.text(forces[i]) }
+      for column in columns { text += " \(column.values[i])" }
       text += "\n"
     }
     try file.write(text)

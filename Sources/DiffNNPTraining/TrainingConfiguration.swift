@@ -16,9 +16,25 @@ public struct TrainingConfiguration: Sendable {
   /// The network stage; nil for the pair term alone.
   public var network: NetworkSettings?
 
+  /// Members of an ensemble: 1 for none. The first is what a training without the others gives.
+  public var members = 1
+  /// Numbers of members that make sense.
+  public static let sensibleMembers = 1...20
+
   public init(frames: String, temperature: Double, output: String) {
     self.frames = frames
     self.temperature = temperature
     self.output = output
+  }
+
+  /// How a member of the ensemble is trained, counted from 1: those but the first with seeds and files of their own.
+  public func configuration(ofMember number: Int) -> TrainingConfiguration {
+    var configuration = self
+    configuration.members = 1
+    guard number > 1 else { return configuration }
+    configuration.output += ".member\(number)"
+    configuration.pair.seed &+= UInt64(number - 1)
+    configuration.network?.seed &+= UInt64(number - 1)
+    return configuration
   }
 }

@@ -1,4 +1,5 @@
-/* The C ABI, used and misused. Arguments: a weight file, and a damaged one. Prints "N passed, N failed". */
+/* The C ABI, used and misused. Arguments: a weight file, a damaged one, one without extrapolation grades, and an
+ * ensemble of three. Prints "N passed, N failed". */
 #include "diffnnp.h"
 
 #include <math.h>
@@ -173,7 +174,7 @@ static diffnnp_system system_of(const list_data *list, int with_owners) {
 typedef struct {
   diffnnp_results results;
   double atom_energies[N], forces[3 * MOST_ATOMS], virial[6], atom_virials[6 * MOST_ATOMS];
-  double centroid_virials[9 * MOST_ATOMS];
+  double centroid_virials[9 * MOST_ATOMS], atom_grades[N];
 } all_results;
 
 static all_results *new_results(void) {
@@ -187,6 +188,7 @@ static all_results *new_results(void) {
   all->results.virial = all->virial;
   all->results.atom_virials = all->atom_virials;
   all->results.centroid_virials = all->centroid_virials;
+  all->results.atom_grades = all->atom_grades;
   return all;
 }
 
@@ -259,7 +261,7 @@ static void test_handles(const char *path) {
   }
 
   CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK);
-  CHECK(info.type_count > 0 && info.r_max > 0);
+  CHECK(info.type_count > 0 && info.r_max > 0 && info.has_grades == 1 && info.member_count == 1);
   CHECK(strncmp(info.checksum, "fnv1a64:", 8) == 0);
   CHECK(info.temperature == 300 && info.cell[0] == 25 && info.cell[1] == 0 && info.cell[8] == 25);
   CHECK(fabs(info.density - 0.003 * info.type_count) < 1e-12);
@@ -477,6 +479,7 @@ static void check_same(const all_results *a, const all_results *b) {
   CHECK(close_to(a->virial, b->virial, 6, 1e-8));
   CHECK(close_to(a->atom_virials, b->atom_virials, 6 * N, 1e-8));
   CHECK(close_to(a->centroid_virials, b->centroid_virials, 9 * N, 1e-8));
+  CHECK(close_to(a->atom_grades, b->atom_grades, N, 1e-9));
 }
 
 static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, const diffnnp_model_info *info) {
@@ -593,6 +596,8 @@ static void test_list(diffnnp_evaluator *evaluator, const list_data *list, int w
   CHECK(close_to(own->virial, callers->virial, 6, 1e-8));
   CHECK(close_to(own->atom_virials, callers->atom_virials, 6 * N, 1e-8));
   CHECK(close_to(own->centroid_virials, callers->centroid_virials, 9 * N, 1e-8));
+  CHECK(close_to(own->atom_grades, callers->atom_grades, N, 1e-9));
+  CHECK(callers->atom_grades[0] > 0);
   int zero = 1;
   for (int k = 3 * N; k < 3 * list->nall; k++) zero = zero && callers->forces[k] == 0;
   for (int k = 6 * N; k < 6 * list->nall; k++) zero = zero && callers->atom_virials[k] == 0;
@@ -639,6 +644,7 @@ static void test_strangers(diffnnp_evaluator *evaluator, const list_data *list, 
     const int stranger = i == FIRST || i == SECOND;
     const double zero[6] = {0};
     CHECK(close_to(by_type->atom_energies + i, stranger ? zero : without->atom_energies + k, 1, 1e-9));
+    CHECK(close_to(by_type->atom_grades + i, stranger ? zero : without->atom_grades + k, 1, 1e-9));
     CHECK(close_to(by_type->forces + 3 * i, stranger ? zero : without->forces + 3 * k, 3, 1e-9));
     CHECK(close_to(by_type->atom_virials + 6 * i, stranger ? zero : without->atom_virials + 6 * k, 6, 1e-8));
     k += !stranger;
@@ -775,8 +781,58 @@ static void test_largest_force(diffnnp_evaluator *evaluator, const list_data *li
   }
 }
 
+/* Grades of a model that has none are refused, before anything travels. */
+static void test_ungraded(const char *path, const list_data *list) {
+  diffnnp_model *model;
+  diffnnp_evaluator *evaluator;
+  diffnnp_model_info info = {0};
+  const diffnnp_periodic_system periodic = periodic_system();
+  const diffnnp_system system = system_of(list, 1);
+  all_results *all = new_results();
+  info.size = sizeof info;
+  CHECK(diffnnp_model_load(path, &model) == DIFFNNP_OK);
+  CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK && info.has_grades == 0);
+  CHECK(diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) == DIFFNNP_OK);
+  REFUSED(diffnnp_compute(evaluator, &system, &all->results), DIFFNNP_ERROR_UNSUPPORTED, "no extrapolation grades");
+  REFUSED(diffnnp_compute_periodic(evaluator, &periodic, &all->results), DIFFNNP_ERROR_UNSUPPORTED, "no extrapolation");
+  all->results.atom_grades = NULL;
+  CHECK(diffnnp_compute_periodic(evaluator, &periodic, &all->results) == DIFFNNP_OK);
+  CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  CHECK(diffnnp_model_free(model) == DIFFNNP_OK);
+  free(all);
+}
+
+/* Members of an ensemble differ, and the first is what an evaluator is made for that names none. */
+static void test_members(const char *path) {
+  diffnnp_model *model;
+  diffnnp_model_info info = {0};
+  diffnnp_evaluator *evaluator;
+  double energies[4];
+  info.size = sizeof info;
+  CHECK(diffnnp_model_load(path, &model) == DIFFNNP_OK);
+  CHECK(diffnnp_model_get_info(model, &info) == DIFFNNP_OK && info.member_count == 3);
+  for (int member = -1; member < 3; member++) {
+    if (member < 0)
+      CHECK(diffnnp_evaluator_create(model, DIFFNNP_DOUBLE, &evaluator) == DIFFNNP_OK);
+    else
+      CHECK(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, member, &evaluator) == DIFFNNP_OK);
+    energies[1 + member] = energy(evaluator);
+    CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  }
+  /* Their pair terms are 1, 1.1 and 0.8 times that of the first. */
+  CHECK(energies[0] == energies[1]);
+  CHECK(fabs(energies[2] - 1.1 * energies[0]) < 1e-9 * fabs(energies[0]));
+  CHECK(fabs(energies[3] - 0.8 * energies[0]) < 1e-9 * fabs(energies[0]));
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, 3, &evaluator), DIFFNNP_ERROR_ARGUMENT, "member is 3");
+  CHECK(evaluator == NULL);
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, -1, &evaluator), DIFFNNP_ERROR_ARGUMENT, "member is -1");
+  REFUSED(diffnnp_evaluator_create_member(NULL, DIFFNNP_DOUBLE, 0, &evaluator), DIFFNNP_ERROR_HANDLE, "model");
+  REFUSED(diffnnp_evaluator_create_member(model, DIFFNNP_DOUBLE, 0, NULL), DIFFNNP_ERROR_ARGUMENT, "evaluator is NULL");
+  CHECK(diffnnp_model_free(model) == DIFFNNP_OK);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 3) return fprintf(stderr, "usage: %s MODEL DAMAGED_MODEL\n", argv[0]), 2;
+  if (argc != 5) return fprintf(stderr, "usage: %s MODEL DAMAGED_MODEL UNGRADED_MODEL ENSEMBLE\n", argv[0]), 2;
   diffnnp_model *model = NULL;
   diffnnp_evaluator *evaluator = NULL;
   diffnnp_model_info info = {0};
@@ -805,6 +861,8 @@ int main(int argc, char **argv) {
   test_allocations(model, list, 0);
   test_allocations(model, list, 1);
   test_threads(model, evaluator);
+  test_ungraded(argv[3], list);
+  test_members(argv[4]);
   free_list(list);
   CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
   CHECK(diffnnp_model_free(model) == DIFFNNP_OK);

@@ -47,6 +47,7 @@ import Testing
     (least + "noise: {mode: fresh, sigma: 0.1, copies: 3}", "noise.copies is not for mode fresh"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
+    (least + "members: 0", "above 0"), (least + "members: 50", "members is 50; expected 1 to 20"),
     (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),
     (least + "network: {batch_size: 5000}", "expected 1 to 1024"), (least + "network: {patience: 2}", "patience is 2"),
     (
@@ -139,6 +140,22 @@ import Testing
       #expect(potential.typeNames == ["Li", "Cl"] && potential.metadata.temperature == 300)
       #expect(potential.metadata.provenance["frames"] == "40 from frames.xyz")
       #expect(try !FileIO.read(directory + "/m.safetensors.pair.csv").isEmpty)
+      #expect(potential.others.isEmpty && potential.grade != nil)
+
+      // The first member of an ensemble is what is trained without the others; grades are its own.
+      let ensemble = try diffnnp("train frames.xyz --temperature 300 --members 3 -o e.safetensors", in: directory)
+      #expect(ensemble.exitCode == 0, "\(ensemble.errors)")
+      let members = try Potential.load(path: directory + "/e.safetensors").members
+      #expect(members.count == 3 && members[0].pair == potential.pair && members[0].grade == potential.grade)
+      #expect(members[1].pair != potential.pair && members[2].pair != members[1].pair)
+      #expect(try !FileIO.read(directory + "/e.safetensors.member3.pair.csv").isEmpty)
+      let evaluated = try diffnnp("evaluate e.safetensors frames.xyz --frames :2 --json -o out.xyz", in: directory)
+      let json = try JSONValue(parsing: evaluated.output)
+      let (grades, deviations) = (json["grades"]?.array?[0].doubles, json["deviations"]?.array?[0].doubles)
+      #expect(grades?.count == 8 && deviations?.count == 8 && deviations?.allSatisfy { $0 > 0 } == true)
+      #expect(json["largest_grade"]?.double ?? 9 < 1.1 && json["largest_deviation"]?.double ?? 0 > 0)
+      let header = String(decoding: try FileIO.read(directory + "/out.xyz"), as: UTF8.self)
+      #expect(header.contains(":forces:R:3:grade:R:1:deviation:R:1"))
     }
   }
 }

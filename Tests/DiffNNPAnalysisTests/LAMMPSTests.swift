@@ -133,10 +133,13 @@ import Testing
       #expect(json["rdf_mae"]?["ArXx"]?.double != nil)
       #expect(json["lammps_version"]?.string?.contains("20") == true)
       #expect(json["runs"]?.array?.count == 3)
+      let (angle, expected) = (json["angle_jsd"]?["Ar-Ar-Ar"]?.double, json["angle_jsd_expected"]?["Ar-Ar-Ar"]?.double)
+      #expect(try #require(angle) < 6 * #require(expected))
+      #expect(json["rdf_mae_noised_frames"]?["ArXx"] == .null)
       #expect(try RadialDistribution(csv: "\(directory)/right/rdf.csv", typeNames: ["Ar", "Xx"]).binCount == 70)
       if Subprocess.find("gnuplot") != nil {
         let html = String(decoding: try FileIO.read("\(directory)/right/report.html"), as: UTF8.self)
-        #expect(html.contains("<svg") && html.contains("All 3 runs were stable"))
+        #expect(html.contains("<svg") && html.contains("All 3 runs were stable") && html.contains("<h2>Angles"))
       }
 
       let wrong = settings(["pair_style lj/cut 7.5", "pair_coeff * * 0.0104 3.1"], "\(directory)/wrong")
@@ -160,6 +163,19 @@ import Testing
       #expect(validation.runs[0].failure != nil)
       #expect(validation.stableTime < 80)
       #expect(try validation.verdict()[0].hasPrefix("The run from frame 10 failed after"))
+    }
+  }
+
+  /// Where a potential belongs to noise, pairs are as close as noise brings them, which is no collapse.
+  @Test func noiseIsNoCollapse() throws {
+    try withTemporaryDirectory { directory in
+      let frames = try liquid(in: "\(directory)/frames")
+      var small = settings(["pair_style lj/cut 7.5", "pair_coeff * * 0.0104 2.0"], "\(directory)/small")
+      #expect(try Validation(small, trajectory: frames).runs[0].failure?.contains("distance fell to") == true)
+      small.sigma = 0.8
+      let noisy = try Validation(small, trajectory: frames)
+      #expect(noisy.runs[0].failure == nil)
+      #expect(noisy.noised != nil)
     }
   }
 

@@ -135,4 +135,21 @@ import Testing
       }
     }
   }
+
+  /// Where a potential belongs to a noise level, noise brings pairs closer than in the frames, and the wall leaves them room: a
+  /// network that sees noised frames would otherwise learn to take the wall away.
+  @Test func theWallLeavesRoomForNoise() throws {
+    let sigma = 0.25
+    var settings = PairFit.Settings()
+    settings.noise = .copies(sigma: sigma, count: 4)
+    let trajectory = try Samples.fluid(30, atoms: 64, edge: 16, rMax: 7, seed: 3) { 400 * exp(-2 * $0) }
+    let result = try PairFit(settings, temperature: 300).run(trajectory)
+    let (smallest, spacing) = (result.smallestDistances[0], result.basis.spacing)
+    let coefficients = result.coefficients(sigma: sigma)
+    for (k, (own, walled)) in zip(result.powers[0], coefficients).enumerated() {
+      // A pair brought closer by one standard deviation, with the width of a spline between.
+      if Double(k) * spacing > smallest - 2.0.squareRoot() * sigma { #expect(own == walled) }
+    }
+    #expect(coefficients[0] > coefficients[5] && coefficients[0] > result.powers[0][20])
+  }
 }

@@ -263,7 +263,7 @@ class Plugin(Harness):
     def foreign_plugin(self, cache, options, mpi):
         """The plugin as compiled for another LAMMPS than the one of the build, whose settings are `cache`."""
         library = self.folder / "foreign.so"
-        sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "pair_setup.cpp", "units.cpp", "lammps_host.cpp"]]
+        sources = [ROOT / "lammps-plugin" / name for name in ["plugin.cpp", "pair_diffnnp.cpp", "pair_setup.cpp", "pair_watch.cpp", "units.cpp", "lammps_host.cpp"]]
         command = ["c++", "-std=c++17", "-O1", "-D_FORTIFY_SOURCE=2", "-shared", "-fPIC", "-fvisibility=hidden"]
         command += ["-DOMPI_SKIP_MPICXX", *options, f"-I{ROOT / 'include'}", f"-I{cache['LAMMPS_HEADERS']}", *sources]
         command += ["-o", library, f"-L{BUILD}", "-ldiffnnp", f"-Wl,-rpath,{BUILD}", *mpi]

@@ -1,7 +1,7 @@
 """Weight files for tests, each with a configuration whose energy and forces are known from elsewhere: from a plain
 formula for pair terms, from nequip itself for networks.
 
-    models.py pair|network|sum FILE    writes one of them
+    models.py pair|network|sum|ungraded|ensemble FILE    writes one of them
 """
 
 import json
@@ -53,6 +53,11 @@ def checksum(metadata, tensors):
     return f"fnv1a64:{h:016x}"
 
 
+def run_json(command):
+    """What a program prints as JSON."""
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
 class PairTerm:
     """u_ab(r) = sum_k c_abk B(r/h - k + 3) in eV, with cubic B-splines B of knot spacing h."""
 
@@ -99,12 +104,66 @@ class PairTerm:
         return energies, forces, virial[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]]
 
 
+class Grade:
+    """Extrapolation grades by plain formulas, with random means and matrices, such that the largest grade of a
+    configuration is 1.3; the closest atoms of each pair of types are a little too close."""
+
+    intervals = 6
+
+    def __init__(self, r_max, type_count, positions, types, cell):
+        self.r_max = r_max
+        self.pairs = [(a, b) for a in range(type_count) for b in range(a, type_count)]
+        rng = np.random.default_rng(11)
+        dimension = type_count * self.intervals
+        self.means = rng.uniform(0, 1, (type_count, dimension))
+        self.whitening = np.triu(rng.normal(0, 1, (type_count, dimension, dimension)))
+        self.closest = np.full(len(self.pairs), np.inf)
+        self.whitening *= 1.3 / max(self.evaluate(positions, types, cell))
+        for a, neighbours in zip(types, self.neighbours(positions, types, cell)):
+            for b, r in neighbours:
+                k = self.pairs.index((min(a, b), max(a, b)))
+                self.closest[k] = min(self.closest[k], 1.02 * r, r_max)
+        self.closest[np.isinf(self.closest)] = r_max
+
+    def neighbours(self, positions, types, cell):
+        """For each atom its neighbours (type, distance), through all images."""
+        fractions = positions @ np.linalg.inv(cell)
+        positions = (fractions - np.floor(fractions)) @ cell
+        reach = np.ceil(self.r_max * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
+        shifts = (np.array(list(np.ndindex(*(2 * reach + 1)))) - reach) @ cell
+        for x in positions:
+            lengths = np.linalg.norm(positions[:, None] + shifts - x, axis=2)
+            yield [(types[j], r) for j, row in enumerate(lengths) for r in row[(row < self.r_max) & (row > 0)]]
+
+    def evaluate(self, positions, types, cell):
+        grades = []
+        for a, neighbours in zip(types, self.neighbours(positions, types, cell)):
+            counts = np.zeros((len(self.means), self.intervals))
+            nearness = [0]
+            for b, r in neighbours:
+                counts[b] += b_spline(r / self.r_max * self.intervals - np.arange(self.intervals) + 3)
+                closest = self.closest[self.pairs.index((min(a, b), max(a, b)))]
+                nearness.append(1 + 10 * (1 - r / closest) if np.isfinite(closest) else 0)
+            distance = np.linalg.norm(self.whitening[a].T @ (counts.ravel() - self.means[a]))
+            grades.append(max(distance, *nearness))
+        return np.array(grades)
+
+    @property
+    def tensors(self):
+        return {"grade.means": self.means, "grade.whitening": self.whitening, "grade.closest": self.closest}
+
+
+def b_spline(s):
+    """The uniform cubic B-spline on [0, 4]."""
+    return sum((-1) ** k * [1, 4, 6, 4, 1][k] * np.maximum(s - k, 0) ** 3 for k in range(5)) / 6
+
+
 class Case:
-    """A potential, for Li and Cl where nothing else is said, and a configuration [n][3] in a cell with its known atom energies and forces."""
+    """A potential, for Li and Cl where nothing else is said, and a configuration [n][3] in a cell with its known atom energies, forces and grades."""
 
     type_names = ["Li", "Cl"]
 
-    def __init__(self, name, positions, types, cell, pair=None, nequip=None):
+    def __init__(self, name, positions, types, cell, pair=None, nequip=None, graded=True):
         self.name = name
         self.positions, self.types, self.cell = positions, np.asarray(types), np.asarray(cell, float)
         self.pair, self.nequip = pair, nequip
@@ -117,23 +176,39 @@ class Case:
             self.type_names = [str(symbol) for symbol in reference["symbols"]]
             self.energies = self.energies + reference["atomic_energy"][0]
             self.forces = self.forces + reference["F"][0]
+        self.grade = Grade(4.0, len(self.type_names), self.positions, self.types, self.cell) if graded else None
+
+    @property
+    def grades(self):
+        return self.grade.evaluate(self.positions, self.types, self.cell)
 
     @property
     def energy(self):
         return self.energies.sum()
 
-    def save(self, path, scale=1.0):
-        """Writes the weight file; pair coefficients are stored in units of kT, as training does, if alone."""
-        tensors, terms, r_max = {}, {}, 0.0
-        energy_scale = 0.025852 if not self.has_network else 1.0
+    @property
+    def energy_scale(self):
+        """Pair coefficients are stored in units of kT, as training does, if alone."""
+        return 0.025852 if not self.has_network else 1.0
+
+    def terms(self, scale=1.0):
+        """Tensors and metadata of the terms."""
+        tensors, terms = {}, {}
         if self.nequip:
             tensors, terms["network"] = imported(self.nequip / "weights.safetensors")
-            r_max = terms["network"]["r_max"]
         if self.pair:
-            tensors["pair.coefficients"] = scale * self.pair.coefficients / energy_scale
+            tensors["pair.coefficients"] = scale * self.pair.coefficients / self.energy_scale
             terms["pair"] = {"r_max": self.pair.r_max, "intervals": self.pair.coefficients.shape[1]}
-            r_max = max(r_max, self.pair.r_max)
-        save_weights(path, self.type_names, r_max, energy_scale, tensors, **terms)
+        return tensors, terms
+
+    def save(self, path, scale=1.0, more_tensors={}, more_terms={}):
+        """Writes the weight file."""
+        tensors, terms = self.terms(scale)
+        r_max = max(term["r_max"] for term in terms.values())
+        if self.grade:
+            tensors |= self.grade.tensors
+            terms["grade"] = {"r_max": self.grade.r_max, "intervals": self.grade.intervals}
+        save_weights(path, self.type_names, r_max, self.energy_scale, tensors | more_tensors, **terms, **more_terms)
 
 
 def imported(weights):
@@ -159,6 +234,46 @@ def pair_case():
     return Case("pair", *ions(), pair=PairTerm.charged_spheres(8.0))
 
 
+def ungraded_case():
+    return Case("ungraded", *ions(), pair=PairTerm.charged_spheres(8.0), graded=False)
+
+
+class Ensemble(Case):
+    """The pair case, or the sum case, as the first of three members; the others have pair terms 1.1 and 0.8 times as strong."""
+
+    factors = [1.1, 0.8]
+
+    def save(self, path, scale=1.0):
+        terms = {"members": 3}
+        tensors = {}
+        for k, factor in enumerate(self.factors):
+            prefix = f"member{k + 2}."
+            tensors |= {prefix + key: value for key, value in self.terms(scale * factor)[0].items()}
+            terms |= {prefix + key: value for key, value in self.terms()[1].items()}
+        super().save(path, scale, tensors, terms)
+
+    @property
+    def member_forces(self):
+        pair = self.pair.evaluate(self.positions, self.types, self.cell)[1]
+        return np.array([self.forces + (factor - 1) * pair for factor in [1, *self.factors]])
+
+    @property
+    def member_virials(self):
+        """Of pair terms alone: xx yy zz xy xz yz."""
+        virial = self.pair.evaluate(self.positions, self.types, self.cell)[2]
+        return np.array([factor * virial for factor in [1, *self.factors]])
+
+
+def ensemble_case():
+    return Ensemble("ensemble", *ions(), pair=PairTerm.charged_spheres(8.0))
+
+
+def ensemble_sum_case():
+    case = sum_case()
+    case.__class__ = Ensemble
+    return case
+
+
 def network_case():
     return nequip_case("network", "l2-parity")
 
@@ -173,7 +288,8 @@ def nequip_case(name, model, pair=None):
     return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, folder)
 
 
-CASES = {"pair": pair_case, "network": network_case, "sum": sum_case}
+CASES = {"pair": pair_case, "network": network_case, "sum": sum_case, "ungraded": ungraded_case}
+CASES |= {"ensemble": ensemble_case, "ensemble_sum": ensemble_sum_case}
 
 if __name__ == "__main__":
     CASES[sys.argv[1]]().save(sys.argv[2])

@@ -5,6 +5,8 @@ public final class Calculator {
     public var energy: Double
     /// eV/Å [atoms].
     public var forces: [SIMD3<Double>]
+    /// Extrapolation grades [atoms]; nil where the potential has none, or they were not asked for.
+    public var grades: [Double]?
   }
 
   private let evaluator: Evaluator
@@ -15,14 +17,20 @@ public final class Calculator {
     evaluator = Evaluator(potential, precision: precision)
   }
 
+  /// - Parameter grades: whether extrapolation grades are wanted.
   /// - Throws: what `NeighbourSearch` throws.
-  public func compute(_ configuration: Configuration) throws -> Result {
+  public func compute(_ configuration: Configuration, grades wantsGrades: Bool = false) throws -> Result {
     try search.fill(edges, configuration, cutoff: evaluator.potential.rMax)
     var flat = [Double](repeating: 0, count: 3 * configuration.positions.count)
-    let energy = flat.withUnsafeMutableBufferPointer {
-      evaluator.compute(edges, into: .init(forces: $0.baseAddress))
+    let hasGrades = wantsGrades && evaluator.potential.grade != nil
+    var grades = [Double](repeating: 0, count: hasGrades ? configuration.positions.count : 0)
+    let energy = flat.withUnsafeMutableBufferPointer { forces in
+      grades.withUnsafeMutableBufferPointer { grades in
+        evaluator.compute(
+          edges, into: .init(forces: forces.baseAddress, atomGrades: hasGrades ? grades.baseAddress : nil))
+      }
     }
     let forces = configuration.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
-    return Result(energy: energy, forces: forces)
+    return Result(energy: energy, forces: forces, grades: hasGrades ? grades : nil)
   }
 }

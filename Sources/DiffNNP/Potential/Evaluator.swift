@@ -23,6 +23,7 @@ public final class Evaluator {
   private let network: NetworkEvaluating?
   private var gradients = Buffer<SIMD3<Double>>()
   private var energies = Buffer<Double>()
+  private var gradeScratch = Buffer<Double>()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
@@ -45,17 +46,20 @@ public final class Evaluator {
     /// the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at the
     /// far end, so with these the heat flux is Σ (E_i + W_i) v_i.
     public var centroidVirials: UnsafeMutablePointer<Double>?
+    /// Extrapolation grades of the centres [centreCount]; the potential must have them.
+    public var atomGrades: UnsafeMutablePointer<Double>?
 
     public init(
       atomEnergies: UnsafeMutablePointer<Double>? = nil, forces: UnsafeMutablePointer<Double>? = nil,
       virial: UnsafeMutablePointer<Double>? = nil, atomVirials: UnsafeMutablePointer<Double>? = nil,
-      centroidVirials: UnsafeMutablePointer<Double>? = nil
+      centroidVirials: UnsafeMutablePointer<Double>? = nil, atomGrades: UnsafeMutablePointer<Double>? = nil
     ) {
       self.atomEnergies = atomEnergies
       self.forces = forces
       self.virial = virial
       self.atomVirials = atomVirials
       self.centroidVirials = centroidVirials
+      self.atomGrades = atomGrades
     }
   }
 
@@ -80,8 +84,15 @@ public final class Evaluator {
     if let forces = outputs.forces { foldForces(edges, gradients, folding, into: forces) }
     addVirials(edges, gradients, folding, outputs)
     if let virials = outputs.centroidVirials { addCentroidVirials(edges, gradients, folding, to: virials) }
+    if let grades = outputs.atomGrades { grade(edges, into: grades) }
     clock?.enter(nil)
     return total
+  }
+
+  private func grade(_ edges: EdgeList, into grades: UnsafeMutablePointer<Double>) {
+    guard let grade = potential.grade else { return grades.update(repeating: 0, count: edges.centreCount) }
+    let scratch = gradeScratch.reserve(grade.scratchSize)
+    for i in 0..<edges.centreCount { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
   }
 
   /// F_centre += dE/dr_ij, F_neighbour -= dE/dr_ij.

@@ -7,6 +7,10 @@ public final class Potential: @unchecked Sendable {
   public let energyScale: Double
   public let pair: PairTerm?
   public let network: Network?
+  /// Says where the training data end; nil where nothing is known of them.
+  public let grade: ExtrapolationGrade?
+  /// The further members of an ensemble, trained on resampled data: their spread says how uncertain forces are.
+  public let others: [Potential]
   /// What the weight file says besides: temperature, provenance, ….
   public let metadata: PotentialMetadata
 
@@ -18,7 +22,8 @@ public final class Potential: @unchecked Sendable {
 
   public init(
     typeNames: [String], energyScale: Double, pair: PairTerm?, network: Network?,
-    metadata: PotentialMetadata = PotentialMetadata(), checksum: String? = nil
+    grade: ExtrapolationGrade? = nil, others: [Potential] = [], metadata: PotentialMetadata = PotentialMetadata(),
+    checksum: String? = nil
   ) throws {
     guard !typeNames.isEmpty, Set(typeNames).count == typeNames.count else {
       throw DiffNNPError("type names must be given once each; found: \(typeNames.joined(separator: " "))")
@@ -26,7 +31,10 @@ public final class Potential: @unchecked Sendable {
     guard energyScale.isFinite, energyScale > 0 else {
       throw DiffNNPError("energy scale is \(energyScale) eV; expected a positive number")
     }
-    for (term, count) in [("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count)] {
+    for (term, count) in [
+      ("pair term", pair?.typeCount), ("network", network?.architecture.typeNames.count),
+      ("extrapolation grade", grade?.surroundings.typeCount),
+    ] {
       if let count, count != typeNames.count {
         throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
       }
@@ -35,13 +43,27 @@ public final class Potential: @unchecked Sendable {
     guard rMax <= Self.largestCutoff else {
       throw DiffNNPError("cutoff is \(rMax) Å; expected \(Self.largestCutoff) Å at most")
     }
+    if let grade, grade.surroundings.rMax > rMax {
+      throw DiffNNPError(
+        "the extrapolation grade reaches to \(grade.surroundings.rMax) Å, but the terms to \(rMax) Å")
+    }
+    for other in others {
+      guard other.typeNames == typeNames, other.energyScale == energyScale, other.rMax == rMax,
+        (other.pair == nil) == (pair == nil), (other.network == nil) == (network == nil), other.others.isEmpty
+      else { throw DiffNNPError("the members of the ensemble are not of one kind: types, terms or cutoffs differ") }
+    }
     self.typeNames = typeNames
     self.energyScale = energyScale
     self.pair = pair
     self.network = network
+    self.grade = grade
+    self.others = others
     self.metadata = metadata
     self.checksum = checksum
   }
+
+  /// All members of the ensemble; where there is none, the potential itself.
+  public var members: [Potential] { [self] + others }
 
   /// The largest cutoff of the terms (Å).
   public var rMax: Double { max(pair?.rMax ?? 0, network?.architecture.rMax ?? 0) }

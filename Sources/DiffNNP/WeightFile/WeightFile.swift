@@ -3,17 +3,17 @@ public enum WeightFile {
   public static let format = "diffnnp"
   public static let version = 1
   static let pairTensor = "pair.coefficients"
+  /// What the names of the grade's tensors begin with.
+  private static let gradePrefix = "grade."
+  /// More members are a damaged file.
+  private static let mostMembers = 100
 
   /// The bytes of the file.
   /// - Throws: where a number is not finite.
   public static func encode(_ potential: Potential) throws -> [UInt8] {
-    var file = SafetensorsFile(metadata: metadata(of: potential), tensors: potential.network?.tensors ?? [])
-    if let pair = potential.pair {
-      file.metadata["pair"] =
-        (["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)] as JSONValue).serialised()
-      let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
-      file.tensors.insert(NamedTensor(name: pairTensor, shape: shape, values: pair.freeCoefficients), at: 0)
-    }
+    var file = SafetensorsFile(metadata: metadata(of: potential), tensors: [])
+    for (k, member) in potential.members.enumerated() { addTerms(of: member, to: &file, prefix: memberPrefix(k)) }
+    if let grade = potential.grade { add(grade, to: &file) }
     try checkFinite(file.tensors)
     file.metadata["checksum"] = checksum(file)
     return file.serialised()
@@ -34,11 +34,17 @@ public enum WeightFile {
       throw DiffNNPError("\(key) is \(try metadata.text(key)); expected \(unit)")
     }
     let typeNames = try metadata.typeNames()
-    let pair = try pairTerm(file, metadata, typeCount: typeNames.count)
-    let network = try network(file, metadata, typeNames: typeNames)
-    guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
+    let energyScale = try metadata.number("energy_scale")
+    let members = try members(file, metadata).map { part in
+      let metadata = Metadata(part.metadata)
+      let pair = try pairTerm(part, metadata, typeCount: typeNames.count)
+      let network = try network(part, metadata, typeNames: typeNames)
+      guard pair != nil || network != nil else { throw DiffNNPError("it holds neither a pair term nor a network") }
+      return try Potential(typeNames: typeNames, energyScale: energyScale, pair: pair, network: network)
+    }
     let potential = try Potential(
-      typeNames: typeNames, energyScale: try metadata.number("energy_scale"), pair: pair, network: network,
+      typeNames: typeNames, energyScale: energyScale, pair: members[0].pair, network: members[0].network,
+      grade: try grade(file, metadata, typeCount: typeNames.count), others: Array(members.dropFirst()),
       metadata: try metadata.potentialMetadata(
         pairCount: PairTerm.pairCount(typeNames.count), typeCount: typeNames.count),
       checksum: checksum)
@@ -66,8 +72,44 @@ public enum WeightFile {
       let sorted = metadata.provenance.sorted { $0.key < $1.key }
       values["provenance"] = JSONValue.object(sorted.map { .init($0.key, .string($0.value)) }).serialised()
     }
-    values["network"] = potential.network?.architecture.json.serialised()
+    if !potential.others.isEmpty { values["members"] = String(potential.members.count) }
     return values
+  }
+
+  /// What the names of tensors and of the metadata of terms begin with, for members counted from 0.
+  private static func memberPrefix(_ k: Int) -> String { k == 0 ? "" : "member\(k + 1)." }
+
+  private static func addTerms(of potential: Potential, to file: inout SafetensorsFile, prefix: String) {
+    if let pair = potential.pair {
+      file.metadata[prefix + "pair"] =
+        (["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)] as JSONValue).serialised()
+      let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
+      file.tensors.append(NamedTensor(name: prefix + pairTensor, shape: shape, values: pair.freeCoefficients))
+    }
+    if let network = potential.network {
+      file.metadata[prefix + "network"] = network.architecture.json.serialised()
+      file.tensors += network.tensors.map {
+        NamedTensor(name: prefix + $0.name, shape: $0.shape, values: $0.values)
+      }
+    }
+  }
+
+  private static func add(_ grade: ExtrapolationGrade, to file: inout SafetensorsFile) {
+    let (surroundings, types) = (grade.surroundings, grade.surroundings.typeCount)
+    file.metadata["grade"] =
+      (["r_max": .number(surroundings.rMax), "intervals": JSONValue(surroundings.intervals)] as JSONValue).serialised()
+    let values = [grade.means, grade.whitening, grade.closest]
+    for (tensor, values) in zip(gradeTensors(types, surroundings.dimension), values) {
+      file.tensors.append(NamedTensor(name: gradePrefix + tensor.name, shape: tensor.shape, values: values))
+    }
+  }
+
+  /// Names, without the prefix, and shapes of the grade's tensors.
+  private static func gradeTensors(_ types: Int, _ dimension: Int) -> [(name: String, shape: [Int])] {
+    [
+      ("means", [types, dimension]), ("whitening", [types, dimension, dimension]),
+      ("closest", [PairTerm.pairCount(types)]),
+    ]
   }
 
   // MARK: Reading
@@ -91,6 +133,28 @@ public enum WeightFile {
     name.split(separator: ".").contains { $0 == "chemical_embedding" || $0.hasSuffix("_convnet") }
   }
 
+  /// The terms of each member, under the names they have in a file of one.
+  private static func members(_ file: SafetensorsFile, _ metadata: Metadata) throws -> [SafetensorsFile] {
+    var first = file
+    guard let text = file.metadata["members"] else { return [first] }
+    guard let count = Int(text), 2...mostMembers ~= count else {
+      throw DiffNNPError("metadata \"members\" is \"\(text)\"; expected 2 to \(mostMembers)")
+    }
+    var others: [SafetensorsFile] = []
+    for k in 1..<count {
+      let prefix = memberPrefix(k)
+      var member = SafetensorsFile(metadata: [:], tensors: [])
+      for key in ["pair", "network"] { member.metadata[key] = file.metadata[prefix + key] }
+      for tensor in first.tensors where tensor.name.hasPrefix(prefix) {
+        member.tensors.append(
+          NamedTensor(name: String(tensor.name.dropFirst(prefix.count)), shape: tensor.shape, values: tensor.values))
+      }
+      first.tensors.removeAll { $0.name.hasPrefix(prefix) }
+      others.append(member)
+    }
+    return [first] + others
+  }
+
   private static func pairTerm(_ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int) throws -> PairTerm? {
     let tensor = file.tensors.first { $0.name == pairTensor }
     guard let settings = try metadata.json("pair") else {
@@ -111,7 +175,7 @@ public enum WeightFile {
   private static func network(
     _ file: SafetensorsFile, _ metadata: Metadata, typeNames: [String]
   ) throws -> Network? {
-    let tensors = file.tensors.filter { $0.name != pairTensor }
+    let tensors = file.tensors.filter { $0.name != pairTensor && !$0.name.hasPrefix(gradePrefix) }
     guard let settings = try metadata.json("network") else {
       if let first = tensors.first {
         throw DiffNNPError("there is a tensor \(first.name), but no metadata \"network\"")
@@ -129,6 +193,36 @@ public enum WeightFile {
         "the network's tensors have \(found) elements, but its architecture has \(expected) parameters")
     }
     return try Network(architecture, tensors: tensors)
+  }
+
+  private static func grade(
+    _ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int
+  ) throws -> ExtrapolationGrade? {
+    let tensors = file.tensors.filter { $0.name.hasPrefix(gradePrefix) }
+    guard let settings = try metadata.json("grade") else {
+      if let first = tensors.first { throw DiffNNPError("there is a tensor \(first.name), but no metadata \"grade\"") }
+      return nil
+    }
+    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int else {
+      throw DiffNNPError("metadata \"grade\" needs the numbers r_max and intervals")
+    }
+    let surroundings = try Surroundings(typeCount: typeCount, rMax: rMax, intervals: intervals)
+    let expected = gradeTensors(typeCount, surroundings.dimension)
+    guard tensors.count == expected.count else {
+      throw DiffNNPError(
+        "there are \(tensors.count) tensors \(gradePrefix)*; expected "
+          + expected.map { gradePrefix + $0.name }.joined(separator: ", "))
+    }
+    let values = try expected.map { name, shape -> [Double] in
+      guard let tensor = tensors.first(where: { $0.name == gradePrefix + name }) else {
+        throw DiffNNPError("there is no tensor \(gradePrefix + name)")
+      }
+      guard tensor.shape == shape else {
+        throw DiffNNPError("tensor \(tensor.name) has shape \(tensor.shape), expected \(shape)")
+      }
+      return tensor.values
+    }
+    return try ExtrapolationGrade(surroundings, means: values[0], whitening: values[1], closest: values[2])
   }
 
   private static func checkFinite(_ tensors: [NamedTensor]) throws {

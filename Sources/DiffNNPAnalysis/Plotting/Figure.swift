@@ -57,6 +57,10 @@ public struct Panel: Sendable {
   public var yRange: (Double?, Double?)
   /// Height of a thin horizontal line, such as g = 1.
   public var guide: Double?
+  public var isXLogarithmic = false
+  public var isYLogarithmic = false
+  /// Whether the points of curves are marked.
+  public var hasPoints = false
 
   public init(
     _ title: String, xLabel: String, yLabel: String, curves: [Curve], xRange: (Double?, Double?) = (nil, nil),
@@ -69,6 +73,17 @@ public struct Panel: Sendable {
     self.xRange = xRange
     self.yRange = yRange
     self.guide = guide
+  }
+}
+
+extension Panel {
+  /// Ends of the axes; on logarithmic ones those of the data with some room, where none are given.
+  var xLimits: (Double?, Double?) { isXLogarithmic ? Self.limits(xRange, curves.flatMap(\.x)) : xRange }
+  var yLimits: (Double?, Double?) { isYLogarithmic ? Self.limits(yRange, curves.flatMap(\.y)) : yRange }
+
+  private static func limits(_ given: (Double?, Double?), _ values: [Double]) -> (Double?, Double?) {
+    let positive = values.filter { $0 > 0 && $0.isFinite }
+    return (given.0 ?? positive.min().map { 0.8 * $0 }, given.1 ?? positive.max().map { 1.25 * $0 })
   }
 }
 

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// The text that makes gnuplot draw a `Figure`.
 struct GnuplotScript {
   enum Terminal {
@@ -121,15 +125,20 @@ struct GnuplotScript {
     let x = Double(column) * (Self.left + Self.axesWidth + Self.right) + Self.left
     let top = legend.height + Double(row) * (Self.above + Self.axesHeight + Self.below) + Self.above
     func range(_ r: (Double?, Double?)) -> String { "[\(r.0.map { "\($0)" } ?? "*"):\(r.1.map { "\($0)" } ?? "*")]" }
+    let (xRange, yRange) = (panel.xLimits, panel.yLimits)
     text += """
       set lmargin at screen \(x / size.width)
       set rmargin at screen \((x + Self.axesWidth) / size.width)
       set tmargin at screen \(1 - top / size.height)
       set bmargin at screen \(1 - (top + Self.axesHeight) / size.height)
-      set xrange \(range(panel.xRange))
-      set yrange \(range(panel.yRange))
-      set xlabel \(Self.quoted(panel.xLabel)) offset 0,\(labelOffset.x) textcolor rgb '#222222'
-      set ylabel \(Self.quoted(panel.yLabel)) offset \(labelOffset.y),0 textcolor rgb '#222222'
+      \(panel.isXLogarithmic ? "set" : "unset") logscale x
+      \(panel.isYLogarithmic ? "set" : "unset") logscale y
+      set xtics \(Self.tics(panel.isXLogarithmic, xRange))
+      set ytics \(Self.tics(panel.isYLogarithmic, yRange))
+      set xrange \(range(xRange))
+      set yrange \(range(yRange))
+      set xlabel \(Self.quoted(Self.escaped(panel.xLabel))) offset 0,\(labelOffset.x) textcolor rgb '#222222'
+      set ylabel \(Self.quoted(Self.escaped(panel.yLabel))) offset \(labelOffset.y),0 textcolor rgb '#222222'
       set label 1 \(Self.quoted("{/:Bold \(Self.escaped(panel.title))}")) at graph 0,1 left offset 0,1 \
       textcolor rgb '#111111'
       plot \(plots(panel, p).joined(separator: ", \\\n  "))
@@ -145,9 +154,21 @@ struct GnuplotScript {
         + "fillcolor rgb '#c8\(curve.style.colour.dropFirst())' notitle"
     }
     let lines = panel.curves.enumerated().map { c, curve in
-      "$d\(p)_\(c) using 1:2 with lines \(Self.line(curve.style)) notitle"
+      "$d\(p)_\(c) using 1:2 with \(panel.hasPoints ? "linespoints pointtype 7 pointsize 0.5" : "lines") "
+        + "\(Self.line(curve.style)) notitle"
     }
     return [guide].compactMap { $0 } + bands + lines
+  }
+
+  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few; more where these are too few.
+  private static func tics(_ isLogarithmic: Bool, _ range: (Double?, Double?)) -> String {
+    guard isLogarithmic, let low = range.0, let high = range.1, low > 0 else { return "autofreq" }
+    func tics(_ factors: [Double]) -> [Double] {
+      (-12...12).flatMap { k in factors.map { $0 * pow(10, Double(k)) } }.filter { low...high ~= $0 }
+    }
+    let coarse = tics([1, 2, 5])
+    let chosen = coarse.count < 3 ? tics([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8]) : coarse
+    return "(\(chosen.map { $0.significant(3) }.joined(separator: ", ")))"
   }
 
   private static func line(_ style: CurveStyle) -> String {

@@ -22,6 +22,13 @@ public struct TypeTriple: Hashable, Sendable {
     (0..<typeCount).flatMap { centre in (0..<typeCount).map { TypeTriple($0, centre, $0) } }
   }
 
+  /// All triples.
+  public static func all(typeCount: Int) -> [TypeTriple] {
+    (0..<typeCount).flatMap { centre in
+      TypePair.all(typeCount: typeCount).map { TypeTriple($0.first, centre, $0.second) }
+    }
+  }
+
   /// "Li-Cl-Li"
   public func label(_ typeNames: [String]) -> String {
     "\(typeNames[first])-\(typeNames[centre])-\(typeNames[second])"

@@ -106,7 +106,7 @@ extension AngleDistribution {
   /// Reads distributions from a table with columns `angle_deg`, `Li-Cl-Li`, …; each is normalised.
   public init(csv path: String, typeNames: [String]) throws {
     let table = try CSVTable(path: path)
-    let triples = TypeTriple.equalLegs(typeCount: typeNames.count).filter {
+    let triples = TypeTriple.all(typeCount: typeNames.count).filter {
       table.names.contains($0.label(typeNames))
     }
     guard !triples.isEmpty else {

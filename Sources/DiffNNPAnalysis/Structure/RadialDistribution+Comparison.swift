@@ -93,6 +93,12 @@ extension RadialDistribution {
     return FirstShell(peak: (r[peak], g[peak]), minimum: (r[minimum], g[minimum]))
   }
 
+  /// The largest value between two distances (Å) of g smoothed over five bins; zero where there are no bins.
+  public func peakHeight(_ pair: TypePair, from begin: Double, to end: Double) -> Double {
+    let g = smoothed(values[index(pair)])
+    return bins(below: end).dropFirst(bins(below: begin).count).map { g[$0] }.max() ?? 0
+  }
+
   /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`; nil for curves without
   /// counts, and types without atoms.
   public func coordinationNumber(of neighbour: Int, around centre: Int, within radius: Double) -> Double? {

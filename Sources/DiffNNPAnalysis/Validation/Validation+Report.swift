@@ -37,6 +37,9 @@ extension Validation {
       .object(comparisons.map { c in .init(c.key, value(c).map { .number($0) } ?? .null) })
     }
     func number(_ x: Double?) -> JSONValue { x.map { .number($0) } ?? .null }
+    func triples(_ value: (AngleComparison) -> [Double]) -> JSONValue {
+      .object(angles.map { a in a.known.map { .init(a.labels[$0], .number(value(a)[$0])) } } ?? [])
+    }
     let head: [JSONValue.Member] = [
       .init("model", .string(context.model)), .init("frames", .string(context.frames)),
       .init("n_frames", JSONValue(frames.counts?.frameCount ?? 0)),
@@ -56,6 +59,10 @@ extension Validation {
       "rdf_floor": pairs { $0.framesReferenceError ?? $0.framesFloor },
       "rdf_mae_frames": pairs(\.error),
       "rdf_mae_expected": pairs(\.expected),
+      "rdf_mae_noised_frames": pairs(\.noisedError),
+      "angle_radius": number(angles?.radius),
+      "angle_jsd": triples(\.divergences),
+      "angle_jsd_expected": triples(\.expected),
       "runs": .array(
         runs.map { run in
           [
@@ -87,6 +94,18 @@ extension Validation {
       caption: "Bands are one standard error, from block averages.")
     try addStructureTable(to: &page)
 
+    if let angles, !angles.known.isEmpty {
+      page.heading("Angles")
+      page.figure(
+        svg: try angles.figure.svg(),
+        caption: "Angles between neighbours closer than \(angles.radius.significant(3)) Å.")
+      page.table(
+        head: ["Angle", "Jensen–Shannon divergence", "expected from sampling"],
+        rows: angles.known.map {
+          [angles.labels[$0], angles.divergences[$0].significant(3), angles.expected[$0].significant(3)]
+        })
+    }
+
     page.heading("Runs")
     page.table(
       head: ["Start", "Stable (ps)", "Temperature (K)", "Speed (ns/day)", "Failure"],
@@ -117,11 +136,13 @@ extension Validation {
     let comparisons = try comparisons()
     var head = ["Pair", "Mean |Δg|", "expected from sampling", "floor of the frames"]
     if reference != nil { head += ["against reference", "frames against reference"] }
+    if noised != nil { head += ["against frames with noise"] }
     page.table(
       head: head + ["smallest r (Å)", "in the frames (Å)"],
       rows: comparisons.map { c in
         [c.label, text(c.error), text(c.expected), text(c.framesFloor)]
           + (reference == nil ? [] : [text(c.referenceError), text(c.framesReferenceError)])
+          + (noised == nil ? [] : [text(c.noisedError)])
           + [text(c.smallest, 2), text(c.framesSmallest, 2)]
       })
     page.paragraph(

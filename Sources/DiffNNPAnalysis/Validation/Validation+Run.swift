@@ -6,9 +6,10 @@ extension Validation.Run {
   /// So many standard deviations above its target, a temperature does not come from the canonical ensemble.
   private static let hot = 10.0
 
+  /// - Parameter expected: what the run should look like: the frames, with the noise that the potential belongs to.
   init(
     _ result: Subprocess.Result, _ start: String, directory: String, settings: Validation.Settings,
-    frames: RadialDistribution
+    expected: RadialDistribution
   ) throws {
     let logPath = "\(directory)/\(LAMMPSSimulation.logName)"
     let text = (try? FileIO.read(logPath)).map { String(decoding: $0, as: UTF8.self) } ?? ""
@@ -25,11 +26,11 @@ extension Validation.Run {
       failures.append((end, "LAMMPS stopped with status \(result.status): \(log.error ?? "no reason given")"))
     }
     let (trajectory, unreadable) = try Self.readableFrames(
-      "\(directory)/\(LAMMPSSimulation.dumpName)", species: frames.typeNames, count: log.steps.count)
+      "\(directory)/\(LAMMPSSimulation.dumpName)", species: expected.typeNames, count: log.steps.count)
     if let unreadable { failures.append((Double(trajectory.frames.count) * settings.dumpTime, unreadable)) }
     failures += [
       Self.firstHeat(log, atomCount: trajectory.frames[0].positions.count, settings),
-      try Self.firstCollapse(trajectory, settings, frames),
+      try Self.firstCollapse(trajectory, settings, expected),
     ].compactMap { $0 }
 
     let failure = failures.min { $0.time < $1.time }
@@ -78,14 +79,14 @@ extension Validation.Run {
 
   /// The first pair of atoms that is so close that it must have fallen into a hole of the potential.
   private static func firstCollapse(
-    _ trajectory: Trajectory, _ settings: Validation.Settings, _ frames: RadialDistribution
+    _ trajectory: Trajectory, _ settings: Validation.Settings, _ expected: RadialDistribution
   ) throws -> (time: Double, reason: String)? {
-    guard let watch = CollapseWatch(frames) else { return nil }
+    guard let watch = CollapseWatch(expected) else { return nil }
     for (f, frame) in trajectory.frames.enumerated() {
       guard let (pair, found, seen) = try watch.collapse(in: frame) else { continue }
       return (
         Double(f) * settings.dumpTime,
-        "a \(pair.label(frames.typeNames)) distance fell to \(found.fixed(2)) Å, where the frames have none below "
+        "a \(pair.label(expected.typeNames)) distance fell to \(found.fixed(2)) Å, where the frames have none below "
           + "\(seen.fixed(2)) Å"
       )
     }

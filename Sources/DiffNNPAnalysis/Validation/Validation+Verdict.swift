@@ -13,6 +13,8 @@ struct PairComparison {
   /// Runs against the reference, and frames against the reference; nil without one.
   let referenceError: Double?
   let framesReferenceError: Double?
+  /// Runs against frames with the noise that the potential belongs to; nil where that is none.
+  let noisedError: Double?
   /// Smallest distances (Å).
   let smallest: Double?
   let framesSmallest: Double?
@@ -22,7 +24,7 @@ struct PairComparison {
 
 extension Validation {
   /// How often the expected difference two g(r) of one truth may differ by.
-  private static let agreement = 1.5
+  static let agreement = 1.5
   private static let closeness = 3.0
 
   /// Shortest time that all runs were stable for (ps).
@@ -36,21 +38,22 @@ extension Validation {
     let floors = frames.samplingFloor(rMax: rMax)
     let referenceErrors = try reference.map { try simulated.meanAbsoluteError(against: $0, rMax: rMax) }
     let framesReferenceErrors = try reference.map { try frames.meanAbsoluteError(against: $0, rMax: rMax) }
+    let noisedErrors = try noised.map { try simulated.meanAbsoluteError(against: $0, rMax: rMax) }
     return frames.pairs.enumerated().map { p, pair in
       let (g, h) = (simulated.values[p], frames.values[p])
       let worst = g.indices.max { abs(g[$0] - h[$0]) < abs(g[$1] - h[$1]) } ?? 0
       return PairComparison(
         label: pair.label(frames.typeNames), key: pair.key(frames.typeNames), error: errors[p],
         expected: expected?[p], framesFloor: floors?[p], referenceError: referenceErrors?[p],
-        framesReferenceError: framesReferenceErrors?[p],
+        framesReferenceError: framesReferenceErrors?[p], noisedError: noisedErrors?[p],
         smallest: simulated.counts?.smallestDistances[p] ?? nil,
         framesSmallest: frames.counts?.smallestDistances[p] ?? nil,
         worst: (simulated.distances[worst], g[worst], h[worst]))
     }
   }
 
-  /// What all of it means, in sentences: stability, structure, temperature.
-  public func verdict() throws -> [String] { try [stability] + structure() + temperature }
+  /// What all of it means, in sentences: stability, structure, temperature, and what would make it better.
+  public func verdict() throws -> [String] { try [stability] + structure() + temperature + guidance() }
 
   private var stability: String {
     let failed = runs.filter { $0.failure != nil }

@@ -39,6 +39,10 @@ public struct Validation: Sendable {
     public var rMax = 10.0
     /// Width of the bins of g(r) (Å).
     public var binWidth = 0.05
+    /// Legs of the angles compared are shorter than this (Å); nil takes the first minimum of the frames' g(r).
+    public var angleRadius: Double?
+    /// The noise level that the potential belongs to (Å): runs with it should look like frames with this noise.
+    public var sigma = 0.0
 
     public init(launcher: String, potential: [String], directory: String, temperature: Double, masses: [Double]) {
       self.launcher = launcher
@@ -61,7 +65,7 @@ public struct Validation: Sendable {
     /// Mean temperature behind the discarded part (K) and its standard error.
     public let temperature: (mean: Double, error: Double)
     /// Frames behind the discarded part and before a failure.
-    let frames: Trajectory
+    public let frames: Trajectory
   }
 
   public let settings: Settings
@@ -72,6 +76,10 @@ public struct Validation: Sendable {
   public let simulated: RadialDistribution?
   /// What both are compared with besides, say from a longer run; nil for none.
   public let reference: RadialDistribution?
+  /// Of the frames with the noise that the potential belongs to; nil where that is none.
+  public let noised: RadialDistribution?
+  /// Angles of frames and runs; nil where g(r) has no first minimum, or no run lasted.
+  public let angles: AngleComparison?
 }
 
 // MARK: - Running
@@ -93,6 +101,11 @@ extension Validation {
       throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
     }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
+    let noised =
+      settings.sigma > 0
+      ? try RadialDistribution(
+        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), rMax: settings.rMax,
+        binWidth: settings.binWidth) : nil
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
     for (simulation, directory) in zip(simulations, directories) { try simulation.system.write(to: directory) }
@@ -108,7 +121,8 @@ extension Validation {
       for (k, process) in zip(batch, running) {
         runs.append(
           try Run(
-            process.wait(), simulations[k].start, directory: directories[k], settings: settings, frames: frames))
+            process.wait(), simulations[k].start, directory: directories[k], settings: settings,
+            expected: noised ?? frames))
       }
     }
     let whole = runs.map(\.frames).filter { !$0.frames.isEmpty }
@@ -118,6 +132,11 @@ extension Validation {
     self.reference = reference
     simulated =
       whole.isEmpty ? nil : try RadialDistribution(whole, rMax: settings.rMax, binWidth: settings.binWidth)
+    self.noised = noised
+    let shells = frames.pairs.compactMap { frames.firstShell($0)?.minimum.r }
+    angles = try (settings.angleRadius ?? shells.max()).flatMap { radius in
+      whole.isEmpty ? nil : try AngleComparison(whole, trajectory, radius: radius)
+    }
   }
 }
 
@@ -192,28 +211,15 @@ extension Frame {
       let k = (0..<3).max { heights[$0] / Double(counts[$0]) < heights[$1] / Double(counts[$1]) }!
       counts[k] += 1
     }
-    var generator = Shuffler(state: UInt64(truncatingIfNeeded: seed))
+    var random = Philox(seed: UInt64(seed), purpose: .lattice, frame: 0)
     var frame = self
     frame.forces = nil
-    let points = (0..<counts.x * counts.y * counts.z).shuffled(using: &generator)
+    let points = (0..<counts.x * counts.y * counts.z).shuffled(using: &random)
     for i in positions.indices {
       let p = points[i]
       let s = SIMD3(Double(p % counts.x), Double(p / counts.x % counts.y), Double(p / (counts.x * counts.y)))
       frame.positions[i] = cell.cartesian(s / SIMD3(Double(counts.x), Double(counts.y), Double(counts.z)))
     }
     return frame
-  }
-}
-
-/// Knuth's linear congruential generator, high bits: good enough to shuffle a lattice.
-private struct Shuffler: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    func half(_ state: inout UInt64) -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return state >> 32
-    }
-    return half(&state) << 32 | half(&state)
   }
 }

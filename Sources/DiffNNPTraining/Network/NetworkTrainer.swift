@@ -60,14 +60,7 @@ public final class NetworkTrainer {
     let network = try TrainableNetwork(architecture)
     self.network = network
     workers = WorkerPool { ScoreObjective(network) }
-    var pairs: [Double: Potential] = [:]
-    if let pair {
-      for sigma in sigmas {
-        pairs[sigma] = try Potential(
-          typeNames: trajectory.typeNames, energyScale: 1, pair: pair.pairTerm(sigma: sigma), network: nil)
-      }
-    }
-    self.pairs = pairs
+    pairs = try pair.map { try Self.pairs($0, pairSettings, sigmas, trajectory, temperature: temperature) } ?? [:]
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
     state = TrainingState(
       ConditionedParameters(
@@ -80,6 +73,22 @@ public final class NetworkTrainer {
     if pair.objective == .forces { return [0] }
     if case .ladder = pair.noise { return settings.sigmas }
     return pair.noise.sigmas
+  }
+
+  /// The pair term at each level, in kT.
+  private static func pairs(
+    _ result: PairFit.Result, _ settings: PairFit.Settings, _ sigmas: [Double], _ trajectory: Trajectory,
+    temperature: Double
+  ) throws -> [Double: Potential] {
+    var usesLadder = false
+    if case .ladder = settings.noise, settings.objective != .forces { usesLadder = true }
+    let fit = try PairFit(settings, temperature: temperature)
+    var pairs: [Double: Potential] = [:]
+    for sigma in sigmas {
+      let term = try usesLadder ? fit.pairTerm(ofLevel: sigma, trajectory) : result.pairTerm(sigma: sigma)
+      pairs[sigma] = try Potential(typeNames: trajectory.typeNames, energyScale: 1, pair: term, network: nil)
+    }
+    return pairs
   }
 
   private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture

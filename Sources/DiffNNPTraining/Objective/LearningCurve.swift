@@ -21,8 +21,6 @@ public struct LearningCurve: Sendable {
   private static let fewestFrames = 10
   private static let mostPoints = 7
   private static let mostSubsets = 4
-  /// Draws of noise for each held-out frame.
-  private static let draws = 4
 
   public init(_ settings: PairFit.Settings, temperature: Double) {
     self.settings = settings
@@ -41,6 +39,7 @@ public struct LearningCurve: Sendable {
           + "\(training.count); give more frames")
     }
     let strides = (0..<Self.mostPoints).map { 1 << $0 }.filter { training.count / $0 >= Self.fewestFrames }
+    let fit = try PairFit(settings, temperature: temperature)
     return try strides.map { stride in
       let subsets = min(stride, Self.mostSubsets)
       let frameCount = training.count / stride
@@ -49,25 +48,11 @@ public struct LearningCurve: Sendable {
       for subset in 0..<subsets {
         let first = subset * stride / subsets
         let frames = (0..<frameCount).map { training[first + $0 * stride] }
-        let objectives = try objectives(
-          ofFitTo: Trajectory(typeNames: trajectory.typeNames, frames: frames), heldOut)
+        let subset = Trajectory(typeNames: trajectory.typeNames, frames: frames)
+        let objectives = try fit.heldOutObjectives(of: fit.run(subset), heldOut, typeNames: subset.typeNames)
         for k in sums.indices { sums[k] += objectives[k] / Double(subsets) }
       }
       return Point(frameCount: frameCount, subsetCount: subsets, objectives: sums)
-    }
-  }
-
-  private func objectives(ofFitTo trajectory: Trajectory, _ heldOut: [Frame]) throws -> [Double] {
-    let fit = try PairFit(settings, temperature: temperature)
-    let result = try fit.run(trajectory)
-    // Without walls: where held-out pairs are closer than any before, steep walls would be all that the objective sees.
-    let potential = try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.basis.pairTerm(result.powers[0]),
-      network: nil)
-    let objective = try HeldOutObjective(temperature: temperature, draws: Self.draws, seed: settings.seed)
-    return try Parallel.map(heldOut.count, threads: settings.threads) { k in
-      let calculator = Calculator(potential)
-      return try objective.estimate(heldOut[k].configuration, frame: k) { try calculator.compute($0).forces }
     }
   }
 }

@@ -77,7 +77,7 @@ public struct PairFit: Sendable {
         for k in sum.indices { sum[k] = sum[k] * tau + power[k] }
       }
       // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
-      let reach = sigma > self.sigma ? 2 * 2.0.squareRoot() * sigma : 0
+      let reach = 2 * 2.0.squareRoot() * sigma
       return RepulsiveWall().applied(
         to: sum, basis, smallestDistances: wallDistances.map { max($0 - reach, 0) })
     }
@@ -93,8 +93,10 @@ public struct PairFit: Sendable {
   private static let mostIntervals = 1000
 
   public let settings: Settings
+  /// Of the frames (K).
+  public let temperature: Double
   /// kT (eV).
-  public let thermalEnergy: Double
+  public var thermalEnergy: Double { boltzmannConstant * temperature }
   /// Called with a line about what is being done.
   public var progress: @Sendable (String) -> Void = { _ in }
 
@@ -106,14 +108,14 @@ public struct PairFit: Sendable {
       throw DiffNNPError("knot spacing is \(settings.spacing) Å; expected a positive number")
     }
     self.settings = settings
-    thermalEnergy = boltzmannConstant * temperature
+    self.temperature = temperature
   }
 
   /// Whether frames can be fitted, as far as that shows before the work.
   /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no sense.
   public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
 
-  private func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
+  func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
     if settings.objective != .denoising, let bare = trajectory.frames.first(where: { $0.forces == nil }) {
       throw DiffNNPError(

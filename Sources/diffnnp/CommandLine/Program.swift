@@ -6,8 +6,7 @@ enum Program {
   /// All verbs, in the order of the help page.
   static let commands: [any Command.Type] = [
     TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
-    LearningCurveCommand.self,
-    ImportNequIPCommand.self,
+    LearningCurveCommand.self, NoiseScanCommand.self, StudyCommand.self, ImportNequIPCommand.self,
   ]
 
   /// Runs a command line, and returns the exit code.

@@ -17,7 +17,7 @@ final class ProgressBar {
   private let label: String
   private let total: Int
   private let moves: Bool
-  private let start = ProgressBar.now()
+  private let start = monotonicSeconds()
   private var lastDrawn = -Double.infinity
   private var drawnWidth = 0
   private var done = 0
@@ -41,7 +41,7 @@ final class ProgressBar {
   func update(_ done: Int, note: String = "") {
     self.done = done
     self.note = note
-    let now = Self.now()
+    let now = monotonicSeconds()
     guard now - lastDrawn >= (moves ? Self.intervals.bar : Self.intervals.log) else { return }
     // The first line of a log would say nothing.
     if moves || lastDrawn > -.infinity { draw(now) }
@@ -50,7 +50,7 @@ final class ProgressBar {
 
   /// Shows the last state, and leaves the line to what comes next.
   func finish() {
-    draw(Self.now())
+    draw(monotonicSeconds())
     if moves { fputs("\n", stderr) }
   }
 
@@ -91,11 +91,5 @@ final class ProgressBar {
     func twoDigits(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
     let (hours, minutes) = (whole / 3600, whole / 60 % 60)
     return (hours > 0 ? "\(hours):\(twoDigits(minutes))" : "\(minutes)") + ":\(twoDigits(whole % 60))"
-  }
-
-  private static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }

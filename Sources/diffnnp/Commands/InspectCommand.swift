@@ -20,6 +20,7 @@ enum InspectCommand: Command {
       .init("type_names", JSONValue(potential.typeNames)), .init("r_max", .number(potential.rMax)),
       .init("energy_scale", .number(potential.energyScale)),
     ]
+    if !potential.others.isEmpty { members.append(.init("members", JSONValue(potential.members.count))) }
     if let temperature = metadata.temperature { members.append(.init("temperature", .number(temperature))) }
     if let densities = metadata.densities {
       members.append(.init("density", .object(zip(potential.typeNames, densities).map { .init($0, .number($1)) })))
@@ -32,6 +33,11 @@ enum InspectCommand: Command {
     if let network = potential.network {
       members.append(.init("network", network.architecture.json))
       members.append(.init("network_parameters", JSONValue(network.parameters.count)))
+    }
+    if let grade = potential.grade {
+      let surroundings = grade.surroundings
+      members.append(
+        .init("grade", ["r_max": .number(surroundings.rMax), "intervals": JSONValue(surroundings.intervals)]))
     }
     if let distances = metadata.smallestDistances {
       members.append(
@@ -48,6 +54,7 @@ enum InspectCommand: Command {
       ("types", potential.typeNames.joined(separator: " ")), ("cutoff", "\(potential.rMax) Å"),
       ("energy scale", "\(potential.energyScale) eV"),
     ]
+    if !potential.others.isEmpty { rows.append(("ensemble", "\(potential.members.count) members; below, the first")) }
     if let temperature = metadata.temperature { rows.append(("temperature", "\(temperature) K")) }
     if let densities = metadata.densities {
       let parts = zip(potential.typeNames, densities).map { "\($0) \($1)" }
@@ -65,6 +72,13 @@ enum InspectCommand: Command {
       rows.append(
         ("network", "NequIP, \(a.numLayers) layers, features \(a.features), \(network.parameters.count) parameters"))
       rows.append(("", "edges \(a.edgeHarmonics), \(a.numBasis) Bessel functions up to \(a.rMax) Å"))
+    }
+    if let surroundings = potential.grade?.surroundings {
+      rows.append(
+        (
+          "extrapolation grade",
+          "\(surroundings.dimension) numbers for each atom, from neighbours up to \(surroundings.rMax) Å"
+        ))
     }
     for (k, (name, distance)) in zip(pairNames(potential), metadata.smallestDistances ?? []).enumerated() {
       rows.append((k == 0 ? "smallest distances" : "", "\(name) \(distance.isFinite ? "\(distance) Å" : "never seen")"))

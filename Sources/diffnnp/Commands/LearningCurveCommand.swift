@@ -36,8 +36,8 @@ enum LearningCurveCommand: Command {
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments))
     var settings = PairFit.Settings()
-    if let seed = try arguments.integer("--seed") { settings.seed = UInt64(seed) }
-    if let threads = try arguments.integer("--threads") { settings.threads = threads }
+    if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
+    if let threads = try arguments.positive("--threads") { settings.threads = threads }
     let points = try naming(path) {
       try LearningCurve(settings, temperature: temperature).run(trajectory) {
         fputs("learning-curve: \($0)\n", stderr)

@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPAnalysis
 import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
@@ -24,6 +25,9 @@ enum TrainCommand: Command {
       .init(
         name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: noise.mode=fresh.", repeats: true
       ),
+      .init(
+        name: "--members", value: "N",
+        summary: "Train an ensemble of N, whose spread shows how uncertain forces are (default 1: none)."),
       .init(name: "--network", summary: "Train a network on what the pair term leaves, with the defaults below."),
       .init(
         name: "--resume",
@@ -43,6 +47,8 @@ enum TrainCommand: Command {
         objective: KIND        denoising, forces or mixed [denoising]
         seed: N                [1]
         threads: N             [all cores]
+        members: N             of an ensemble: the first is what a training without the others gives, these learn from frames
+                               drawn anew in pieces of time, with other seeds; their tables begin with FILE.memberK [1]
         blocks: N              blocks of time for cross-validation [5]
         noise:
           mode: NAME           ladder, fixed, copies, fresh, antithetic or variance-preserving [ladder]
@@ -83,45 +89,97 @@ enum TrainCommand: Command {
     for output in outputs(configuration) {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
     }
-    let trajectory = try Trajectory.read(path: configuration.frames, configuration.selection)
-    let start = seconds()
-    var fit = try PairFit(configuration.pair, temperature: configuration.temperature)
-    fit.progress = { fputs("train: \($0)\n", stderr) }
+    let all = try Trajectory.read(path: configuration.frames, configuration.selection)
+    let start = monotonicSeconds()
     // All that can be refused is refused before the work, and before any file changes.
-    try naming(configuration.frames) { try fit.check(trajectory) }
+    let trajectory = try naming(configuration.frames) {
+      try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
+    }
+    if trajectory.frames.count < all.frames.count {
+      fputs(
+        "train: \(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
+          + "than a wide gap in the distances allows: a trap of the run, or an error\n", stderr)
+    }
     if configuration.network != nil { try NetworkStage.check(configuration, trajectory, resumes: resumes) }
 
-    let result = try naming(configuration.frames) { try fit.run(trajectory) }
-    try writeLog(result, path: pairLogPath(configuration.output))
-    let trainer = try configuration.network.map {
-      try NetworkTrainer(
-        $0, pair: result, pairSettings: configuration.pair, trajectory: trajectory,
-        temperature: configuration.temperature)
+    let first = try Member(1, configuration, trajectory, resumes: resumes)
+    let members =
+      try [first]
+      + (2..<configuration.members + 1).map { number in
+        var settings = configuration
+        settings.pair.rMax = first.fit.basis.rMax
+        return try Member(number, settings, trajectory, resumes: resumes)
+      }
+    let elapsed = monotonicSeconds() - start
+    try potential(members, trajectory, configuration).save(path: configuration.output)
+    for number in 1...configuration.members {
+      unlink(NetworkStage.checkpointPath(configuration.configuration(ofMember: number).output))
     }
-    var (pair, network): (PairTerm, Network?) = (try result.pairTerm(), nil)
-    if let trainer {
+    summarise(first.fit, first.trainer, trajectory, configuration, elapsed: elapsed)
+  }
+
+  /// What training gives, once or for each member of an ensemble.
+  private struct Member {
+    let fit: PairFit.Result
+    let trainer: NetworkTrainer?
+    let pair: PairTerm
+    let network: Network?
+
+    /// - Parameter number: of the member, from 1.
+    init(_ number: Int, _ whole: TrainingConfiguration, _ all: Trajectory, resumes: Bool) throws {
+      let configuration = whole.configuration(ofMember: number)
+      let trajectory =
+        number == 1
+        ? all : try all.resampled(blockCount: configuration.pair.blockCount, seed: configuration.pair.seed)
+      let name = whole.members > 1 ? "member \(number) of \(whole.members): " : ""
+      var pairFit = try PairFit(configuration.pair, temperature: configuration.temperature)
+      pairFit.progress = { fputs("train: \(name)\($0)\n", stderr) }
+      let fit = try naming(configuration.frames) { try pairFit.run(trajectory) }
+      try writeLog(fit, path: pairLogPath(configuration.output))
+      self.fit = fit
+      guard let network = configuration.network else {
+        (trainer, pair, self.network) = (nil, try fit.pairTerm(), nil)
+        return
+      }
+      let trainer = try NetworkTrainer(
+        network, pair: fit, pairSettings: configuration.pair, trajectory: trajectory,
+        temperature: configuration.temperature)
       var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes) {
         try LikelihoodRefinement(
-          after: trainer, pair: result, trajectory: trajectory, threads: configuration.pair.threads)
+          after: trainer, pair: fit, trajectory: trajectory, threads: configuration.pair.threads)
       }
       let learned = try stage.run()
-      (pair, network) = (learned.pair ?? pair, learned.network)
+      self.trainer = trainer
+      (pair, self.network) = (try learned.pair ?? fit.pairTerm(), learned.network)
     }
-    let elapsed = seconds() - start
-    let potential = try Potential(
-      typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: pair, network: network,
-      metadata: metadata(result, trainer, trajectory, configuration))
-    try potential.save(path: configuration.output)
-    unlink(NetworkStage.checkpointPath(configuration.output))
-    summarise(result, trainer, trajectory, configuration, elapsed: elapsed)
+  }
+
+  private static func potential(
+    _ members: [Member], _ trajectory: Trajectory, _ configuration: TrainingConfiguration
+  ) throws -> Potential {
+    let (names, scale) = (trajectory.typeNames, boltzmannConstant * configuration.temperature)
+    let first = members[0]
+    return try Potential(
+      typeNames: names, energyScale: scale, pair: first.pair, network: first.network,
+      grade: ExtrapolationGrade(
+        of: trajectory, pair: first.pair, network: first.network, threads: configuration.pair.threads),
+      others: members.dropFirst().map {
+        try Potential(typeNames: names, energyScale: scale, pair: $0.pair, network: $0.network)
+      },
+      metadata: metadata(first.fit, first.trainer, trajectory, configuration))
   }
 
   /// The weight file and all that is written beside it.
   private static func outputs(_ configuration: TrainingConfiguration) -> [String] {
+    [configuration.output]
+      + (1...configuration.members).flatMap { sideOutputs(configuration.configuration(ofMember: $0)) }
+  }
+
+  private static func sideOutputs(_ configuration: TrainingConfiguration) -> [String] {
     let output = configuration.output
-    guard configuration.network != nil else { return [output, pairLogPath(output)] }
+    guard configuration.network != nil else { return [pairLogPath(output)] }
     return [
-      output, pairLogPath(output), NetworkStage.logPath(output), NetworkStage.likelihoodLogPath(output),
+      pairLogPath(output), NetworkStage.logPath(output), NetworkStage.likelihoodLogPath(output),
       NetworkStage.checkpointPath(output),
     ]
   }
@@ -139,7 +197,9 @@ enum TrainCommand: Command {
     for (option, key) in [("--output", "output"), ("--frames", "slice"), ("--objective", "objective")] {
       if let text = arguments.text(option) { try root.set("\(key)=\(quoted(text))", place: option) }
     }
-    for (option, key) in [("--temperature", "temperature"), ("--seed", "seed"), ("--threads", "threads")] {
+    for (option, key) in [
+      ("--temperature", "temperature"), ("--seed", "seed"), ("--members", "members"), ("--threads", "threads"),
+    ] {
       if let text = arguments.text(option) { try root.set("\(key)=\(text)", place: option) }
     }
     for (option, key) in [("--select", "select"), ("--types", "types")] {
@@ -164,12 +224,8 @@ enum TrainCommand: Command {
     _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
     _ configuration: TrainingConfiguration
   ) -> PotentialMetadata {
-    var metadata = PotentialMetadata()
-    metadata.temperature = configuration.temperature
-    metadata.densities = trajectory.densities
-    metadata.cell = trajectory.meanCell
-    metadata.sigma = trainer?.runSigma ?? result.sigma
-    metadata.smallestDistances = result.smallestDistances
+    var metadata = result.metadata(trajectory, temperature: configuration.temperature)
+    if let trainer { metadata.sigma = trainer.runSigma }
     metadata.provenance = [
       "program": "diffnnp \(diffnnpVersion)",
       "frames": "\(trajectory.frames.count) from \(configuration.frames)",
@@ -229,11 +285,5 @@ enum TrainCommand: Command {
     }
     lines.append("\(trajectory.frames.count) frames, \(thousandths(elapsed)) s; wrote \(configuration.output)")
     for line in lines { fputs("train: \(line)\n", stderr) }
-  }
-
-  private static func seconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }

@@ -28,6 +28,9 @@ enum ValidateCommand: Command {
       .init(name: "--reference", value: "CSV", summary: "Compare with the g(r) in this table too."),
       .init(name: "--rmax", value: "R", summary: "Largest distance compared (Å), 10 by default."),
       .init(name: "--dr", value: "WIDTH", summary: "Width of a bin of g(r) (Å), 0.05 by default."),
+      .init(
+        name: "--angles", value: "R",
+        summary: "Angles between neighbours closer than R (Å); the first minimum of g(r) by default."),
       .init(name: "--launcher", value: "PATH", summary: "LAMMPS with pair_style diffnnp; lmp-diffnnp by default."),
       .init(name: "--record", value: "NAME=X", summary: "Put a number into report.json as it is.", repeats: true),
       .init(name: "--json", summary: "Print the report as JSON."),
@@ -72,12 +75,10 @@ enum ValidateCommand: Command {
     }
     let types = potential.typeNames
     var settings = Validation.Settings(
-      launcher: try launcher(arguments),
-      potential: [
-        "pair_style diffnnp", "pair_coeff * * \"\(try absolute(modelPath))\" \(types.joined(separator: " "))",
-      ],
+      launcher: try LAMMPSLauncher.path(arguments),
+      potential: try LAMMPSLauncher.potential(model: modelPath, typeNames: types),
       directory: directory(arguments), temperature: temperature,
-      masses: try masses(arguments, types))
+      masses: try Masses.of(types, arguments))
     settings.timestep = try arguments.number("--timestep") ?? settings.timestep
     settings.damping = try arguments.number("--damping") ?? settings.damping
     settings.duration = try duration(arguments, settings.timestep) ?? settings.duration
@@ -88,6 +89,8 @@ enum ValidateCommand: Command {
     settings.seed = try arguments.integer("--seed") ?? settings.seed
     settings.rMax = try arguments.number("--rmax") ?? settings.rMax
     settings.binWidth = try arguments.number("--dr") ?? settings.binWidth
+    settings.angleRadius = try arguments.number("--angles")
+    settings.sigma = potential.metadata.sigma ?? 0
     return settings
   }
 
@@ -96,39 +99,6 @@ enum ValidateCommand: Command {
     guard let steps = try arguments.integer("--steps") else { return time }
     guard time == nil else { throw UsageError("the length of a run is given twice, by --ps and --steps") }
     return Double(steps) * timestep / 1000
-  }
-
-  private static func masses(_ arguments: Arguments, _ types: [String]) throws -> [Double] {
-    var given: [String: Double] = [:]
-    for text in arguments.all("--mass") {
-      let (name, mass) = try assignment(text, "--mass", example: "O=18.015")
-      guard types.contains(name), mass > 0 else {
-        throw UsageError("--mass \(text): expected a positive mass of one of the types \(types.joined(separator: " "))")
-      }
-      given[name] = mass
-    }
-    return try types.map { type in
-      guard let mass = given[type] ?? atomicMass(of: type) else {
-        throw UsageError("\(type) is no element; give its mass with --mass \(type)=…")
-      }
-      return mass
-    }
-  }
-
-  /// The launcher as an absolute path, because runs have directories of their own.
-  private static func launcher(_ arguments: Arguments) throws -> String {
-    if let path = arguments.text("--launcher") { return try absolute(Subprocess.find(path) ?? path) }
-    guard let path = Subprocess.find("lmp-diffnnp") else {
-      throw DiffNNPError(
-        "lmp-diffnnp is neither beside this program nor on PATH; build it with make, or name a LAMMPS with --launcher")
-    }
-    return try absolute(path)
-  }
-
-  private static func absolute(_ path: String) throws -> String {
-    guard let resolved = realpath(path, nil) else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
-    defer { free(resolved) }
-    return String(cString: resolved)
   }
 
   /// The log that training leaves beside a model.
@@ -142,14 +112,5 @@ enum ValidateCommand: Command {
       let (name, value) = try assignment(text, "--record", example: "train_seconds=12.5")
       return (name, value)
     }
-  }
-
-  /// NAME=NUMBER.
-  private static func assignment(_ text: String, _ option: String, example: String) throws -> (String, Double) {
-    let parts = text.split(separator: "=").map(String.init)
-    guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
-      throw UsageError("\(option) is \"\(text)\"; expected a name and a number, \(example)")
-    }
-    return (parts[0], value)
   }
 }

@@ -20,6 +20,10 @@ extension TrainingConfiguration {
     self.init(frames: frames, temperature: temperature, output: output)
     selection = try TrajectorySelection(
       species: root.texts("select"), typeNames: root.texts("types"), slice: root.text("slice") ?? ":")
+    members = try root.positive("members", or: members)!
+    guard Self.sensibleMembers ~= members else {
+      throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")
+    }
     pair = try PairFit.Settings(root)
     if root.node("network") != nil {
       network = try NetworkSettings(root.section("network"), seed: pair.seed)

@@ -19,7 +19,14 @@ import Testing
     metadata.smallestDistances = [4.25, 2.125, .infinity]
     metadata.provenance = ["program": "diffnnp 0.1", "note": "ions – \"only\""]
     return try Potential(
-      typeNames: ["Li", "Cl"], energyScale: 0.02585199, pair: pair, network: nil, metadata: metadata)
+      typeNames: ["Li", "Cl"], energyScale: 0.02585199, pair: pair, network: nil, grade: grade(),
+      metadata: metadata)
+  }
+
+  private static func grade() throws -> ExtrapolationGrade {
+    try ExtrapolationGrade(
+      Surroundings(typeCount: 2, rMax: 6, intervals: 4), means: (0..<16).map { 1 / Double($0 + 1) },
+      whitening: (0..<128).map { sin(Double($0)) }, closest: [4.25, 2.125, 6])
   }
 
   /// Runs `body` with the path of a file in a directory of its own.
@@ -51,6 +58,7 @@ import Testing
       #expect(loaded.typeNames == potential.typeNames)
       #expect(loaded.energyScale == potential.energyScale)
       #expect(loaded.pair == potential.pair)
+      #expect(loaded.grade == potential.grade)
       #expect(loaded.metadata == potential.metadata)
       #expect(try loaded.checksum == SafetensorsFile(bytes: FileIO.read(path)).metadata["checksum"])
       // Writing it once more gives the same bytes.
@@ -78,6 +86,52 @@ import Testing
     #expect(loaded.network?.parameters == potential.network?.parameters)
     #expect(loaded.pair == potential.pair)
     #expect(loaded.rMax == 7.5)
+  }
+
+  static func ensemble() throws -> Potential {
+    let first = try withNetwork()
+    func member(_ factor: Double) throws -> Potential {
+      try Potential(
+        typeNames: first.typeNames, energyScale: 1,
+        pair: PairTerm(typeCount: 2, rMax: 7.5, intervals: 4, free: (0..<12).map { factor * Double($0) }),
+        network: Network(
+          #require(first.network).architecture, parameters: #require(first.network).parameters.map { factor * $0 }))
+    }
+    return try Potential(
+      typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, grade: grade(),
+      others: [member(2), member(3)])
+  }
+
+  @Test func roundTripsEnsembles() throws {
+    let potential = try Self.ensemble()
+    let bytes = try WeightFile.encode(potential)
+    let loaded = try WeightFile.decode(bytes)
+    #expect(loaded.members.count == 3 && loaded.grade == potential.grade)
+    for (a, b) in zip(loaded.members, potential.members) {
+      #expect(a.pair == b.pair && a.network?.parameters == b.network?.parameters)
+      #expect(a.network?.architecture == b.network?.architecture)
+    }
+    #expect(try WeightFile.encode(loaded) == bytes)
+  }
+
+  @Test(arguments: [
+    ("members", "1"), ("members", "4"), ("members", "1000000000"), ("members", nil), ("member2.pair", nil),
+  ])
+  func refusesBrokenEnsembles(_ key: String, _ value: String?) throws {
+    var file = try SafetensorsFile(bytes: WeightFile.encode(Self.ensemble()))
+    file.metadata[key] = value
+    file.metadata["checksum"] = WeightFile.checksum(file)
+    #expect(Self.message(file.serialised()) != "no error")
+  }
+
+  @Test func membersAreOfOneKind() throws {
+    let first = try Self.ensemble()
+    for other in [try Self.potential(), first] {
+      #expect(throws: DiffNNPError.self) {
+        try Potential(
+          typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, others: [other])
+      }
+    }
   }
 
   /// A small file must not ask for a large network.
@@ -156,7 +210,18 @@ import Testing
     ("expected [3, 1000000000000000]", { $0.metadata["pair"] = "{\"r_max\": 7.5, \"intervals\": 1000000000000000}" }),
     ("cutoff is 1000000.0 Å", { $0.metadata["pair"] = "{\"r_max\": 1e6, \"intervals\": 3}" }),
     ("cutoff", { $0.metadata["pair"] = "{\"r_max\": 0, \"intervals\": 3}" }),
-    ("neither a pair term nor a network", { ($0.metadata["pair"], $0.tensors) = (nil, []) }),
+    (
+      "neither a pair term nor a network",
+      { ($0.metadata["pair"], $0.metadata["grade"], $0.tensors) = (nil, nil, []) }
+    ),
+    ("no metadata \"grade\"", { $0.metadata["grade"] = nil }),
+    ("r_max and intervals", { $0.metadata["grade"] = "{\"r_max\": 5}" }),
+    ("1 to 200 functions", { $0.metadata["grade"] = "{\"r_max\": 6, \"intervals\": 1000000000}" }),
+    ("has shape [2, 8], expected [2, 10]", { $0.metadata["grade"] = "{\"r_max\": 6, \"intervals\": 5}" }),
+    ("reaches to 8.0 Å", { $0.metadata["grade"] = "{\"r_max\": 8, \"intervals\": 4}" }),
+    ("2 tensors grade.*; expected grade.means, grade.whitening, grade.closest", { $0.tensors.removeLast() }),
+    ("no tensor grade.closest", { $0.tensors[3].name = "grade.nearest" }),
+    ("a smallest distance is -1.0 Å", { $0.tensors[3].values[1] = -1 }),
     ("no tensor pair.coefficients", { $0.tensors = [] }),
     ("not finite (number 4)", { $0.tensors[0].values[4] = .nan }),
     ("temperature", { $0.metadata["temperature"] = "warm" }),

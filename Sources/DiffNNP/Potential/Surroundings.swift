@@ -1,0 +1,52 @@
+/// What the surroundings of an atom are described by: for each type b and function k the smooth count of neighbours
+/// f_bk = Σ_j∈b B(r_ij/h - k + 3), with uniform cubic B-splines B of knot spacing h on [0, rMax].
+///
+/// The last three functions are left out, so that neighbours come and go smoothly at rMax.
+public struct Surroundings: Equatable, Sendable {
+  public let typeCount: Int
+  /// Neighbours farther away do not count (Å).
+  public let rMax: Double
+  /// Knot intervals in [0, rMax]; also the number of functions for each type of neighbour.
+  public let intervals: Int
+
+  /// Numbers that describe an atom.
+  public var dimension: Int { typeCount * intervals }
+  /// The same with the functions that are left out: room for `describe`.
+  public var paddedDimension: Int { typeCount * (intervals + 3) }
+
+  /// More functions of a type are a damaged file: matrices grow with their square.
+  private static let mostIntervals = 200
+
+  public init(typeCount: Int, rMax: Double, intervals: Int) throws {
+    guard typeCount > 0, rMax.isFinite, rMax > 0, 1...Self.mostIntervals ~= intervals else {
+      throw DiffNNPError(
+        "surroundings of \(typeCount) types, \(intervals) functions up to \(rMax) Å; "
+          + "expected 1 to \(Self.mostIntervals) functions and a positive cutoff")
+    }
+    self.typeCount = typeCount
+    self.rMax = rMax
+    self.intervals = intervals
+  }
+
+  /// Describes a centre of an edge list.
+  /// - Parameters:
+  ///   - f: receives the description [dimension].
+  ///   - padded: room for [paddedDimension] numbers.
+  public func describe(
+    _ centre: Int, _ edges: EdgeList, into f: UnsafeMutablePointer<Double>, _ padded: UnsafeMutablePointer<Double>
+  ) {
+    padded.update(repeating: 0, count: paddedDimension)
+    let inverseSpacing = Double(intervals) / rMax
+    let stride = intervals + 3
+    for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < rMax {
+      let s = edges.lengths[e] * inverseSpacing
+      let m = min(Int(s), intervals - 1)
+      let values = CubicBSpline.basis(s - Double(m)).value
+      let place = padded + Int(edges.types[Int(edges.neighbours[e])]) * stride + m
+      for k in 0..<4 { place[k] += values[k] }
+    }
+    for b in 0..<typeCount {
+      for k in 0..<intervals { f[b * intervals + k] = padded[b * stride + k] }
+    }
+  }
+}

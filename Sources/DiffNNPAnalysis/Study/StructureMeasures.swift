@@ -1,0 +1,94 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// A number with its name: "rdf_mae.LiCl".
+public struct Measure: Equatable, Sendable {
+  public var name: String
+  public var value: Double
+
+  public init(_ name: String, _ value: Double) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// How structures of one system are compared: with what, and within which distances.
+public struct StructureComparison: Sendable {
+  /// The g(r) that is right.
+  public var reference: RadialDistribution
+  /// The angles that are right; nil where none are compared.
+  public var angleReference: AngleDistribution?
+  /// Legs of these angles are shorter than this (Å).
+  public var angleRadius: Double
+  /// Ends (Å) of the shells of a pair of types, by its key: the first shell lies below the first, the second between the first
+  /// and the second, ….
+  public var shells: [String: [Double]]
+  /// Whether the tetrahedral order is a measure.
+  public var hasTetrahedralOrder: Bool
+  /// Largest distance compared (Å).
+  public var rMax = 10.0
+
+  public init(
+    reference: RadialDistribution, angleReference: AngleDistribution? = nil, angleRadius: Double = 6,
+    shells: [String: [Double]] = [:], hasTetrahedralOrder: Bool = false
+  ) {
+    self.reference = reference
+    self.angleReference = angleReference
+    self.angleRadius = angleRadius
+    self.shells = shells
+    self.hasTetrahedralOrder = hasTetrahedralOrder
+  }
+}
+
+/// The structure of some frames, and what it amounts to beside the reference.
+public struct StructureMeasures: Sendable {
+  public let distribution: RadialDistribution
+  public let angles: AngleDistribution?
+  /// `rdf_mae.PAIR`; for each shell `peak1.PAIR`, the largest g in it, and `coordination1.PAIR`, the neighbours up to its
+  /// end; `angle_jsd.TRIPLE`; `tetrahedral_order`; `min_distance.PAIR`.
+  public let measures: [Measure]
+
+  /// - Parameter trajectories: independent runs, taken together.
+  public init(_ trajectories: [Trajectory], _ comparison: StructureComparison) throws {
+    let g = try RadialDistribution(trajectories, rMax: comparison.rMax, binWidth: comparison.reference.binWidth)
+    distribution = g
+    let names = g.typeNames
+    let whole = Trajectory(typeNames: names, frames: trajectories.flatMap(\.frames))
+    var measures: [Measure] = []
+    let errors = try g.meanAbsoluteError(against: comparison.reference, rMax: comparison.rMax)
+    for (pair, error) in zip(g.pairs, errors) { measures.append(Measure("rdf_mae.\(pair.key(names))", error)) }
+    for pair in g.pairs {
+      measures += Self.shells(of: pair, g, ends: comparison.shells[pair.key(names)] ?? [])
+    }
+    if let reference = comparison.angleReference {
+      let angles = try AngleDistribution(whole, radius: comparison.angleRadius, triples: reference.triples)
+      for (triple, divergence) in zip(angles.triples, try angles.divergence(from: reference)) {
+        measures.append(Measure("angle_jsd.\(triple.label(names))", divergence))
+      }
+      self.angles = angles
+    } else {
+      angles = nil
+    }
+    if comparison.hasTetrahedralOrder {
+      measures.append(Measure("tetrahedral_order", BlockStatistics.mean(try TetrahedralOrder.series(whole)).mean))
+    }
+    for (p, pair) in g.pairs.enumerated() {
+      guard let smallest = g.counts?.smallestDistances[p] ?? nil else { continue }
+      measures.append(Measure("min_distance.\(pair.key(names))", smallest))
+    }
+    self.measures = measures
+  }
+
+  private static func shells(of pair: TypePair, _ g: RadialDistribution, ends: [Double]) -> [Measure] {
+    let key = pair.key(g.typeNames)
+    var begin = 0.0
+    return ends.enumerated().flatMap { k, end in
+      defer { begin = end }
+      return [
+        Measure("peak\(k + 1).\(key)", g.peakHeight(pair, from: begin, to: end)),
+        Measure(
+          "coordination\(k + 1).\(key)", g.coordinationNumber(of: pair.second, around: pair.first, within: end) ?? 0),
+      ]
+    }
+  }
+}

@@ -1,0 +1,122 @@
+import DiffNNP
+
+/// What became of one training and its runs in a study: a small JSON file, which is all that tables and figures need.
+public struct StudyRecord: Sendable {
+  /// Which of a row's trainings it is.
+  public struct Key: Hashable, Sendable {
+    public var system: String
+    public var row: String
+    /// Frames of training data.
+    public var frameCount: Int
+    /// From 1 on; each has its own frames and seed.
+    public var replica: Int
+
+    public init(system: String, row: String, frameCount: Int, replica: Int) {
+      self.system = system
+      self.row = row
+      self.frameCount = frameCount
+      self.replica = replica
+    }
+
+    /// "licl-aa/default-500-1", a path below the results.
+    public var name: String { "\(system)/\(row)-\(frameCount)-\(replica)" }
+  }
+
+  public var key: Key
+  /// All that the result depends on, in one line; a record of other settings is out of date.
+  public var settings: String
+  public var measures: [Measure]
+  /// g(r) of all runs together; nil where none lasted long enough.
+  public var distribution: RadialDistribution?
+  public var angles: AngleDistribution?
+  /// Why a run did not reach its end; nil where all did.
+  public var failure: String?
+
+  public init(
+    key: Key, settings: String, measures: [Measure], distribution: RadialDistribution?, angles: AngleDistribution?,
+    failure: String?
+  ) {
+    self.key = key
+    self.settings = settings
+    self.measures = measures
+    self.distribution = distribution
+    self.angles = angles
+    self.failure = failure
+  }
+
+  /// nil where the run has no such measure.
+  public func value(_ measure: String) -> Double? { measures.first { $0.name == measure }?.value }
+}
+
+// MARK: - Files
+
+extension StudyRecord {
+  public var json: JSONValue {
+    func rounded(_ values: [Double]) -> JSONValue { JSONValue(values.map { ($0 * 1e4).rounded() / 1e4 }) }
+    var members: [JSONValue.Member] = [
+      .init("system", .string(key.system)), .init("row", .string(key.row)), .init("frames", JSONValue(key.frameCount)),
+      .init("replica", JSONValue(key.replica)), .init("settings", .string(settings)),
+      .init("failure", failure.map { .string($0) } ?? .null),
+      .init(
+        "measures",
+        .object(measures.map { .init($0.name, .number(Double($0.value.significant(6)) ?? $0.value)) })),
+    ]
+    if let distribution {
+      let names = distribution.typeNames
+      let curves = distribution.pairs.enumerated().map { p, pair in
+        JSONValue.Member(pair.key(names), rounded(distribution.values[p]))
+      }
+      members += [
+        .init("types", JSONValue(names)), .init("bin_width", .number(distribution.binWidth)),
+        .init("g", .object(curves)),
+      ]
+    }
+    if let angles {
+      let names = angles.typeNames
+      members.append(
+        .init(
+          "angles",
+          .object(angles.triples.enumerated().map { .init($1.label(names), rounded(angles.probabilities[$0])) })))
+    }
+    return .object(members)
+  }
+
+  /// Reads a record.
+  /// - Throws: with the file's name, where something is missing.
+  public init(path: String) throws {
+    self = try naming(path) { try StudyRecord(JSONValue(parsing: FileIO.read(path))) }
+  }
+
+  init(_ json: JSONValue) throws {
+    func get<T>(_ key: String, _ value: T?) throws -> T {
+      guard let value else { throw DiffNNPError("no sensible \"\(key)\"; delete the file, and it is made again") }
+      return value
+    }
+    key = Key(
+      system: try get("system", json["system"]?.string), row: try get("row", json["row"]?.string),
+      frameCount: try get("frames", json["frames"]?.int), replica: try get("replica", json["replica"]?.int))
+    settings = try get("settings", json["settings"]?.string)
+    failure = json["failure"]?.string
+    measures = try get("measures", json["measures"]?.object).map {
+      Measure($0.key, try get($0.key, $0.value.double))
+    }
+    guard json["g"] != nil else {
+      (distribution, angles) = (nil, nil)
+      return
+    }
+    let names = try get("types", json["types"]?.strings)
+    let pairs = TypePair.all(typeCount: names.count)
+    distribution = RadialDistribution(
+      typeNames: names, binWidth: try get("bin_width", json["bin_width"]?.double),
+      values: try pairs.map { try get("g", json["g"]?[$0.key(names)]?.doubles) })
+    guard let members = json["angles"]?.object else {
+      angles = nil
+      return
+    }
+    let all = TypeTriple.all(typeCount: names.count)
+    angles = AngleDistribution(
+      typeNames: names,
+      triples: try members.map { member in try get("angles", all.first { $0.label(names) == member.key }) },
+      probabilities: try members.map { try get("angles", $0.value.doubles) })
+  }
+}

@@ -1,0 +1,51 @@
+// What limits the agreement of runs and frames, and what would help.
+extension Validation {
+  /// Angles may differ by so many times what sampling explains.
+  private static let angleAgreement = 4.0
+
+  func guidance() throws -> [String] {
+    let comparisons = try comparisons()
+    guard let simulated, !comparisons.isEmpty, runs.allSatisfy({ $0.failure == nil }) else { return [] }
+    func sum(_ value: (PairComparison) -> Double?) -> Double { comparisons.reduce(0) { $0 + (value($1) ?? .nan) } }
+    let (error, expected) = (sum(\.error), sum(\.expected))
+    guard expected.isFinite else { return [] }
+    let angles = strangeAngles
+    guard error > Self.agreement * expected else {
+      return angles.isEmpty ? [precision(simulated)] : [manyBody(angles)]
+    }
+    if noised != nil, sum(\.noisedError) < 0.7 * error {
+      return [
+        "What differs is mostly the noise: runs are closer to frames with noise of \(settings.sigma.significant(3)) Å than to "
+          + "the frames. Train with the noise ladder, or a smaller level; more frames would not help."
+      ]
+    }
+    return angles.isEmpty
+      ? [
+        "diffnnp learning-curve tells whether more frames would help; if not, try a network (diffnnp train --network)."
+      ]
+      : [manyBody(angles)]
+  }
+
+  /// Labels of the angles that differ by more than sampling explains.
+  private var strangeAngles: [String] {
+    guard let angles else { return [] }
+    return angles.known.filter { angles.divergences[$0] > Self.angleAgreement * angles.expected[$0] }.map {
+      angles.labels[$0]
+    }
+  }
+
+  private func manyBody(_ labels: [String]) -> String {
+    "The angles \(labels.joined(separator: ", ")) differ from the frames' by more than sampling explains. Pairs alone cannot "
+      + "say what angles are: a network may (diffnnp train --network)."
+  }
+
+  /// Whether runs or frames limit what can be seen.
+  private func precision(_ simulated: RadialDistribution) -> String {
+    guard let mine = simulated.samplingFloor(rMax: settings.rMax)?.reduce(0, +),
+      let theirs = frames.samplingFloor(rMax: settings.rMax)?.reduce(0, +)
+    else { return "No difference is seen." }
+    return mine > theirs
+      ? "No difference is seen; longer runs would show smaller ones."
+      : "No difference is seen; only more frames would show smaller ones."
+  }
+}

@@ -1,0 +1,31 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension Frame {
+  /// The frame beside copies of itself, `count` along each cell vector. Forces stay those of the copies.
+  public func replicated(_ count: Int) throws -> Frame {
+    var frame = self
+    let vectors = cell.vectors
+    let shifts = (0..<count * count * count).map { k in
+      Double(k % count) * vectors[0] + Double(k / count % count) * vectors[1] + Double(k / (count * count)) * vectors[2]
+    }
+    frame.cell = try Cell(vectors: vectors.map { Double(count) * $0 }, periodic: cell.periodic)
+    frame.positions = shifts.flatMap { shift in positions.map { $0 + shift } }
+    frame.types = shifts.flatMap { _ in types }
+    frame.forces = forces.map { forces in shifts.flatMap { _ in forces } }
+    return frame
+  }
+
+  /// The frame with all lengths scaled, so that its density is `factor` times what it was; without forces.
+  public func compressed(_ factor: Double) throws -> Frame {
+    var frame = self
+    let scale = 1 / cbrt(factor)
+    frame.cell = try Cell(vectors: cell.vectors.map { scale * $0 }, periodic: cell.periodic)
+    frame.positions = positions.map { scale * $0 }
+    frame.forces = nil
+    return frame
+  }
+}

@@ -1,0 +1,198 @@
+import DiffNNP
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension ExtrapolationGrade {
+  /// Knot spacing of the functions that describe surroundings (Å).
+  private static let spacing = 0.5
+  /// Where pair terms alone end, their surroundings end here at the latest (Å): two shells of ions in water.
+  private static let farthest = 6.0
+  /// What the description of an atom is uncertain by, in neighbours: keeps what never or hardly varies in the training
+  /// data from counting without bounds. A tenth of a neighbour where a function has its peak of 2/3.
+  private static let uncertainty = 0.1 * 2 / 3
+  /// Frames are summed in so many parts whatever the number of threads, so that sums do not depend on it.
+  private static let parts = 64
+  /// Blocks of time that are held out, one at a time, to find the edge of the data.
+  private static let folds = 5
+
+  /// Learns where the surroundings of atoms in the training data end. The edge is the largest distance at which blocks of
+  /// time lie from the mean of the others: with few frames, new ones are farther out than those that made mean and
+  /// covariance.
+  /// - Parameters:
+  ///   - trajectory: the training data, two frames at least.
+  ///   - pair: the pair term.
+  ///   - network: surroundings reach as far as its cutoff; without one, as the pair term's, or 6 Å.
+  public init(
+    of trajectory: Trajectory, pair: PairTerm?, network: Network?, threads: Int = Parallel.processorCount
+  ) throws {
+    let rMax = network?.architecture.rMax ?? min(pair?.rMax ?? Self.farthest, Self.farthest)
+    let surroundings = try Surroundings(
+      typeCount: trajectory.typeNames.count, rMax: rMax, intervals: max(Int((rMax / Self.spacing).rounded()), 4))
+    let sums = try Self.overParts(of: trajectory.frames, threads: threads) { _, frames in
+      var sums = SurroundingsSums(surroundings)
+      try Self.forEachFrame(frames, surroundings) { sums.add($0) }
+      return sums
+    }
+    func fold(_ part: Int) -> Int { part * Self.folds / sums.count }
+    let others = try (0..<Self.folds).map { held in
+      try SurroundingsSums(adding: sums.indices.filter { fold($0) != held }.map { sums[$0] })
+        .unscaledGrade(uncertainty: Self.uncertainty)
+    }
+    let largest = try Self.overParts(of: trajectory.frames, threads: threads) { part, frames in
+      try others[fold(part)].largestDistances(frames)
+    }
+
+    let whole = try SurroundingsSums(adding: sums).unscaledGrade(uncertainty: Self.uncertainty)
+    let dimension = surroundings.dimension
+    var whitening = whole.whitening
+    for type in 0..<surroundings.typeCount {
+      // Surroundings that are all alike have an edge too: that of their uncertainty.
+      let edge = max(largest.map { $0[type] }.max()!, 1)
+      for k in type * dimension * dimension..<(type + 1) * dimension * dimension { whitening[k] /= edge }
+    }
+    try self.init(surroundings, means: whole.means, whitening: whitening, closest: whole.closest)
+  }
+
+  private func largestDistances(_ frames: ArraySlice<Frame>) throws -> [Double] {
+    var largest = [Double](repeating: 0, count: surroundings.typeCount)
+    var scratch = [Double](repeating: 0, count: scratchSize)
+    try Self.forEachFrame(frames, surroundings) { edges in
+      scratch.withUnsafeMutableBufferPointer { scratch in
+        for i in 0..<edges.centreCount {
+          let type = Int(edges.types[i])
+          largest[type] = max(largest[type], distance(of: i, edges, scratch: scratch.baseAddress!))
+        }
+      }
+    }
+    return largest
+  }
+
+  private static func overParts<Result>(
+    of frames: [Frame], threads: Int, _ body: (Int, ArraySlice<Frame>) throws -> Result
+  ) throws -> [Result] {
+    let count = min(parts, frames.count)
+    return try Parallel.map(count, threads: threads) { part in
+      try body(part, frames[part * frames.count / count..<(part + 1) * frames.count / count])
+    }
+  }
+
+  private static func forEachFrame(
+    _ frames: ArraySlice<Frame>, _ surroundings: Surroundings, _ body: (EdgeList) -> Void
+  ) throws {
+    let (search, edges) = (NeighbourSearch(), EdgeList())
+    for frame in frames {
+      try search.fill(edges, frame.configuration, cutoff: surroundings.rMax)
+      body(edges)
+    }
+  }
+}
+
+/// Sums over the atoms of frames, for mean and covariance of their descriptions.
+private struct SurroundingsSums {
+  let surroundings: Surroundings
+  /// Atoms of each type.
+  private var counts: [Double]
+  /// Σ f [type][dimension].
+  private var sums: [Double]
+  /// Σ f fᵀ [type][dimension][dimension], the lower triangle.
+  private var products: [Double]
+  /// Smallest distance of each pair of types (Å), rMax at most.
+  private var closest: [Double]
+  private var description: [Double]
+  private var scratch: [Double]
+
+  init(_ surroundings: Surroundings) {
+    let (types, dimension) = (surroundings.typeCount, surroundings.dimension)
+    self.surroundings = surroundings
+    counts = Array(repeating: 0, count: types)
+    sums = Array(repeating: 0, count: types * dimension)
+    products = Array(repeating: 0, count: types * dimension * dimension)
+    closest = Array(repeating: surroundings.rMax, count: PairTerm.pairCount(types))
+    description = Array(repeating: 0, count: dimension)
+    scratch = Array(repeating: 0, count: surroundings.paddedDimension)
+  }
+
+  /// The sum of some.
+  init(adding parts: [SurroundingsSums]) {
+    self = parts[0]
+    for part in parts.dropFirst() { add(part) }
+  }
+
+  mutating func add(_ edges: EdgeList) {
+    let dimension = surroundings.dimension
+    for i in 0..<edges.centreCount {
+      surroundings.describe(i, edges, into: &description, &scratch)
+      let type = Int(edges.types[i])
+      counts[type] += 1
+      for k in 0..<dimension where description[k] != 0 {
+        sums[type * dimension + k] += description[k]
+        let row = (type * dimension + k) * dimension
+        for l in 0...k { products[row + l] += description[k] * description[l] }
+      }
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        let other = Int(edges.types[Int(edges.neighbours[e])])
+        let pair = PairTerm.pairIndex(type, other, typeCount: surroundings.typeCount)
+        closest[pair] = min(closest[pair], edges.lengths[e])
+      }
+    }
+  }
+
+  private mutating func add(_ other: SurroundingsSums) {
+    for k in counts.indices { counts[k] += other.counts[k] }
+    for k in sums.indices { sums[k] += other.sums[k] }
+    for k in products.indices { products[k] += other.products[k] }
+    for k in closest.indices { closest[k] = min(closest[k], other.closest[k]) }
+  }
+
+  /// The grade with distances in standard deviations, not yet divided by those of the edge.
+  func unscaledGrade(uncertainty: Double) throws -> ExtrapolationGrade {
+    try ExtrapolationGrade(
+      surroundings, means: means, whitening: whitening(uncertainty: uncertainty), closest: closest)
+  }
+
+  private var means: [Double] {
+    let dimension = surroundings.dimension
+    return sums.indices.map { sums[$0] / max(counts[$0 / dimension], 1) }
+  }
+
+  /// For each type the matrix A with A Aᵀ = (covariance + uncertainty²)⁻¹, upper triangular.
+  private func whitening(uncertainty: Double) -> [Double] {
+    let (dimension, means) = (surroundings.dimension, means)
+    return counts.indices.flatMap { type -> [Double] in
+      var matrix = [Double](repeating: 0, count: dimension * dimension)
+      for k in 0..<dimension {
+        for l in 0...k {
+          let product = products[(type * dimension + k) * dimension + l] / max(counts[type], 1)
+          matrix[k * dimension + l] = product - means[type * dimension + k] * means[type * dimension + l]
+        }
+        matrix[k * dimension + k] += uncertainty * uncertainty
+      }
+      return Self.inverseFactor(of: matrix, dimension)
+    }
+  }
+
+  /// (L⁻¹)ᵀ of a positive matrix L Lᵀ [n][n], of which the lower triangle is given.
+  private static func inverseFactor(of matrix: [Double], _ n: Int) -> [Double] {
+    var factor = matrix
+    for j in 0..<n {
+      for i in j..<n {
+        var sum = factor[i * n + j]
+        for k in 0..<j { sum -= factor[i * n + k] * factor[j * n + k] }
+        factor[i * n + j] = i == j ? sum.squareRoot() : sum / factor[j * n + j]
+      }
+    }
+    // Column c of L⁻¹ by forward substitution is row c of the transpose.
+    var inverse = [Double](repeating: 0, count: n * n)
+    for c in 0..<n {
+      for i in c..<n {
+        var sum = i == c ? 1.0 : 0.0
+        for k in c..<i { sum -= factor[i * n + k] * inverse[c * n + k] }
+        inverse[c * n + i] = sum / factor[i * n + i]
+      }
+    }
+    return inverse
+  }
+}

@@ -1,0 +1,51 @@
+import DiffNNP
+import DiffNNPFrames
+
+/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and the noise ladder beside them: how far each is from the
+/// forces behind the frames, judged on frames that none was fitted to.
+public struct NoiseScan: Sendable {
+  /// One noise level, or the ladder.
+  public struct Point: Sendable {
+    /// Å; nil for the ladder.
+    public let sigma: Double?
+    /// Objective for an atom (1/Å²) of each held-out frame, in order of time.
+    public let objectives: [Double]
+    /// Fitted to all frames, for runs; in eV, with walls.
+    public let potential: Potential
+  }
+
+  public var settings: PairFit.Settings
+  /// K.
+  public let temperature: Double
+
+  /// σ² from 0.0025 to 0.4 Å².
+  public static let defaultSigmas = [0.05, 0.07, 0.1, 0.14, 0.2, 0.26, 0.32, 0.45, 0.63]
+
+  public init(_ settings: PairFit.Settings, temperature: Double) {
+    self.settings = settings
+    self.temperature = temperature
+  }
+
+  /// Fits the levels, in closed form with the mean over all draws of noise, and last the ladder.
+  public func run(
+    _ trajectory: Trajectory, sigmas: [Double] = defaultSigmas, progress: (String) -> Void = { _ in }
+  ) throws -> [Point] {
+    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
+    let heldOut = Array(trajectory.frames[blocks.ranges.last!])
+    let training = Trajectory(
+      typeNames: trajectory.typeNames, frames: Array(trajectory.frames[..<blocks.ranges.last!.lowerBound]))
+    return try (sigmas.map { $0 } + [nil]).map { sigma in
+      progress(sigma.map { "σ = \($0) Å" } ?? "the noise ladder")
+      var settings = settings
+      settings.noise = sigma.map { .fresh(sigma: $0) } ?? .ladder(sigmas: NoiseMode.defaultSigmas)
+      let fit = try PairFit(settings, temperature: temperature)
+      let result = try fit.run(trajectory)
+      return Point(
+        sigma: sigma,
+        objectives: try fit.heldOutObjectives(of: fit.run(training), heldOut, typeNames: trajectory.typeNames),
+        potential: try Potential(
+          typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: nil,
+          metadata: result.metadata(trajectory, temperature: temperature)))
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import DiffNNP
+import DiffNNPFrames
+
+extension PairFit {
+  /// Above this share of frames, what lies beyond a gap in the distances is no accident.
+  private static let largestTrappedShare = 0.05
+
+  /// The frames without those in which a pair is beyond a gap in the distances of all (`NoisedDistances.smallestConnected`): such
+  /// a pair fell into a trap, or is an error. Nothing in the data says how far its energy is from that of the others, yet
+  /// its forces would outweigh all of theirs. Where such frames are many, all are kept.
+  /// - Throws: what `check` throws.
+  public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
+    let basis = try prepare(trajectory).basis
+    let counted = try Parallel.map(settings.threads, threads: settings.threads) { part in
+      var distances = NoisedDistances(basis, largestSigma: 0)
+      let (edges, search) = (EdgeList(), NeighbourSearch())
+      for k in stride(from: part, to: trajectory.frames.count, by: settings.threads) {
+        try search.fill(edges, trajectory.frames[k].configuration, cutoff: basis.rMax)
+        distances.add(edges)
+      }
+      return distances
+    }
+    let smallest = NoisedDistances.smallestConnected(counted)
+    let (edges, search) = (EdgeList(), NeighbourSearch())
+    let largest = smallest.filter(\.isFinite).max() ?? basis.rMax
+    let kept = try trajectory.frames.filter { frame in
+      try search.fill(edges, frame.configuration, cutoff: largest)
+      return !Self.hasPair(edges, closerThan: smallest, typeCount: basis.typeCount)
+    }
+    let trapped = trajectory.frames.count - kept.count
+    guard Double(trapped) <= Self.largestTrappedShare * Double(trajectory.frames.count) else { return trajectory }
+    return Trajectory(typeNames: trajectory.typeNames, frames: kept)
+  }
+
+  private static func hasPair(_ edges: EdgeList, closerThan smallest: [Double], typeCount: Int) -> Bool {
+    for i in 0..<edges.centreCount {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where Int(edges.neighbours[e]) != i {
+        let j = Int(edges.neighbours[e])
+        let pair = PairTerm.pairIndex(Int(edges.types[i]), Int(edges.types[j]), typeCount: typeCount)
+        if smallest[pair].isFinite, edges.lengths[e] < smallest[pair] { return true }
+      }
+    }
+    return false
+  }
+}

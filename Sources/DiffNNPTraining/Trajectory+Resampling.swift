@@ -1,0 +1,26 @@
+import DiffNNP
+import DiffNNPFrames
+
+extension Trajectory {
+  /// Pieces of time that each block of cross-validation is put together from.
+  private static let pieces = 10
+
+  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap, Künsch 1989): what
+  /// another simulation might have given. The spread of what is learned from several shows how uncertain it is.
+  ///
+  /// Pieces are drawn within each block of cross-validation, so that no frame is both learned from and held out.
+  /// - Throws: what `TimeBlocks` throws.
+  public func resampled(blockCount: Int, seed: UInt64) throws -> Trajectory {
+    let blocks = try TimeBlocks(frameCount: frames.count, blockCount: blockCount)
+    var random = Philox(seed: seed, purpose: .resampling, frame: 0)
+    var chosen: [Frame] = []
+    for block in blocks.ranges {
+      let length = max(1, block.count / Self.pieces)
+      let starts = stride(from: 0, to: block.count, by: length).map { _ in
+        Int.random(in: block.lowerBound...block.upperBound - length, using: &random)
+      }
+      chosen += starts.sorted().flatMap { frames[$0..<$0 + length] }.prefix(block.count)
+    }
+    return Trajectory(typeNames: typeNames, frames: chosen)
+  }
+}

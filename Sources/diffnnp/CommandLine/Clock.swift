@@ -1,0 +1,10 @@
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Seconds since some moment; a clock that nobody sets.
+func monotonicSeconds() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+}

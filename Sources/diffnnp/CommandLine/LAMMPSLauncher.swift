@@ -1,0 +1,35 @@
+import DiffNNP
+import DiffNNPAnalysis
+import DiffNNPCommandLine
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The LAMMPS that verbs run.
+enum LAMMPSLauncher {
+  /// As an absolute path, because runs have directories of their own: that of --launcher, or lmp-diffnnp.
+  static func path(_ arguments: Arguments) throws -> String {
+    if let path = arguments.text("--launcher") { return try absolutePath(Subprocess.find(path) ?? path) }
+    guard let path = Subprocess.find("lmp-diffnnp") else {
+      throw DiffNNPError(
+        "lmp-diffnnp is neither beside this program nor on PATH; build it with make, or name a LAMMPS with --launcher")
+    }
+    return try absolutePath(path)
+  }
+
+  /// The commands that make a LAMMPS run with a weight file.
+  static func potential(model: String, typeNames: [String]) throws -> [String] {
+    [
+      "pair_style diffnnp",
+      "pair_coeff * * \"\(try absolutePath(model))\" \(typeNames.joined(separator: " "))",
+    ]
+  }
+}
+
+/// The path of a file that exists, from the root.
+func absolutePath(_ path: String) throws -> String {
+  guard let resolved = realpath(path, nil) else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
+  defer { free(resolved) }
+  return String(cString: resolved)
+}

@@ -1,0 +1,171 @@
+import DiffNNPAnalysis
+import DiffNNPFrames
+
+/// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times, run
+/// in LAMMPS, and measured.
+struct Study {
+  /// Data, and how structures are compared on them.
+  struct System {
+    var name: String
+    /// The trajectory that training frames are taken from.
+    var frames: String
+    var species: [String]?
+    /// K.
+    var temperature: Double
+    /// Tables of what is right.
+    var reference: String
+    var angleReference: String?
+    /// Å.
+    var angleRadius: Double
+    /// Ends (Å) of the shells of a pair of types.
+    var shells: [String: [Double]]
+    var hasTetrahedralOrder: Bool
+    /// Frames with the forces that are right; nil where these are unknown.
+    var test: String?
+    /// Mass of each type (g/mol); nil takes those of the elements.
+    var masses: [Double]?
+    /// Timestep of the runs (fs).
+    var timestep: Double
+    /// Time at the beginning of each run that is not counted (ps); a twentieth of the run where that is more.
+    var equilibration: Double
+  }
+
+  /// Where the potential of a row comes from.
+  enum Source: Equatable {
+    /// `diffnnp train` with this configuration.
+    case training(String)
+    /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves `potential.lmp`
+    /// there, commands that define the potential in LAMMPS.
+    case program(String)
+    /// The training frames themselves, as if they were the run: what a perfect model cannot be told from.
+    case frames
+  }
+
+  /// Trainings of a row on one system.
+  struct Trial {
+    var system: String
+    var frameCounts: [Int]
+    var replicas: Int
+    /// Length of each of the two runs (ps): from the first frame, and from a lattice.
+    var duration: Double
+    /// Runs are of a cell so many times as long in each direction,
+    var cells = 1
+    /// and so many times as dense, to see whether potentials hold away from their training.
+    var density = 1.0
+  }
+
+  /// A way to learn.
+  struct Row {
+    var name: String
+    var label: String
+    var source: Source
+    /// What stands on the axis of a figure over rows, say a noise level.
+    var x: Double?
+    var trials: [Trial]
+
+    /// Whether its potential comes from another program.
+    var isForeign: Bool {
+      if case .program = source { return true }
+      return false
+    }
+  }
+
+  /// A measure in a table, times a factor that makes it readable.
+  struct Column {
+    var measure: String
+    var head: String
+    var factor: Double
+    /// Behind the point.
+    var digits: Int
+  }
+
+  /// A table of the report.
+  struct Table {
+    var name: String
+    var system: String
+    var rows: [String]
+    var frameCounts: [Int]?
+    var columns: [Column]
+  }
+
+  /// A figure of the report.
+  struct Plot {
+    enum Kind {
+      /// g(r) of some rows over each other and over the reference.
+      case rdf([(row: String, frameCount: Int, label: String?)])
+      /// Measures against the number of frames.
+      case frames(rows: [String], measures: [Column])
+      /// Measures against the rows' x, for one number of frames.
+      case x(rows: [String], frameCount: Int, measures: [Column], label: String)
+    }
+
+    var name: String
+    var system: String
+    var kind: Kind
+  }
+
+  /// Directory of records, tables and figures.
+  var results: String
+  /// Directory of models and runs, which nothing needs afterwards.
+  var work: String
+  /// Whether networks are trained for a few steps alone, to see that all works.
+  var isQuick = false
+  /// The text that numbers, tables and figures are put into, and where it goes.
+  var template: String?
+  var report: String?
+  var systems: [System]
+  var rows: [Row]
+  var tables: [Table]
+  var plots: [Plot]
+
+  /// The smallest version that exercises everything: the fewest frames of each trial, one replica, short runs.
+  func quick(duration: Double, results: String) -> Study {
+    var study = self
+    study.isQuick = true
+    study.results = results
+    study.work = "\(work)/quick"
+    study.report = report == nil ? nil : "\(results)/RESULTS.md"
+    for r in study.rows.indices {
+      for t in study.rows[r].trials.indices {
+        let trial = rows[r].trials[t]
+        study.rows[r].trials[t].frameCounts = [trial.frameCounts.min()!]
+        study.rows[r].trials[t].replicas = 1
+        study.rows[r].trials[t].duration = min(trial.duration, duration)
+      }
+    }
+    return study
+  }
+
+  func system(_ name: String) -> System { systems.first { $0.name == name }! }
+
+  /// All trainings, in the order of rows.
+  var jobs: [StudyJob] {
+    rows.flatMap { row in
+      row.trials.flatMap { trial in
+        trial.frameCounts.flatMap { count in
+          (1...trial.replicas).map { replica in
+            StudyJob(
+              key: .init(system: trial.system, row: row.name, frameCount: count, replica: replica), row: row,
+              trial: trial)
+          }
+        }
+      }
+    }
+  }
+}
+
+/// One training of a study, with its runs.
+struct StudyJob {
+  let key: StudyRecord.Key
+  let row: Study.Row
+  let trial: Study.Trial
+
+  /// The frames to train on, of `available` ones: at equal distances, those of each replica as far from those of the others as
+  /// there is room for.
+  func slice(of available: Int) -> (start: Int, stop: Int, step: Int) {
+    let step = max(1, available / key.frameCount)
+    let length = (key.frameCount - 1) * step + 1
+    let start = trial.replicas > 1 ? (key.replica - 1) * (available - length) / (trial.replicas - 1) : 0
+    return (start, start + length, step)
+  }
+}

@@ -1,0 +1,236 @@
+import DiffNNP
+import DiffNNPAnalysis
+import DiffNNPFrames
+import DiffNNPTraining
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Trains, runs and measures what a study asks for, one training after the other; each uses all processors.
+struct StudyRunner {
+  let study: Study
+  /// LAMMPS with the pair style.
+  let launcher: String
+  private var systems: [String: LoadedSystem] = [:]
+
+  /// What the trainings of one system share.
+  private struct LoadedSystem {
+    let trajectory: Trajectory
+    let comparison: StructureComparison
+    let test: Trajectory?
+    let masses: [Double]
+  }
+
+  init(_ study: Study, launcher: String) {
+    self.study = study
+    self.launcher = launcher
+  }
+
+  func recordPath(_ key: StudyRecord.Key) -> String { "\(study.results)/runs/\(key.name).json" }
+
+  /// The finished trainings, as far as their settings are still those of the study.
+  func records() throws -> [StudyRecord] { try study.jobs.compactMap(record) }
+
+  /// The record of a training; nil where there is none, or it is out of date.
+  func record(_ job: StudyJob) throws -> StudyRecord? {
+    let path = recordPath(job.key)
+    guard access(path, R_OK) == 0 else { return nil }
+    let record = try StudyRecord(path: path)
+    return record.settings == (try settings(job)) ? record : nil
+  }
+
+  /// All that a result depends on but the program itself, in one line.
+  private func settings(_ job: StudyJob) throws -> String {
+    let source: String
+    switch job.row.source {
+    case .training(let file), .program(let file): source = try Self.fingerprint(FileIO.read(file))
+    case .frames: source = "frames"
+    }
+    let system = study.system(job.trial.system)
+    let equilibration = system.equilibration > 0 ? "after \(system.equilibration) ps " : ""
+    let (cells, density) = (job.trial.cells, job.trial.density)
+    let elsewhere = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
+    return
+      "\(source) \(elsewhere)\(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
+      + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
+      + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
+  }
+
+  /// FNV-1a of a file's lines without comments.
+  private static func fingerprint(_ bytes: [UInt8]) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for line in bytes.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
+      for byte in line { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    }
+    return String(hash, radix: 16)
+  }
+
+  // MARK: One training
+
+  /// Trains, runs, measures, and writes the record.
+  mutating func run(_ job: StudyJob) throws -> StudyRecord {
+    let system = try load(job.trial.system)
+    let available = system.trajectory.frames.count
+    guard job.key.frameCount <= available else {
+      throw DiffNNPError(
+        "\(job.key.name): \(study.system(job.trial.system).frames) has \(available) frames; ask for fewer")
+    }
+    let (start, stop, step) = job.slice(of: available)
+    let trajectory = Trajectory(
+      typeNames: system.trajectory.typeNames,
+      frames: stride(from: start, to: stop, by: step).map { system.trajectory.frames[$0] })
+    let directory = "\(study.work)/\(job.key.name)"
+    var record = StudyRecord(
+      key: job.key, settings: try settings(job), measures: [], distribution: nil, angles: nil, failure: nil)
+    if job.row.source == .frames {
+      try add([trajectory], system, to: &record)
+    } else {
+      try makeDirectory(directory)
+      let began = monotonicSeconds()
+      let potential = try potential(job, trajectory, slice: "\(start):\(stop):\(step)", directory)
+      record.measures.append(Measure("train_seconds", monotonicSeconds() - began))
+      if let test = system.test, let error = try potential.model.map({ try Self.forceError($0, test) }) {
+        record.measures.append(Measure("force_error", error))
+      }
+      try simulate(
+        potential.commands, sigma: potential.model?.metadata.sigma ?? 0, job, trajectory, system, directory,
+        into: &record)
+    }
+    let text = record.json.serialised() + "\n"
+    try makeDirectory("\(study.results)/runs/\(job.key.system)")
+    try FileIO.write(text.utf8, to: recordPath(job.key))
+    return record
+  }
+
+  private func add(_ runs: [Trajectory], _ system: LoadedSystem, to record: inout StudyRecord) throws {
+    let structure = try StructureMeasures(runs, system.comparison)
+    record.measures += structure.measures
+    (record.distribution, record.angles) = (structure.distribution, structure.angles)
+  }
+
+  /// The commands that make LAMMPS use what was learned, and the model where it is one of ours.
+  private func potential(
+    _ job: StudyJob, _ trajectory: Trajectory, slice: String, _ directory: String
+  ) throws -> (commands: [String], model: Potential?) {
+    let system = study.system(job.trial.system)
+    switch job.row.source {
+    case .training(let configuration):
+      let model = "\(directory)/model.safetensors"
+      var arguments = [
+        "train", configuration, "--set", "frames='\(system.frames)'", "--frames", slice, "-o", model, "--temperature",
+        "\(system.temperature)", "--seed", "\(job.key.replica)",
+      ]
+      if study.isQuick, try YAMLNode.load(path: configuration).mapping?.contains(where: { $0.key == "network" }) == true
+      {
+        arguments += ["--set", "network.steps=10", "--set", "network.likelihood_steps=2"]
+      }
+      if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
+      try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")
+      return (
+        try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames), try Potential.load(path: model)
+      )
+    case .program(let program):
+      let frames = "\(directory)/frames.extxyz"
+      let writer = try ExtendedXYZWriter(path: frames)
+      for frame in trajectory.frames { try writer.write(frame, typeNames: trajectory.typeNames) }
+      try writer.commit()
+      let arguments = [try absolutePath(frames), "\(system.temperature)", try absolutePath(directory)]
+      try Self.check(try Subprocess(absolutePath(program), arguments).run(), "\(program) for \(job.key.name)")
+      let text = String(decoding: try FileIO.read("\(directory)/potential.lmp"), as: UTF8.self)
+      return (text.split(separator: "\n").map(String.init), nil)
+    case .frames: preconditionFailure("frames have no potential")
+    }
+  }
+
+  private func simulate(
+    _ commands: [String], sigma: Double, _ job: StudyJob, _ trajectory: Trajectory, _ system: LoadedSystem,
+    _ directory: String,
+    into record: inout StudyRecord
+  ) throws {
+    var settings = Validation.Settings(
+      launcher: launcher, potential: commands, directory: directory,
+      temperature: study.system(job.trial.system).temperature, masses: system.masses)
+    settings.duration = job.trial.duration
+    settings.timestep = study.system(job.trial.system).timestep
+    // Short trial runs leave something to measure.
+    settings.discarded = min(
+      max(0.05 * settings.duration, study.system(job.trial.system).equilibration), 0.5 * settings.duration)
+    settings.interval = min(1, settings.duration / 100)
+    settings.lattice = true
+    settings.sigma = sigma
+    settings.seed = job.key.replica
+    let validation: Validation
+    let starts = Trajectory(
+      typeNames: trajectory.typeNames,
+      frames: try trajectory.frames.map { try $0.compressed(job.trial.density).replicated(job.trial.cells) })
+    do { validation = try Validation(settings, trajectory: starts) } catch {
+      record.failure = "\(error)"
+      record.measures.append(Measure("stable_ps", 0))
+      return
+    }
+    record.failure = validation.runs.compactMap(\.failure).first
+    record.measures.append(Measure("stable_ps", validation.stableTime))
+    record.measures.append(Measure("md_ns", validation.runs.reduce(0) { $0 + $1.stableTime } / 1000))
+    let speeds = validation.runs.compactMap(\.log.nanosecondsPerDay)
+    if !speeds.isEmpty {
+      record.measures.append(Measure("ns_per_day", speeds.reduce(0, +) / Double(speeds.count)))
+    }
+    let runs = validation.runs.map(\.frames).filter { !$0.frames.isEmpty }
+    if !runs.isEmpty { try add(runs, system, to: &record) }
+    // The trajectories are large, and what they tell is in the record.
+    for k in validation.runs.indices { unlink("\(directory)/run-\(k + 1)/\(LAMMPSSimulation.dumpName)") }
+  }
+
+  /// Root mean square error of the forces over their root mean square.
+  private static func forceError(_ potential: Potential, _ test: Trajectory) throws -> Double {
+    let calculator = Calculator(potential)
+    var error = ForceError()
+    for frame in test.frames {
+      guard let forces = frame.forces else { throw DiffNNPError("test frame \(frame.number) has no forces") }
+      error.add(try calculator.compute(frame.configuration).forces, given: forces)
+    }
+    return error.relative
+  }
+
+  // MARK: Systems
+
+  private mutating func load(_ name: String) throws -> LoadedSystem {
+    if let system = systems[name] { return system }
+    let system = study.system(name)
+    let selection = TrajectorySelection(species: system.species)
+    let trajectory = try Trajectory.read(path: system.frames, selection)
+    let types = trajectory.typeNames
+    let masses =
+      try system.masses
+      ?? types.map { type in
+        guard let mass = atomicMass(of: type) else {
+          throw DiffNNPError("system \(name): \(type) is no element; give masses")
+        }
+        return mass
+      }
+    guard masses.count == types.count else {
+      throw DiffNNPError("system \(name): \(masses.count) masses for the types \(types.joined(separator: " "))")
+    }
+    let loaded = LoadedSystem(
+      trajectory: trajectory,
+      comparison: StructureComparison(
+        reference: try RadialDistribution(csv: system.reference, typeNames: types),
+        angleReference: try system.angleReference.map { try AngleDistribution(csv: $0, typeNames: types) },
+        angleRadius: system.angleRadius, shells: system.shells, hasTetrahedralOrder: system.hasTetrahedralOrder),
+      test: try system.test.map { try Trajectory.read(path: $0, selection) }, masses: masses)
+    systems[name] = loaded
+    return loaded
+  }
+
+  // MARK: Programs
+
+  private static func check(_ result: Subprocess.Result, _ what: String) throws {
+    guard result.status != 0 else { return }
+    let reason = result.error.split(separator: "\n").last { !$0.allSatisfy(\.isWhitespace) } ?? "it gave no reason"
+    throw DiffNNPError("\(what) failed with status \(result.status): \(reason)")
+  }
+
+  /// This program.
+  private static var ownPath: String { "/proc/\(getpid())/exe" }
+}

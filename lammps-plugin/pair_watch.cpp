@@ -1,0 +1,201 @@
+// How pair style diffnnp watches a run: whether the model knows where the atoms have gone.
+#include "pair_diffnnp.h"
+
+#include "atom.h"
+#include "comm.h"
+#include "domain.h"
+#include "error.h"
+#include "update.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+using namespace LAMMPS_NS;
+
+// At the beginning of a run, for each configuration of a rerun, and every so many steps. A move that is only tried says
+// nothing about the run.
+bool PairDiffNNP::is_due(int every)
+{
+  if (every == 0 || tries_moves) return false;
+  return update->setupflag || update->ntimestep % every == 0;
+}
+
+/* ---------------------------------------------------------------------- extrapolation grades */
+
+void PairDiffNNP::watch_grades()
+{
+  store_grades();
+  double largest = grades.empty() ? 0.0 : *std::max_element(grades.begin(), grades.end());
+  MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, world);
+  extra[0] = comm->me == 0 ? largest : 0.0;    // compute pair adds up those of all ranks
+
+  if (given.grade_dump > 0.0 && largest > given.grade_dump) dump_configuration();
+  if (given.grade_warn > 0.0 && largest > given.grade_warn && !warned_of_grade) {
+    warned_of_grade = true;
+    const std::string atoms = atoms_beyond(given.grade_warn);
+    if (comm->me == 0) error->warning(FLERR, "Pair style diffnnp: " + atoms);
+  }
+  if (given.grade_stop > 0.0 && largest > given.grade_stop) stop(atoms_beyond(given.grade_stop));
+}
+
+// For those who have asked for them, with: fix ID all property/atom d_grade
+void PairDiffNNP::store_grades()
+{
+  int is_double = 0, columns = 0;
+  const int index = atom->find_custom("grade", is_double, columns);
+  if (index < 0 || !is_double || columns > 0) return;
+  double *stored = atom->dvector[index];
+  for (int i = 0; i < atom->nlocal; i++)
+    if (types[i] >= 0) stored[i] = grades[i];
+}
+
+// Says which atoms have larger grades, the largest first. All ranks get the message.
+std::string PairDiffNNP::atoms_beyond(double limit)
+{
+  std::vector<double> found;
+  for (int i = 0; i < atom->nlocal; i++)
+    if (grades[i] > limit) {
+      found.push_back(grades[i]);
+      found.push_back(atom->tag_enable ? (double) atom->tag[i] : 0.0);
+    }
+  found = gather(found);
+
+  char message[512] = "";
+  if (comm->me == 0) {
+    std::vector<std::pair<double, long>> atoms;
+    for (size_t k = 0; k < found.size(); k += 2) atoms.emplace_back(found[k], (long) found[k + 1]);
+    std::sort(atoms.rbegin(), atoms.rend());
+    const size_t named = 5;
+    std::string text = "surroundings outside the training data at step " + std::to_string(update->ntimestep) + ":";
+    for (size_t k = 0; k < std::min(named, atoms.size()); k++) {
+      if (k > 0) text += ",";
+      if (atom->tag_enable) text += " atom " + std::to_string(atoms[k].second) + " has";
+      text += " extrapolation grade " + short_form(atoms[k].first);
+    }
+    if (atoms.size() > named) text += ", and " + std::to_string(atoms.size() - named) + " more";
+    snprintf(message, sizeof message, "%s", text.c_str());
+  }
+  MPI_Bcast(message, sizeof message, MPI_CHAR, 0, world);
+  return message;
+}
+
+// Appends the atoms of the model to a file that diffnnp and ASE read.
+void PairDiffNNP::dump_configuration()
+{
+  std::vector<double> rows;    // ID, type, position, grade
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (types[i] < 0) continue;
+    rows.push_back(atom->tag_enable ? (double) atom->tag[i] : 0.0);
+    rows.push_back(types[i]);
+    for (int k = 0; k < 3; k++) rows.push_back(units.length * (atom->x[i][k] - domain->boxlo[k]));
+    rows.push_back(grades[i]);
+  }
+  rows = gather(rows);
+  if (comm->me != 0) return;
+
+  FILE *file = fopen(grade_file.c_str(), grade_file_begun ? "a" : "w");
+  if (!file) error->one(FLERR, "Pair style diffnnp: cannot write " + grade_file);
+  grade_file_begun = true;
+  const double a = units.length, *h = domain->h;
+  const int *periodic = domain->periodicity;
+  const auto flag = [&](int k) { return periodic[k] ? 'T' : 'F'; };
+  fprintf(file, "%zu\nLattice=\"%.10g 0 0 %.10g %.10g 0 %.10g %.10g %.10g\" ", rows.size() / 6, a * h[0], a * h[5],
+          a * h[1], a * h[4], a * h[3], a * h[2]);
+  fprintf(file, "Properties=species:S:1:pos:R:3:id:I:1:grade:R:1 pbc=\"%c %c %c\" step=%s\n", flag(0), flag(1), flag(2),
+          std::to_string(update->ntimestep).c_str());
+  for (size_t k = 0; k < rows.size(); k += 6) {
+    const char *name = "";
+    diffnnp_model_get_type_name(model, (int) rows[k + 1], &name);
+    fprintf(file, "%s %.10g %.10g %.10g %.0f %.6g\n", name, rows[k + 2], rows[k + 3], rows[k + 4], rows[k], rows[k + 5]);
+  }
+  if (fclose(file) != 0) error->one(FLERR, "Pair style diffnnp: cannot write " + grade_file);
+}
+
+// The values of all ranks, in the order of ranks, on the first.
+std::vector<double> PairDiffNNP::gather(const std::vector<double> &values)
+{
+  const int count = (int) values.size();
+  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
+  MPI_Gather(&count, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
+  int total = 0;
+  for (int rank = 0; rank < comm->nprocs; rank++) {
+    offsets[rank] = total;
+    total += counts[rank];
+  }
+  std::vector<double> all(comm->me == 0 ? total : 0);
+  MPI_Gatherv(values.data(), count, MPI_DOUBLE, all.data(), counts.data(), offsets.data(), MPI_DOUBLE, 0, world);
+  return all;
+}
+
+/* ---------------------------------------------------------------------- deviation of the members of an ensemble */
+
+void PairDiffNNP::keep_for_deviation(size_t member, const diffnnp_results &results, bool ghosts_have_forces)
+{
+  member_forces.resize(info.member_count);
+  member_virials.resize(6 * info.member_count);
+  member_forces[member] = forces;
+  if (ghosts_have_forces) reverse(member_forces[member].data(), 3);
+  std::copy_n(results.virial, 6, &member_virials[6 * member]);
+}
+
+namespace {
+// Root mean square deviation of values from their mean.
+class Deviation {
+ public:
+  void add(double value) { sum += value, squares += value * value, count++; }
+  double squared() const { return std::max(0.0, squares / count - sum / count * sum / count); }
+
+ private:
+  double sum = 0.0, squares = 0.0;
+  int count = 0;
+};
+}    // namespace
+
+// Writes a line as DeePMD-kit does: step, then the largest, smallest and mean deviation, of the virial for an atom and of
+// forces.
+void PairDiffNNP::watch_deviation()
+{
+  double largest = 0.0, smallest = HUGE_VAL, sums[2] = {0.0, 0.0};    // of deviations, and of atoms
+  for (int i = 0; i < atom->nlocal; i++) {
+    if (types[i] < 0) continue;
+    double squared = 0.0;
+    for (int k = 0; k < 3; k++) {
+      Deviation component;
+      for (const auto &forces : member_forces) component.add(forces[3 * i + k]);
+      squared += component.squared();
+    }
+    const double deviation = std::sqrt(squared);
+    largest = std::max(largest, deviation);
+    smallest = std::min(smallest, deviation);
+    sums[0] += deviation;
+    sums[1] += 1.0;
+  }
+  MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, world);
+  MPI_Allreduce(MPI_IN_PLACE, &smallest, 1, MPI_DOUBLE, MPI_MIN, world);
+  MPI_Allreduce(MPI_IN_PLACE, sums, 2, MPI_DOUBLE, MPI_SUM, world);
+  MPI_Allreduce(MPI_IN_PLACE, member_virials.data(), (int) member_virials.size(), MPI_DOUBLE, MPI_SUM, world);
+  const double energy_unit = std::abs(scale) * units.energy, force_unit = energy_unit * units.length;
+  extra[1] = comm->me == 0 ? force_unit * largest : 0.0;
+  if (comm->me != 0 || deviation_file.empty() || sums[1] == 0.0) return;
+
+  double virial_largest = 0.0, virial_smallest = HUGE_VAL, virial_squares = 0.0;
+  for (int k = 0; k < 6; k++) {
+    Deviation component;
+    for (size_t m = 0; m < member_forces.size(); m++) component.add(member_virials[6 * m + k] / sums[1]);
+    const double deviation = std::sqrt(component.squared());
+    virial_largest = std::max(virial_largest, deviation);
+    virial_smallest = std::min(virial_smallest, deviation);
+    virial_squares += (k < 3 ? 1 : 2) * component.squared();    // of nine components, three are twice there
+  }
+  FILE *file = fopen(deviation_file.c_str(), deviation_file_begun ? "a" : "w");
+  if (!file) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
+  if (!deviation_file_begun)
+    fprintf(file, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
+            "min_devi_f", "avg_devi_f");
+  deviation_file_begun = true;
+  fprintf(file, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
+          energy_unit * virial_largest, energy_unit * virial_smallest, energy_unit * std::sqrt(virial_squares / 9.0),
+          force_unit * largest, force_unit * smallest, force_unit * sums[0] / sums[1]);
+  if (fclose(file) != 0) error->one(FLERR, "Pair style diffnnp: cannot write " + deviation_file);
+}
