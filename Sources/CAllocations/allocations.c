@@ -4,6 +4,12 @@
 #include <malloc.h>
 #include <stddef.h>
 
+// A sanitizer has an allocator of its own, which must stay.
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if !__has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
@@ -49,6 +55,10 @@ void free(void *block)
   left(block);
   __libc_free(block);
 }
+
+#else
+static long count, bytes;
+#endif
 
 long allocation_count(void) { return __atomic_load_n(&count, __ATOMIC_RELAXED); }
 

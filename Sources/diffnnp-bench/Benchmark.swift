@@ -45,7 +45,7 @@ enum Benchmark {
           neighbour_search_microseconds_per_atom  {median, lower, upper}
           stages_microseconds_per_atom            mean of each stage: geometry of edges, messages (radial tables and
                                                   tensor products), features (linear maps, activations, readout), both
-                                                  on the way back, forces from gradients of edges
+                                                  on the way back
           operations_per_atom                     floating-point operations of tables, products and linear maps
           gigaflops                               these operations over the median time
           fraction_of_peak                        the same over what the machine's loop reaches

@@ -22,9 +22,9 @@ import Testing
           let median = try #require(run[key]?["median"]?.double)
           #expect(0 < lower && lower <= median && median <= upper)
         }
-        if run["precision"]?.string == "single" { #expect(run["allocations_per_step"]?.int == 0) }
+        #expect(run["allocations_per_step"]?.int == 0)
         let stages = try #require(run["stages_microseconds_per_atom"]?.object)
-        #expect(Set(stages.map(\.key)).isSuperset(of: ["geometry", "messages", "featuresBackward", "forces"]))
+        #expect(Set(stages.map(\.key)).isSuperset(of: ["geometry", "messages", "messagesBackward", "featuresBackward"]))
         #expect(stages.allSatisfy { ($0.value.double ?? 0) > 0 })
         let fraction = try #require(run["fraction_of_peak"]?.double)
         #expect(fraction > 0 && fraction < 1)

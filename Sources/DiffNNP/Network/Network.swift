@@ -120,9 +120,10 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
 
   func add(
     _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
-    gradients: UnsafeMutablePointer<SIMD3<Double>>
+    forces: ForceSums
   ) {
     evaluator.evaluate(
-      edges, exchange: exchange, into: .init(energies: energies, gradients: gradients, scale: scale))
+      edges, exchange: exchange,
+      into: .init(energies: energies, forces: forces.isEmpty ? nil : forces, scale: scale))
   }
 }

@@ -11,12 +11,25 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   struct Outputs {
     /// Energies of the centres, times `scale`.
     var energies: UnsafeMutablePointer<Double>?
-    /// dE/d(edge vector), times `scale`.
-    var gradients: UnsafeMutablePointer<SIMD3<Double>>?
-    /// The tangents of `gradients`: with dual numbers, the Hessian times the direction.
-    var gradientTangents: UnsafeMutablePointer<SIMD3<Double>>?
+    /// Of the energies times `scale`.
+    var forces: ForceSums?
+    /// The tangents of `forces`: with dual numbers, minus the Hessian times the direction.
+    var forceTangents: ForceSums?
     var weights: WeightGradient<L.Weight>?
     var scale = 1.0
+  }
+
+  /// Of one call.
+  private struct Job {
+    var edges: EdgeList
+    var directions: UnsafePointer<SIMD3<Double>>?
+    var outputs: Outputs
+    /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
+    /// gradient of weights needs it once more.
+    var blockSize: Int
+    /// Whether sources of all layers last. Otherwise they are made anew on the way back, which costs little, and share the
+    /// memory of two layers with their gradients. Those of ghosts cannot be made here.
+    var keepsSources: Bool
   }
 
   var clock: StageClock?
@@ -27,24 +40,11 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private let lMax: Int
   private let harmonicCount: Int
 
-  // What lasts from the way there to the way back.
-  private var geometry = Buffer<EdgeGeometry<S>>()
-  /// Those of centre i are firstEdges[i]..<firstEdges[i + 1].
-  private var firstEdges = Buffer<Int32>()
-  /// Features as messages carry them, of each layer.
-  private var sources: [Buffer<L>]
-  /// What enters the activations of each layer; on the way back its gradient takes the same place.
+  // Of all atoms. What enters the activations of each layer lasts until its gradient takes the same place.
   private var convolutions: [Buffer<L>]
-  private var sourceGradients = Buffer<L>()
-  // Of one block of atoms, or of all where weights want their gradients.
-  private var features: [Buffer<L>]
-  private var messages: [Buffer<L>]
-  private var featureGradients = Buffer<L>()
-  private var messageGradients = Buffer<L>()
-  // Of one batch of edges.
-  private var harmonics = Buffer<S>()
-  private var edgeGradients = Buffer<L>()
-  private var exactSplines = Buffer<L.Weight>()
+  /// Features as messages carry them, and gradients with respect to these: see `sourcePlace`.
+  private var sources: [Buffer<L>]
+  private let block: AtomBlock<L>
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
     layout = weights.layout
@@ -53,10 +53,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     lMax = layout.plan.architecture.lMax
     harmonicCount = SphericalHarmonics.count(lMax)
     let layers = layout.layers.count
-    sources = Array(repeating: Buffer(), count: layers)
     convolutions = Array(repeating: Buffer(), count: layers)
-    features = Array(repeating: Buffer(), count: layers + 1)
-    messages = Array(repeating: Buffer(), count: layers)
+    sources = Array(repeating: Buffer(), count: max(2, layers + 1))
+    block = AtomBlock(layerCount: layers)
   }
 
   // MARK: The whole network
@@ -75,125 +74,152 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) {
-    let block = blockSize(edges, outputs)
-    reserve(edges, block: block)
-    clock?.enter(.geometry)
-    prepareGeometry(edges, directions)
+    let job = Job(
+      edges: edges, directions: directions, outputs: outputs,
+      blockSize: outputs.weights == nil ? 16 : max(1, edges.atomCount),
+      keepsSources: outputs.weights != nil || exchange != nil)
+    // With `exchange` the other domains wait for the way back.
+    let goesBack =
+      outputs.forces != nil || outputs.forceTangents != nil || outputs.weights != nil || exchange != nil
+    let last = layout.layers.count - 1
+    block.begin()
     clock?.enter(.features)
-    forEachBlock(of: block, among: edges.atomCount) { embed(edges, $0) }
-    for layer in layout.layers.indices {
-      if let exchange, layer > 0 { copySourcesToGhosts(layer, edges, exchange) }
-      forEachBlock(of: block, among: edges.centreCount) { centres in
-        clock?.enter(.messages)
-        sendMessages(layer, edges, to: centres)
-        clock?.enter(.features)
-        convolve(layer, edges, centres)
-        activate(layer, edges, centres)
-        if layer + 1 < layout.layers.count {
-          mixInputs(layer + 1, edges, centres)
-        } else {
-          readOut(edges, centres, outputs)
-        }
+    forEachBlock(job, edges.atomCount) { embed(job, $0) }
+    for layer in 0..<last {
+      forEachBlock(job, edges.centreCount) {
+        convolve(layer, job, $0)
+        activate(layer, job, $0)
+        mixInputs(layer + 1, job, $0)
       }
+      if let exchange { copySourcesToGhosts(layer + 1, job, exchange) }
     }
-    guard outputs.gradients != nil || outputs.gradientTangents != nil || outputs.weights != nil else { return }
-    for layer in layout.layers.indices.reversed() {
-      if wantsFeatureGradients(layer, outputs) { clearSourceGradients(layer, edges) }
-      forEachBlock(of: block, among: edges.centreCount) { centres in
-        clock?.enter(.featuresBackward)
-        convolveBackward(layer, edges, centres)
-        clock?.enter(.messagesBackward)
-        sendMessagesBackward(layer, edges, to: centres, outputs)
+    // The last layer goes there and back at once, while its edges are in cache.
+    if goesBack { clearSourceGradients(last, job) }
+    forEachBlock(job, edges.centreCount) {
+      convolve(last, job, $0)
+      activate(last, job, $0)
+      readOut(job, $0)
+      if goesBack { convolveBackward(last, job, $0) }
+    }
+    guard goesBack else { return }
+    finishWayBack(last, job, exchange)
+    for layer in (0..<last).reversed() {
+      if !job.keepsSources {
+        forEachBlock(job, knownCount(layer, job)) { restoreSources(layer, job, $0) }
       }
-      clock?.enter(.featuresBackward)
-      if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, edges, exchange) }
-      guard wantsFeatureGradients(layer, outputs) else { continue }
-      forEachBlock(of: block, among: knownCount(layer, edges)) { mixInputsBackward(layer, edges, $0, outputs) }
+      clearSourceGradients(layer, job)
+      forEachBlock(job, edges.centreCount) { convolveBackward(layer, job, $0) }
+      finishWayBack(layer, job, exchange)
     }
-  }
-
-  /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
-  /// gradient of weights needs it once more.
-  private func blockSize(_ edges: EdgeList, _ outputs: Outputs) -> Int {
-    outputs.weights == nil ? 16 : max(1, edges.atomCount)
   }
 
   @inline(__always)
-  private func forEachBlock(of size: Int, among count: Int, _ body: (Range<Int>) -> Void) {
+  private func forEachBlock(_ job: Job, _ count: Int, _ body: (Range<Int>) -> Void) {
     var start = 0
     while start < count {
-      let end = min(start + size, count)
+      let end = min(start + job.blockSize, count)
       body(start..<end)
       start = end
     }
   }
 
-  private func reserve(_ edges: EdgeList, block: Int) {
-    let layers = layout.layers
-    for (k, layer) in layers.enumerated() {
-      _ = sources[k].reserve(edges.atomCount * layer.featureVectors)
-      _ = convolutions[k].reserve(edges.centreCount * layer.convolutionVectors)
-      _ = features[k].reserve(block * layer.featureVectors)
-      _ = messages[k].reserve(block * layer.messageVectors)
-    }
-    _ = features[layers.count].reserve(block * layout.readoutVectors)
-    let widest = max(layers.lazy.map(\.featureVectors).max()!, layout.readoutVectors)
-    _ = sourceGradients.reserve(edges.atomCount * widest)
-    _ = featureGradients.reserve(block * widest)
-    _ = messageGradients.reserve(block * layers.lazy.map(\.messageVectors).max()!)
-    let batch = EdgeBatch<L>.capacity
-    _ = harmonics.reserve(batch * harmonicCount)
-    _ = edgeGradients.reserve(batch * harmonicCount + 3)
-    if exactRadial != nil { _ = exactSplines.reserve(4 * batch * layers.lazy.map(\.radialVectors).max()!) }
+  // MARK: Memory of all atoms
+
+  /// Which of `sources` is a layer's.
+  private func sourcePlace(_ layer: Int, _ job: Job) -> Int { job.keepsSources ? layer : layer % 2 }
+
+  /// Which of `sources` is that of gradients: where the sources of the layer before were.
+  private func sourceGradientPlace(_ layer: Int, _ job: Job) -> Int {
+    job.keepsSources ? layout.layers.count : (layer + 1) % 2
+  }
+
+  private func sources(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
+    sources[sourcePlace(layer, job)].reserve(job.edges.atomCount * layout.widestFeatureVectors)
+  }
+
+  private func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
+    sources[sourceGradientPlace(layer, job)].reserve(job.edges.atomCount * layout.widestFeatureVectors)
+  }
+
+  private func convolutions(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
+    convolutions[layer].reserve(job.edges.centreCount * layout.layers[layer].convolutionVectors)
   }
 
   // MARK: Atoms
 
   /// Features of the first layer, which depend on types alone.
-  private func embed(_ edges: EdgeList, _ atoms: Range<Int>) {
+  private func embed(_ job: Job, _ atoms: Range<Int>) {
+    setEmbedding(job, atoms)
+    mixInputs(0, job, atoms)
+  }
+
+  private func setEmbedding(_ job: Job, _ atoms: Range<Int>) {
     let n = layout.layers[0].featureVectors
-    let x = features[0].reserve(atoms.count * n)
+    let x = block.features[0].reserve(atoms.count * n)
     for i in atoms {
-      let row = weights.lanes + layout.embedding.offset + Int(edges.types[i]) * layout.embedding.columnVectors
+      let row = weights.lanes + layout.embedding.offset + Int(job.edges.types[i]) * layout.embedding.columnVectors
       let target = x + (i - atoms.lowerBound) * n
       for v in 0..<n { target[v] = L(weight: row[v]) }
     }
-    mixInputs(0, edges, atoms)
   }
 
   /// Atoms whose features are known here: in the first layer all, since types are enough; later the centres.
-  private func knownCount(_ layer: Int, _ edges: EdgeList) -> Int { layer == 0 ? edges.atomCount : edges.centreCount }
+  private func knownCount(_ layer: Int, _ job: Job) -> Int { layer == 0 ? job.edges.atomCount : job.edges.centreCount }
 
   /// Features of the first layer depend on types alone: only the embedding's weights need their gradient.
-  private func wantsFeatureGradients(_ layer: Int, _ outputs: Outputs) -> Bool { layer > 0 || outputs.weights != nil }
+  private func wantsFeatureGradients(_ layer: Int, _ job: Job) -> Bool { layer > 0 || job.outputs.weights != nil }
 
-  /// From a block's features to what messages carry of them, linear_1, and to the self-connection, with which the
-  /// convolution begins.
-  private func mixInputs(_ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>) {
+  /// From a block's features to what messages carry of them, and to the self-connection, with which the convolution
+  /// begins.
+  private func mixInputs(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+    makeSources(layer, job, atoms)
     let shape = layout.layers[layer]
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
-    let x = features[layer].reserve(atoms.count * n)
-    let h = sources[layer].reserve(edges.atomCount * n)
-    let z = convolutions[layer].reserve(edges.centreCount * c)
-    (h + atoms.lowerBound * n).update(repeating: .zero, count: atoms.count * n)
-    apply(shape.linear1, x, every: n, to: h + atoms.lowerBound * n, every: n, count: atoms.count)
-    let centres = atoms.clamped(to: 0..<edges.centreCount)
+    let x = block.features[layer].reserve(atoms.count * n)
+    let z = convolutions(layer, job)
+    let centres = atoms.clamped(to: 0..<job.edges.centreCount)
     (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
-    forEachRun(ofTypesAmong: centres, edges) { run, type in
+    forEachRun(ofTypesAmong: centres, job.edges) { run, type in
       let features = x + (run.lowerBound - atoms.lowerBound) * n
       apply(
         shape.selfConnections[type], features, every: n, to: z + run.lowerBound * c, every: c, count: run.count)
     }
   }
 
+  /// linear_1 of a block's features.
+  private func makeSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+    let shape = layout.layers[layer]
+    let n = shape.featureVectors
+    let x = block.features[layer].reserve(atoms.count * n)
+    let h = sources(layer, job) + atoms.lowerBound * n
+    h.update(repeating: .zero, count: atoms.count * n)
+    apply(shape.linear1, x, every: n, to: h, every: n, count: atoms.count)
+  }
+
+  /// Sources as they were on the way there, from what enters the activations before.
+  private func restoreSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+    clock?.enter(.featuresBackward)
+    if layer == 0 { setEmbedding(job, atoms) } else { activate(layer - 1, job, atoms) }
+    makeSources(layer, job, atoms)
+  }
+
+  /// What is left of a layer's way back when all edges have added to the gradients of sources.
+  private func finishWayBack(_ layer: Int, _ job: Job, _ exchange: AtomExchange?) {
+    clock?.enter(.featuresBackward)
+    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, exchange) }
+    guard wantsFeatureGradients(layer, job) else { return clock?.enter(nil) ?? () }
+    forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
+    clock?.enter(nil)
+  }
+
   /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
   /// convolutions before it, or of the embedding.
-  private func mixInputsBackward(_ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>, _ outputs: Outputs) {
-    let shape = layout.layers[layer]
+  private func mixInputsBackward(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+    let (shape, edges) = (layout.layers[layer], job.edges)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
-    let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gz = convolutions[layer].reserve(edges.centreCount * c)
-    let gx = featureGradients.reserve(atoms.count * n)
+    let gh = sourceGradients(layer, job)
+    let gz = convolutions(layer, job)
+    let gx = block.featureGradients.reserve(atoms.count * n)
     gx.update(repeating: .zero, count: atoms.count * n)
     applyTransposed(shape.linear1, gh + atoms.lowerBound * n, every: n, to: gx, every: n, count: atoms.count)
     forEachRun(ofTypesAmong: atoms.clamped(to: 0..<edges.centreCount), edges) { run, type in
@@ -201,26 +227,24 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       applyTransposed(
         shape.selfConnections[type], gz + run.lowerBound * c, every: c, to: target, every: n, count: run.count)
     }
-    if let gradient = outputs.weights { addGradients(layer, edges, atoms, to: gradient) }
+    if let gradient = job.outputs.weights { addGradients(layer, job, atoms, to: gradient) }
     for i in atoms {
       let row = gx + (i - atoms.lowerBound) * n
       if layer > 0 {
-        activateBackward(layer - 1, edges, i, row)
-      } else if let gradient = outputs.weights {
+        activateBackward(layer - 1, job, i, row)
+      } else if let gradient = job.outputs.weights {
         embedBackward(Int(edges.types[i]), row, gradient)
       }
     }
   }
 
   /// Gradients of the linear maps of a layer; all atoms are in one block.
-  private func addGradients(
-    _ layer: Int, _ edges: EdgeList, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>
-  ) {
-    let shape = layout.layers[layer]
+  private func addGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>) {
+    let (shape, edges) = (layout.layers[layer], job.edges)
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let (x, a) = (features[layer].reserve(atoms.count * n), messages[layer].reserve(atoms.count * m))
-    let gh = sourceGradients.reserve(edges.atomCount * n)
-    let gz = convolutions[layer].reserve(edges.centreCount * c)
+    let x = block.features[layer].reserve(atoms.count * n)
+    let a = block.messages[layer].reserve(atoms.count * m)
+    let (gh, gz) = (sourceGradients(layer, job), convolutions(layer, job))
     for i in atoms {
       addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient)
       guard i < edges.centreCount else { continue }
@@ -247,30 +271,38 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     for v in 0..<layout.layers[0].featureVectors { row[v] += L.weightGradient(gx[v]) }
   }
 
-  /// linear_2 of the messages, added to the self-connection.
-  private func convolve(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
+  /// Messages, and linear_2 of them added to the self-connection.
+  private func convolve(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
+    prepareEdges(job, centres)
+    clock?.enter(.messages)
+    sendMessages(layer, job, to: centres)
+    clock?.enter(.features)
     let shape = layout.layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
-    let a = messages[layer].reserve(centres.count * m)
-    let z = convolutions[layer].reserve(edges.centreCount * c)
-    apply(shape.linear2, a, every: m, to: z + centres.lowerBound * c, every: c, count: centres.count)
+    let a = block.messages[layer].reserve(centres.count * m)
+    let z = convolutions(layer, job) + centres.lowerBound * c
+    apply(shape.linear2, a, every: m, to: z, every: c, count: centres.count)
   }
 
-  /// Gradients of the messages.
-  private func convolveBackward(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
+  /// From the gradients of convolutions to those of messages, and on to those of sources and edges.
+  private func convolveBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
+    prepareEdges(job, centres)
+    clock?.enter(.featuresBackward)
     let shape = layout.layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
-    let gz = convolutions[layer].reserve(edges.centreCount * c)
-    let g = messageGradients.reserve(centres.count * m)
+    let gz = convolutions(layer, job) + centres.lowerBound * c
+    let g = block.messageGradients.reserve(centres.count * m)
     g.update(repeating: .zero, count: centres.count * m)
-    applyTransposed(shape.linear2, gz + centres.lowerBound * c, every: c, to: g, every: m, count: centres.count)
+    applyTransposed(shape.linear2, gz, every: c, to: g, every: m, count: centres.count)
+    clock?.enter(.messagesBackward)
+    sendMessagesBackward(layer, job, to: centres)
   }
 
-  private func activate(_ layer: Int, _ edges: EdgeList, _ centres: Range<Int>) {
+  private func activate(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let shape = layout.layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
-    let z = convolutions[layer].reserve(edges.centreCount * c)
-    let x = features[layer + 1].reserve(centres.count * n)
+    let z = convolutions(layer, job)
+    let x = block.features[layer + 1].reserve(centres.count * n)
     for i in centres {
       for gate in shape.gates {
         let source = z + i * c + gate.input
@@ -288,10 +320,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Puts the gradient of an atom's convolution in its place.
-  private func activateBackward(_ layer: Int, _ edges: EdgeList, _ i: Int, _ gx: UnsafePointer<L>) {
+  private func activateBackward(_ layer: Int, _ job: Job, _ i: Int, _ gx: UnsafePointer<L>) {
     let shape = layout.layers[layer]
-    let c = shape.convolutionVectors
-    let row = convolutions[layer].reserve(edges.centreCount * c) + i * c
+    let row = convolutions(layer, job) + i * shape.convolutionVectors
     for gate in shape.gates {
       let source = row + gate.input
       let g = gx + gate.output
@@ -314,14 +345,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Energies of a block, and the gradients of its last convolutions.
-  private func readOut(_ edges: EdgeList, _ centres: Range<Int>, _ outputs: Outputs) {
-    let n = layout.readoutVectors
-    let features = features[layout.layers.count].reserve(centres.count * n)
-    let gx = featureGradients.reserve(n)
+  private func readOut(_ job: Job, _ centres: Range<Int>) {
+    let (n, outputs) = (layout.readoutVectors, job.outputs)
+    let features = block.features[layout.layers.count].reserve(centres.count * n)
+    let gx = block.featureGradients.reserve(n)
     let v = weights.lanes + layout.readout
     for i in centres {
       let x = features + (i - centres.lowerBound) * n
-      let type = Int(edges.types[i])
+      let type = Int(job.edges.types[i])
       let scale = outputs.scale * weights.scales[type]
       let laneScale = L.Weight.Scalar(scale)
       var sum = L.zero
@@ -342,29 +373,27 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           (gradient.lanes + layout.readout)[k] += L.weightGradient(scaled)
         }
       }
-      activateBackward(layout.layers.count - 1, edges, i, gx)
+      activateBackward(layout.layers.count - 1, job, i, gx)
     }
   }
 
   // MARK: Several domains
 
   /// Brings the sources of ghosts, which are made where these are centres.
-  private func copySourcesToGhosts(_ layer: Int, _ edges: EdgeList, _ exchange: AtomExchange) {
+  private func copySourcesToGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     let shape = layout.layers[layer]
-    let n = shape.featureVectors
-    let h = sources[layer].reserve(edges.atomCount * n)
+    let (n, h) = (shape.featureVectors, sources(layer, job))
     exchange.forward(
-      edges, width: shape.channels, pack: { pack(shape, h + $0 * n, into: $1) },
+      job.edges, width: shape.channels, pack: { pack(shape, h + $0 * n, into: $1) },
       unpack: { unpack(shape, $1, into: h + $0 * n) })
   }
 
   /// Takes the gradients of ghosts' sources back to where these are centres.
-  private func addSourceGradientsOfGhosts(_ layer: Int, _ edges: EdgeList, _ exchange: AtomExchange) {
+  private func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     let shape = layout.layers[layer]
-    let n = shape.featureVectors
-    let gh = sourceGradients.reserve(edges.atomCount * n)
+    let (n, gh) = (shape.featureVectors, sourceGradients(layer, job))
     exchange.reverse(
-      edges, width: shape.channels, pack: { pack(shape, gh + $0 * n, into: $1) },
+      job.edges, width: shape.channels, pack: { pack(shape, gh + $0 * n, into: $1) },
       unpack: { unpack(shape, $1, into: gh + $0 * n) })
   }
 
@@ -457,25 +486,37 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Edges
 
-  private func prepareGeometry(_ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>?) {
-    let rMax = layout.plan.architecture.rMax
-    let geometry = geometry.reserve(edges.count(within: rMax))
-    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
+  /// Geometry and harmonics of a block's edges, unless it is the block that was there before.
+  private func prepareEdges(_ job: Job, _ centres: Range<Int>) {
+    guard block.centres != centres else { return }
+    block.centres = centres
+    clock?.enter(.geometry)
+    let (edges, rMax) = (job.edges, layout.plan.architecture.rMax)
+    let (begin, end) = (Int(edges.offsets[centres.lowerBound]), Int(edges.offsets[centres.upperBound]))
+    let geometry = block.geometry.reserve(end - begin)
+    let firstEdges = block.firstEdges.reserve(centres.count + 1)
     var count = 0
-    for i in 0..<edges.centreCount {
-      firstEdges[i] = Int32(count)
+    for i in centres {
+      let first = count
+      firstEdges[i - centres.lowerBound] = Int32(first)
       // The list may have more edges, where other terms of the potential reach farther.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-        geometry[count] = edgeGeometry(edges, e, directions)
+        geometry[count] = edgeGeometry(edges, e, job.directions)
         if exactRadial != nil {
           // At the beginning of its own spline.
-          geometry[count].knot = Int32((count - Int(firstEdges[i])) % EdgeBatch<L>.capacity)
+          geometry[count].knot = Int32((count - first) % EdgeBatch<L>.capacity)
           geometry[count].t = S(0)
         }
         count += 1
       }
     }
-    firstEdges[edges.centreCount] = Int32(count)
+    firstEdges[centres.count] = Int32(count)
+    let harmonics = block.harmonics.reserve(count * harmonicCount)
+    for e in 0..<count {
+      let edge = geometry + e
+      SphericalHarmonics.evaluate(
+        lMax, edge.pointee.x, edge.pointee.y, edge.pointee.z, into: harmonics + e &* harmonicCount)
+    }
   }
 
   @inline(__always)
@@ -501,42 +542,36 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       t: S(place - knot, tangent: along * knotsPerLength))
   }
 
-  /// Calls `body` with all edges of a centre, batch by batch.
+  /// Calls `body` with all edges of a centre of the block, batch by batch.
   @inline(__always)
-  private func forEachBatch(_ layer: Int, _ edges: EdgeList, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
+  private func forEachBatch(_ layer: Int, _ job: Job, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
     let shape = layout.layers[layer]
-    let firstEdges = firstEdges.reserve(edges.centreCount + 1)
-    let geometry = UnsafePointer(geometry.reserve(0))
-    var first = Int(firstEdges[i])
-    let end = Int(firstEdges[i + 1])
+    let (firstEdges, geometry) = (block.firstEdges.reserve(0), block.geometry.reserve(0))
+    let (harmonics, sources) = (block.harmonics.reserve(0), sources(layer, job))
+    let place = i - block.centres.lowerBound
+    var first = Int(firstEdges[place])
+    let end = Int(firstEdges[place + 1])
     while first < end {
       let count = min(EdgeBatch<L>.capacity, end - first)
       let batch = EdgeBatch<L>(
-        edges: geometry + first, count: count, harmonics: harmonics.reserve(0), harmonicCount: harmonicCount,
-        splines: weights.tables[layer], radialVectors: shape.radialVectors,
-        sources: sources[layer].reserve(0), sourceVectors: shape.featureVectors)
-      evaluateHarmonics(batch)
-      body(exactRadial == nil ? batch : withExactSplines(layer, edges, batch))
+        edges: geometry + first, count: count, harmonics: harmonics + first * harmonicCount,
+        harmonicCount: harmonicCount, splines: weights.tables[layer], radialVectors: shape.radialVectors,
+        sources: sources, sourceVectors: shape.featureVectors)
+      body(exactRadial == nil ? batch : withExactSplines(layer, job.edges, batch))
       first += count
-    }
-  }
-
-  @inline(__always)
-  private func evaluateHarmonics(_ batch: EdgeBatch<L>) {
-    let harmonics = harmonics.reserve(0)
-    for e in 0..<batch.count {
-      let edge = batch.edges[e]
-      SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: harmonics + e &* harmonicCount)
     }
   }
 
   /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
   private func withExactSplines(_ layer: Int, _ edges: EdgeList, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
-    let splines = exactSplines.reserve(0)
+    let network = exactRadial![layer]
+    let values = block.radialValues.reserve(network.columns)
+    let scratch = block.radialScratch.reserve(network.scratchCount)
+    let splines = block.exactSplines.reserve(4 * batch.count * batch.radialVectors)
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
-      let values = exactRadial![layer].evaluate(Dual(edges.lengths[Int(batch.edges[e].edge)], 1))
+      network.evaluate(Dual(edges.lengths[Int(batch.edges[e].edge)], 1), into: values, scratch: scratch)
       for path in layout.layers[layer].paths {
         for c in 0..<path.channels {
           let value = values[path.radialColumn + c]
@@ -551,16 +586,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Messages: for each centre, the sum over its edges of all paths.
-  private func sendMessages(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>) {
+  private func sendMessages(_ layer: Int, _ job: Job, to centres: Range<Int>) {
     let shape = layout.layers[layer]
     let m = shape.messageVectors
-    let messages = messages[layer].reserve(centres.count * m)
+    let messages = block.messages[layer].reserve(centres.count * m)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
       for i in centres {
         let a = messages + (i - centres.lowerBound) * m
         a.update(repeating: .zero, count: m)
-        forEachBatch(layer, edges, i) { batch in
+        forEachBatch(layer, job, i) { batch in
           let kernel = Multiplication(batch: batch, coefficients: weights.couplings, a: a)
           for k in 0..<pathCount { kernel.run(paths + k) }
         }
@@ -569,31 +604,33 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// Of the sources, to which every edge adds.
-  private func clearSourceGradients(_ layer: Int, _ edges: EdgeList) {
-    let count = edges.atomCount * layout.layers[layer].featureVectors
-    sourceGradients.reserve(count).update(repeating: .zero, count: count)
+  private func clearSourceGradients(_ layer: Int, _ job: Job) {
+    guard wantsFeatureGradients(layer, job) else { return }
+    let count = job.edges.atomCount * layout.layers[layer].featureVectors
+    sourceGradients(layer, job).update(repeating: .zero, count: count)
   }
 
   /// Gradients of the neighbours' sources, of the edges, and of the radial tables.
-  private func sendMessagesBackward(_ layer: Int, _ edges: EdgeList, to centres: Range<Int>, _ outputs: Outputs) {
-    let shape = layout.layers[layer]
+  private func sendMessagesBackward(_ layer: Int, _ job: Job, to centres: Range<Int>) {
+    let (shape, outputs) = (layout.layers[layer], job.outputs)
     let m = shape.messageVectors
-    let gh = sourceGradients.reserve(edges.atomCount * shape.featureVectors)
-    let messageGradients = messageGradients.reserve(centres.count * m)
-    let gEdge = edgeGradients.reserve(0)
-    let wantsEdges = outputs.gradients != nil || outputs.gradientTangents != nil
-    let wantsScalars = wantsFeatureGradients(layer, outputs)
+    let gh = sourceGradients(layer, job)
+    let messageGradients = block.messageGradients.reserve(centres.count * m)
+    // Sums over channels go by fours.
+    let gEdge = block.edgeGradients.reserve(EdgeBatch<L>.capacity * harmonicCount + 3)
+    let wantsEdges = outputs.forces != nil || outputs.forceTangents != nil
+    let wantsScalars = wantsFeatureGradients(layer, job)
     shape.paths.withUnsafeBufferPointer { paths in
       let (paths, pathCount) = (paths.baseAddress!, paths.count)
       for i in centres {
         let g = messageGradients + (i - centres.lowerBound) * m
-        forEachBatch(layer, edges, i) { batch in
+        forEachBatch(layer, job, i) { batch in
           gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
           let kernel = MultiplicationPullBack(
             batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,
             gSplines: outputs.weights?.tables[layer], wantsScalars: wantsScalars)
           for k in 0..<pathCount { kernel.run(paths + k) }
-          if wantsEdges { addEdgeGradients(batch, gEdge, outputs) }
+          if wantsEdges { addForces(i, job, batch, gEdge) }
         }
       }
     }
@@ -601,21 +638,32 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// From the gradients of harmonics and lengths, for each channel, to those of the edge vectors.
   @inline(__always)
-  private func addEdgeGradients(_ batch: EdgeBatch<L>, _ gEdge: UnsafePointer<L>, _ outputs: Outputs) {
-    let harmonics = harmonics.reserve(0)
+  private func addForces(_ centre: Int, _ job: Job, _ batch: EdgeBatch<L>, _ gEdge: UnsafePointer<L>) {
     let knotsPerLength = S(1 / weights.spacing)
     withUnsafeTemporaryAllocation(of: S.self, capacity: 16) { sums in
       let sums = sums.baseAddress!
+      var (force, tangent) = (SIMD3<Double>.zero, SIMD3<Double>.zero)
       for e in 0..<batch.count {
         let edge = batch.edges[e]
         L.sum(gEdge + e &* harmonicCount, harmonicCount, into: sums)
         let along = sums[0] * knotsPerLength
         let angular = SphericalHarmonics.pullBack(
-          lMax, edge.x, edge.y, edge.z, harmonics + e &* harmonicCount, sums, inverseLength: edge.inverseLength)
+          lMax, edge.x, edge.y, edge.z, batch.harmonics + e &* harmonicCount, sums, inverseLength: edge.inverseLength)
         let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
-        outputs.gradients?[Int(edge.edge)] += SIMD3(x.primal, y.primal, z.primal)
-        outputs.gradientTangents?[Int(edge.edge)] += SIMD3(x.derivative, y.derivative, z.derivative)
+        let vector = job.edges.vectors[Int(edge.edge)]
+        if let forces = job.outputs.forces {
+          let gradient = SIMD3(x.primal, y.primal, z.primal)
+          force += gradient
+          forces.add(gradient, vector, from: centre, to: Int(edge.neighbour))
+        }
+        if let forces = job.outputs.forceTangents {
+          let gradient = SIMD3(x.derivative, y.derivative, z.derivative)
+          tangent += gradient
+          forces.add(gradient, vector, from: centre, to: Int(edge.neighbour))
+        }
       }
+      job.outputs.forces?.addForce(force, toCentre: centre)
+      job.outputs.forceTangents?.addForce(tangent, toCentre: centre)
     }
   }
 }

@@ -81,6 +81,9 @@ struct NetworkLayout: Sendable {
     weightVectors = readout + readoutVectors
   }
 
+  /// Vectors of an atom's features in the layer that has most.
+  var widestFeatureVectors: Int { layers.reduce(1) { max($0, $1.featureVectors) } }
+
   /// Every matrix that is packed.
   var matrices: [Matrix] {
     [embedding]

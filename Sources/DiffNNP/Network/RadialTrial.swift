@@ -63,18 +63,10 @@ struct RadialTrial {
   }
 
   private static func forces(_ evaluator: NetworkEvaluator<SIMD4<Double>>, _ edges: EdgeList) -> [SIMD3<Double>] {
-    var gradients = [SIMD3<Double>](repeating: .zero, count: edges.count)
-    gradients.withUnsafeMutableBufferPointer { gradients in
-      guard let gradients = gradients.baseAddress else { return }
-      evaluator.evaluate(edges, into: .init(gradients: gradients))
+    var flat = [Double](repeating: 0, count: 3 * edges.atomCount)
+    flat.withUnsafeMutableBufferPointer {
+      evaluator.evaluate(edges, into: .init(forces: ForceSums(forces: $0.baseAddress)))
     }
-    var forces = [SIMD3<Double>](repeating: .zero, count: edges.atomCount)
-    for i in 0..<edges.centreCount {
-      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
-        forces[i] += gradients[e]
-        forces[Int(edges.neighbours[e])] -= gradients[e]
-      }
-    }
-    return forces
+    return (0..<edges.atomCount).map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
   }
 }

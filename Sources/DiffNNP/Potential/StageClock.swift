@@ -7,18 +7,16 @@ public final class StageClock {
   public enum Stage: Int, CaseIterable, Sendable {
     /// The pair term.
     case pair
-    /// Edges within the network's cutoff, their directions and places in the tables.
+    /// Edges within the network's cutoff, their directions, harmonics and places in the tables.
     case geometry
-    /// Radial tables, harmonics and tensor products, forward.
+    /// Radial tables and tensor products, forward.
     case messages
     /// Linear maps, activations and readout, forward.
     case features
-    /// As `messages`, on the way back, to the gradients of edges.
+    /// As `messages`, on the way back, to forces and virials.
     case messagesBackward
     /// As `features`, on the way back.
     case featuresBackward
-    /// From gradients of edges to forces and virials.
-    case forces
   }
 
   /// Time of the thread in each stage (s), in the order of `Stage.allCases`.
