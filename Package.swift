@@ -40,12 +40,12 @@ let package = Package(
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
       exclude: ["Fixtures", "WeightFile/resave.py"]),
-    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
-    .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
+    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNP", "DiffNNPFrames"], exclude: ["Fixtures"]),
+    .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: ["diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining"]),
-    .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
+    .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]
 )

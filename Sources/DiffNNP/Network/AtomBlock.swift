@@ -1,9 +1,12 @@
 /// What a block of atoms needs on its way through a layer, and nobody afterwards. Buffers only grow.
 final class AtomBlock<L: Lanes> {
-  /// Features that enter each layer, and behind them those for the readout.
-  var features: [Buffer<L>]
-  /// Sums over edges of each layer.
-  var messages: [Buffer<L>]
+  private let layerCount: Int
+  private let featureVectors: Int
+  private let messageVectors: Int
+  private var featureBuffer = Buffer<L>()
+  private var messageBuffer = Buffer<L>()
+  private var featureStride = 0
+  private var messageStride = 0
   var featureGradients = Buffer<L>()
   var messageGradients = Buffer<L>()
 
@@ -20,11 +23,29 @@ final class AtomBlock<L: Lanes> {
   var radialValues = Buffer<Dual<Double>>()
   var radialScratch = Buffer<Dual<Double>>()
 
-  init(layerCount: Int) {
-    features = Array(repeating: Buffer(), count: layerCount + 1)
-    messages = Array(repeating: Buffer(), count: layerCount)
+  init(_ layout: NetworkLayout) {
+    layerCount = layout.layers.count
+    featureVectors = max(layout.widestFeatureVectors, layout.readoutVectors)
+    messageVectors = layout.widestMessageVectors
+    // Sums over channels go by fours.
+    edgeGradients.reserve(EdgeBatch<L>.capacity * SphericalHarmonics.count(layout.plan.architecture.lMax) + 3)
   }
 
-  /// Forgets the edges that were there.
-  func begin() { centres = 0..<0 }
+  /// Makes room for blocks of so many atoms, and forgets the edges that were there.
+  func begin(size: Int) {
+    (featureStride, messageStride) = (size * featureVectors, size * messageVectors)
+    featureBuffer.reserve((layerCount + 1) * featureStride)
+    messageBuffer.reserve(layerCount * messageStride)
+    featureGradients.reserve(featureStride)
+    messageGradients.reserve(messageStride)
+    centres = 0..<0
+  }
+
+  /// Features that enter a layer; behind the last, those for the readout.
+  @inline(__always)
+  func features(_ layer: Int) -> UnsafeMutablePointer<L> { featureBuffer.pointer + layer * featureStride }
+
+  /// Sums over edges of a layer.
+  @inline(__always)
+  func messages(_ layer: Int) -> UnsafeMutablePointer<L> { messageBuffer.pointer + layer * messageStride }
 }

@@ -21,7 +21,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Of one call.
   private struct Job {
-    var edges: EdgeList
+    var edges: EdgePointers
     var directions: UnsafePointer<SIMD3<Double>>?
     var outputs: Outputs
     /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
@@ -40,10 +40,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private let lMax: Int
   private let harmonicCount: Int
 
+  private let layers: UnsafePointer<PackedLayer<L.Weight>>
+  private let layerCount: Int
+
   // Of all atoms. What enters the activations of each layer lasts until its gradient takes the same place.
-  private var convolutions: [Buffer<L>]
+  private var convolutionBuffer = Buffer<L>()
+  /// Vectors of an atom before those of each layer.
+  private let convolutionPlaces: UnsafeMutablePointer<Int>
   /// Features as messages carry them, and gradients with respect to these: see `sourcePlace`.
-  private var sources: [Buffer<L>]
+  private var sourceBuffer = Buffer<L>()
+  private let sourceVectors: Int
   private let block: AtomBlock<L>
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
@@ -52,11 +58,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     self.exactRadial = exactRadial
     lMax = layout.plan.architecture.lMax
     harmonicCount = SphericalHarmonics.count(lMax)
-    let layers = layout.layers.count
-    convolutions = Array(repeating: Buffer(), count: layers)
-    sources = Array(repeating: Buffer(), count: max(2, layers + 1))
-    block = AtomBlock(layerCount: layers)
+    layers = UnsafePointer(weights.layers)
+    block = AtomBlock(weights.layout)
+    layerCount = layout.layers.count
+    sourceVectors = layout.widestFeatureVectors
+    convolutionPlaces = .allocate(capacity: layerCount + 1)
+    convolutionPlaces[0] = 0
+    for k in 0..<layerCount { convolutionPlaces[k + 1] = convolutionPlaces[k] + layers[k].convolutionVectors }
   }
+
+  deinit { convolutionPlaces.deallocate() }
 
   // MARK: The whole network
 
@@ -75,14 +86,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     into outputs: Outputs
   ) {
     let job = Job(
-      edges: edges, directions: directions, outputs: outputs,
+      edges: EdgePointers(edges), directions: directions, outputs: outputs,
       blockSize: outputs.weights == nil ? 16 : max(1, edges.atomCount),
       keepsSources: outputs.weights != nil || exchange != nil)
     // With `exchange` the other domains wait for the way back.
     let goesBack =
       outputs.forces != nil || outputs.forceTangents != nil || outputs.weights != nil || exchange != nil
-    let last = layout.layers.count - 1
-    block.begin()
+    let last = layerCount - 1
+    reserve(job)
     clock?.enter(.features)
     forEachBlock(job, edges.atomCount) { embed(job, $0) }
     for layer in 0..<last {
@@ -91,7 +102,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         activate(layer, job, $0)
         mixInputs(layer + 1, job, $0)
       }
-      if let exchange { copySourcesToGhosts(layer + 1, job, exchange) }
+      if let exchange { copySourcesToGhosts(layer + 1, job, edges, exchange) }
     }
     // The last layer goes there and back at once, while its edges are in cache.
     if goesBack { clearSourceGradients(last, job) }
@@ -102,14 +113,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       if goesBack { convolveBackward(last, job, $0) }
     }
     guard goesBack else { return }
-    finishWayBack(last, job, exchange)
+    finishWayBack(last, job, edges, exchange)
     for layer in (0..<last).reversed() {
       if !job.keepsSources {
         forEachBlock(job, knownCount(layer, job)) { restoreSources(layer, job, $0) }
       }
       clearSourceGradients(layer, job)
       forEachBlock(job, edges.centreCount) { convolveBackward(layer, job, $0) }
-      finishWayBack(layer, job, exchange)
+      finishWayBack(layer, job, edges, exchange)
     }
   }
 
@@ -125,24 +136,26 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Memory of all atoms
 
-  /// Which of `sources` is a layer's.
-  private func sourcePlace(_ layer: Int, _ job: Job) -> Int { job.keepsSources ? layer : layer % 2 }
-
-  /// Which of `sources` is that of gradients: where the sources of the layer before were.
-  private func sourceGradientPlace(_ layer: Int, _ job: Job) -> Int {
-    job.keepsSources ? layout.layers.count : (layer + 1) % 2
+  private func reserve(_ job: Job) {
+    block.begin(size: job.blockSize)
+    convolutionBuffer.reserve(job.edges.centreCount * convolutionPlaces[layerCount])
+    sourceBuffer.reserve((job.keepsSources ? layerCount + 1 : 2) * job.edges.atomCount * sourceVectors)
   }
 
+  @inline(__always)
   private func sources(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    sources[sourcePlace(layer, job)].reserve(job.edges.atomCount * layout.widestFeatureVectors)
+    sourceBuffer.pointer + (job.keepsSources ? layer : layer % 2) * job.edges.atomCount * sourceVectors
   }
 
+  /// Where the sources of the layer before were, unless they last.
+  @inline(__always)
   private func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    sources[sourceGradientPlace(layer, job)].reserve(job.edges.atomCount * layout.widestFeatureVectors)
+    sourceBuffer.pointer + (job.keepsSources ? layerCount : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
   }
 
+  @inline(__always)
   private func convolutions(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    convolutions[layer].reserve(job.edges.centreCount * layout.layers[layer].convolutionVectors)
+    convolutionBuffer.pointer + convolutionPlaces[layer] * job.edges.centreCount
   }
 
   // MARK: Atoms
@@ -154,8 +167,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   private func setEmbedding(_ job: Job, _ atoms: Range<Int>) {
-    let n = layout.layers[0].featureVectors
-    let x = block.features[0].reserve(atoms.count * n)
+    let n = layers[0].featureVectors
+    let x = block.features(0)
     for i in atoms {
       let row = weights.lanes + layout.embedding.offset + Int(job.edges.types[i]) * layout.embedding.columnVectors
       let target = x + (i - atoms.lowerBound) * n
@@ -173,24 +186,24 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// begins.
   private func mixInputs(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
     makeSources(layer, job, atoms)
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
-    let x = block.features[layer].reserve(atoms.count * n)
+    let x = block.features(layer)
     let z = convolutions(layer, job)
     let centres = atoms.clamped(to: 0..<job.edges.centreCount)
     (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
     forEachRun(ofTypesAmong: centres, job.edges) { run, type in
       let features = x + (run.lowerBound - atoms.lowerBound) * n
       apply(
-        shape.selfConnections[type], features, every: n, to: z + run.lowerBound * c, every: c, count: run.count)
+        shape.selfConnections(type), features, every: n, to: z + run.lowerBound * c, every: c, count: run.count)
     }
   }
 
   /// linear_1 of a block's features.
   private func makeSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let n = shape.featureVectors
-    let x = block.features[layer].reserve(atoms.count * n)
+    let x = block.features(layer)
     let h = sources(layer, job) + atoms.lowerBound * n
     h.update(repeating: .zero, count: atoms.count * n)
     apply(shape.linear1, x, every: n, to: h, every: n, count: atoms.count)
@@ -204,9 +217,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// What is left of a layer's way back when all edges have added to the gradients of sources.
-  private func finishWayBack(_ layer: Int, _ job: Job, _ exchange: AtomExchange?) {
+  private func finishWayBack(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
     clock?.enter(.featuresBackward)
-    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, exchange) }
+    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
     guard wantsFeatureGradients(layer, job) else { return clock?.enter(nil) ?? () }
     forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
     clock?.enter(nil)
@@ -215,17 +228,17 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
   /// convolutions before it, or of the embedding.
   private func mixInputsBackward(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
-    let (shape, edges) = (layout.layers[layer], job.edges)
+    let (shape, edges) = (layers[layer], job.edges)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
     let gh = sourceGradients(layer, job)
     let gz = convolutions(layer, job)
-    let gx = block.featureGradients.reserve(atoms.count * n)
+    let gx = block.featureGradients.pointer
     gx.update(repeating: .zero, count: atoms.count * n)
     applyTransposed(shape.linear1, gh + atoms.lowerBound * n, every: n, to: gx, every: n, count: atoms.count)
     forEachRun(ofTypesAmong: atoms.clamped(to: 0..<edges.centreCount), edges) { run, type in
       let target = gx + (run.lowerBound - atoms.lowerBound) * n
       applyTransposed(
-        shape.selfConnections[type], gz + run.lowerBound * c, every: c, to: target, every: n, count: run.count)
+        shape.selfConnections(type), gz + run.lowerBound * c, every: c, to: target, every: n, count: run.count)
     }
     if let gradient = job.outputs.weights { addGradients(layer, job, atoms, to: gradient) }
     for i in atoms {
@@ -240,22 +253,22 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Gradients of the linear maps of a layer; all atoms are in one block.
   private func addGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>) {
-    let (shape, edges) = (layout.layers[layer], job.edges)
+    let (shape, edges) = (layers[layer], job.edges)
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let x = block.features[layer].reserve(atoms.count * n)
-    let a = block.messages[layer].reserve(atoms.count * m)
+    let x = block.features(layer)
+    let a = block.messages(layer)
     let (gh, gz) = (sourceGradients(layer, job), convolutions(layer, job))
     for i in atoms {
       addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient)
       guard i < edges.centreCount else { continue }
-      addGradient(shape.selfConnections[Int(edges.types[i])], x + i * n, gz + i * c, to: gradient)
+      addGradient(shape.selfConnections(Int(edges.types[i])), x + i * n, gz + i * c, to: gradient)
       addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
     }
   }
 
   /// Calls `body` with consecutive atoms of one type, and the type.
   @inline(__always)
-  private func forEachRun(ofTypesAmong atoms: Range<Int>, _ edges: EdgeList, _ body: (Range<Int>, Int) -> Void) {
+  private func forEachRun(ofTypesAmong atoms: Range<Int>, _ edges: EdgePointers, _ body: (Range<Int>, Int) -> Void) {
     var start = atoms.lowerBound
     while start < atoms.upperBound {
       let type = edges.types[start]
@@ -268,7 +281,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   private func embedBackward(_ type: Int, _ gx: UnsafePointer<L>, _ gradient: WeightGradient<L.Weight>) {
     let row = gradient.lanes + layout.embedding.offset + type * layout.embedding.columnVectors
-    for v in 0..<layout.layers[0].featureVectors { row[v] += L.weightGradient(gx[v]) }
+    for v in 0..<layers[0].featureVectors { row[v] += L.weightGradient(gx[v]) }
   }
 
   /// Messages, and linear_2 of them added to the self-connection.
@@ -277,9 +290,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     clock?.enter(.messages)
     sendMessages(layer, job, to: centres)
     clock?.enter(.features)
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
-    let a = block.messages[layer].reserve(centres.count * m)
+    let a = block.messages(layer)
     let z = convolutions(layer, job) + centres.lowerBound * c
     apply(shape.linear2, a, every: m, to: z, every: c, count: centres.count)
   }
@@ -288,10 +301,10 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func convolveBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
     clock?.enter(.featuresBackward)
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
     let gz = convolutions(layer, job) + centres.lowerBound * c
-    let g = block.messageGradients.reserve(centres.count * m)
+    let g = block.messageGradients.pointer
     g.update(repeating: .zero, count: centres.count * m)
     applyTransposed(shape.linear2, gz, every: c, to: g, every: m, count: centres.count)
     clock?.enter(.messagesBackward)
@@ -299,10 +312,10 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   private func activate(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
     let z = convolutions(layer, job)
-    let x = block.features[layer + 1].reserve(centres.count * n)
+    let x = block.features(layer + 1)
     for i in centres {
       for gate in shape.gates {
         let source = z + i * c + gate.input
@@ -321,7 +334,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Puts the gradient of an atom's convolution in its place.
   private func activateBackward(_ layer: Int, _ job: Job, _ i: Int, _ gx: UnsafePointer<L>) {
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let row = convolutions(layer, job) + i * shape.convolutionVectors
     for gate in shape.gates {
       let source = row + gate.input
@@ -347,8 +360,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Energies of a block, and the gradients of its last convolutions.
   private func readOut(_ job: Job, _ centres: Range<Int>) {
     let (n, outputs) = (layout.readoutVectors, job.outputs)
-    let features = block.features[layout.layers.count].reserve(centres.count * n)
-    let gx = block.featureGradients.reserve(n)
+    let features = block.features(layerCount)
+    let gx = block.featureGradients.pointer
     let v = weights.lanes + layout.readout
     for i in centres {
       let x = features + (i - centres.lowerBound) * n
@@ -373,32 +386,32 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
           (gradient.lanes + layout.readout)[k] += L.weightGradient(scaled)
         }
       }
-      activateBackward(layout.layers.count - 1, job, i, gx)
+      activateBackward(layerCount - 1, job, i, gx)
     }
   }
 
   // MARK: Several domains
 
   /// Brings the sources of ghosts, which are made where these are centres.
-  private func copySourcesToGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
-    let shape = layout.layers[layer]
+  private func copySourcesToGhosts(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange) {
+    let shape = layers[layer]
     let (n, h) = (shape.featureVectors, sources(layer, job))
     exchange.forward(
-      job.edges, width: shape.channels, pack: { pack(shape, h + $0 * n, into: $1) },
+      edges, width: shape.channels, pack: { pack(shape, h + $0 * n, into: $1) },
       unpack: { unpack(shape, $1, into: h + $0 * n) })
   }
 
   /// Takes the gradients of ghosts' sources back to where these are centres.
-  private func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
-    let shape = layout.layers[layer]
+  private func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange) {
+    let shape = layers[layer]
     let (n, gh) = (shape.featureVectors, sourceGradients(layer, job))
     exchange.reverse(
-      job.edges, width: shape.channels, pack: { pack(shape, gh + $0 * n, into: $1) },
+      edges, width: shape.channels, pack: { pack(shape, gh + $0 * n, into: $1) },
       unpack: { unpack(shape, $1, into: gh + $0 * n) })
   }
 
   /// Writes the channels of an atom's sources one after the other, without the padding.
-  private func pack(_ shape: NetworkLayout.Layer, _ h: UnsafePointer<L>, into values: UnsafeMutablePointer<Double>) {
+  private func pack(_ shape: PackedLayer<L.Weight>, _ h: UnsafePointer<L>, into values: UnsafeMutablePointer<Double>) {
     var k = 0
     for map in shape.linear1 {
       for d in 0..<map.dimension {
@@ -410,7 +423,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
-  private func unpack(_ shape: NetworkLayout.Layer, _ values: UnsafePointer<Double>, into h: UnsafeMutablePointer<L>) {
+  private func unpack(_ shape: PackedLayer<L.Weight>, _ values: UnsafePointer<Double>, into h: UnsafeMutablePointer<L>)
+  {
     h.update(repeating: .zero, count: shape.featureVectors)
     var k = 0
     for map in shape.linear1 {
@@ -430,43 +444,42 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   @inline(__always)
   private func apply(
-    _ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, every xStride: Int, to y: UnsafeMutablePointer<L>,
+    _ maps: UnsafeBufferPointer<NetworkLayout.Linear>, _ x: UnsafePointer<L>, every xStride: Int,
+    to y: UnsafeMutablePointer<L>,
     every yStride: Int, count: Int
   ) {
-    maps.withUnsafeBufferPointer { maps in
-      for k in maps.indices {
-        let map = maps.baseAddress! + k
-        ChannelMatrix<L>(
-          weights: weights.lanes + map.pointee.matrix.offset, rows: map.pointee.matrix.source.rows,
-          rowVectors: map.pointee.matrix.rowVectors, columnVectors: map.pointee.matrix.columnVectors
-        ).apply(
-          map.pointee.dimension, x + map.pointee.input, every: xStride, addingTo: y + map.pointee.output,
-          every: yStride, count: count)
-      }
+    for k in 0..<maps.count {
+      let map = maps.baseAddress! + k
+      ChannelMatrix<L>(
+        weights: weights.lanes + map.pointee.matrix.offset, rows: map.pointee.matrix.source.rows,
+        rowVectors: map.pointee.matrix.rowVectors, columnVectors: map.pointee.matrix.columnVectors
+      ).apply(
+        map.pointee.dimension, x + map.pointee.input, every: xStride, addingTo: y + map.pointee.output,
+        every: yStride, count: count)
     }
   }
 
   @inline(__always)
   private func applyTransposed(
-    _ maps: [NetworkLayout.Linear], _ gy: UnsafePointer<L>, every yStride: Int, to gx: UnsafeMutablePointer<L>,
+    _ maps: UnsafeBufferPointer<NetworkLayout.Linear>, _ gy: UnsafePointer<L>, every yStride: Int,
+    to gx: UnsafeMutablePointer<L>,
     every xStride: Int, count: Int
   ) {
-    maps.withUnsafeBufferPointer { maps in
-      for k in maps.indices {
-        let map = maps.baseAddress! + k
-        ChannelMatrix<L>(
-          weights: weights.lanes + map.pointee.matrix.transposed, rows: map.pointee.matrix.source.columns,
-          rowVectors: map.pointee.matrix.columnVectors, columnVectors: map.pointee.matrix.rowVectors
-        ).apply(
-          map.pointee.dimension, gy + map.pointee.output, every: yStride, addingTo: gx + map.pointee.input,
-          every: xStride, count: count)
-      }
+    for k in 0..<maps.count {
+      let map = maps.baseAddress! + k
+      ChannelMatrix<L>(
+        weights: weights.lanes + map.pointee.matrix.transposed, rows: map.pointee.matrix.source.columns,
+        rowVectors: map.pointee.matrix.columnVectors, columnVectors: map.pointee.matrix.rowVectors
+      ).apply(
+        map.pointee.dimension, gy + map.pointee.output, every: yStride, addingTo: gx + map.pointee.input,
+        every: xStride, count: count)
     }
   }
 
   @inline(__always)
   private func addGradient(
-    _ maps: [NetworkLayout.Linear], _ x: UnsafePointer<L>, _ gy: UnsafePointer<L>, to gradient: WeightGradient<L.Weight>
+    _ maps: UnsafeBufferPointer<NetworkLayout.Linear>, _ x: UnsafePointer<L>, _ gy: UnsafePointer<L>,
+    to gradient: WeightGradient<L.Weight>
   ) {
     for map in maps {
       let (rows, rv, cv) = (map.matrix.source.rows, map.matrix.rowVectors, map.matrix.columnVectors)
@@ -486,57 +499,59 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   // MARK: Edges
 
-  /// Geometry and harmonics of a block's edges, unless it is the block that was there before.
+  /// Geometry and harmonics of a block's edges, unless they are there; of all edges where there are few.
   private func prepareEdges(_ job: Job, _ centres: Range<Int>) {
-    guard block.centres != centres else { return }
-    block.centres = centres
+    let known = block.centres
+    guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
     clock?.enter(.geometry)
-    let (edges, rMax) = (job.edges, layout.plan.architecture.rMax)
+    let edges = job.edges
+    let centres = edges.offsets[edges.centreCount] <= 2048 ? 0..<edges.centreCount : centres
+    block.centres = centres
     let (begin, end) = (Int(edges.offsets[centres.lowerBound]), Int(edges.offsets[centres.upperBound]))
     let geometry = block.geometry.reserve(end - begin)
+    let harmonics = block.harmonics.reserve((end - begin) * harmonicCount)
     let firstEdges = block.firstEdges.reserve(centres.count + 1)
+    let (rMax, isExact) = (layout.plan.architecture.rMax, exactRadial != nil)
+    let (knotsPerLength, lastKnot) = (1 / weights.spacing, Double(weights.intervals - 1))
     var count = 0
     for i in centres {
       let first = count
       firstEdges[i - centres.lowerBound] = Int32(first)
       // The list may have more edges, where other terms of the potential reach farther.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-        geometry[count] = edgeGeometry(edges, e, job.directions)
-        if exactRadial != nil {
+        fill(geometry + count, edges, e, job.directions, knotsPerLength, lastKnot)
+        if isExact {
           // At the beginning of its own spline.
           geometry[count].knot = Int32((count - first) % EdgeBatch<L>.capacity)
           geometry[count].t = S(0)
         }
+        // Here, since a loop of its own would be vectorised across edges, and scatter.
+        let edge = geometry[count]
+        SphericalHarmonics.evaluate(lMax, edge.x, edge.y, edge.z, into: harmonics + count &* harmonicCount)
         count += 1
       }
     }
     firstEdges[centres.count] = Int32(count)
-    let harmonics = block.harmonics.reserve(count * harmonicCount)
-    for e in 0..<count {
-      let edge = geometry + e
-      SphericalHarmonics.evaluate(
-        lMax, edge.pointee.x, edge.pointee.y, edge.pointee.z, into: harmonics + e &* harmonicCount)
-    }
   }
 
   @inline(__always)
-  private func edgeGeometry(
-    _ edges: EdgeList, _ e: Int, _ directions: UnsafePointer<SIMD3<Double>>?
-  ) -> EdgeGeometry<S> {
-    let length = edges.lengths[e]
+  private func fill(
+    _ geometry: UnsafeMutablePointer<EdgeGeometry<S>>, _ edges: EdgePointers, _ e: Int,
+    _ directions: UnsafePointer<SIMD3<Double>>?, _ knotsPerLength: Double, _ lastKnot: Double
+  ) {
+    let (length, vector) = (edges.lengths[e], edges.vectors[e])
     let inverse = 1 / length
-    let u = edges.vectors[e] * inverse
-    let knotsPerLength = 1 / weights.spacing
+    let u = SIMD3(vector.x * inverse, vector.y * inverse, vector.z * inverse)
     // The place between knots loses digits in single precision, so it is found in double.
     let place = length * knotsPerLength
-    let knot = min(place.rounded(.down), Double(weights.intervals - 1))
+    let knot = min(place.rounded(.down), lastKnot)
     var (tangent, along) = (SIMD3<Double>.zero, 0.0)
     if let directions {
       along = dot(u, directions[e])
       tangent = (directions[e] - along * u) * inverse
     }
-    return EdgeGeometry(
-      edge: Int32(e), neighbour: edges.neighbours[e],
+    geometry.pointee = EdgeGeometry(
+      edge: Int32(truncatingIfNeeded: e), neighbour: edges.neighbours[e],
       x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
       inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
       t: S(place - knot, tangent: along * knotsPerLength))
@@ -545,9 +560,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Calls `body` with all edges of a centre of the block, batch by batch.
   @inline(__always)
   private func forEachBatch(_ layer: Int, _ job: Job, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
-    let shape = layout.layers[layer]
-    let (firstEdges, geometry) = (block.firstEdges.reserve(0), block.geometry.reserve(0))
-    let (harmonics, sources) = (block.harmonics.reserve(0), sources(layer, job))
+    let shape = layers[layer]
+    let (firstEdges, geometry) = (block.firstEdges.pointer, block.geometry.pointer)
+    let (harmonics, sources) = (block.harmonics.pointer, sources(layer, job))
     let place = i - block.centres.lowerBound
     var first = Int(firstEdges[place])
     let end = Int(firstEdges[place + 1])
@@ -555,7 +570,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
       let count = min(EdgeBatch<L>.capacity, end - first)
       let batch = EdgeBatch<L>(
         edges: geometry + first, count: count, harmonics: harmonics + first * harmonicCount,
-        harmonicCount: harmonicCount, splines: weights.tables[layer], radialVectors: shape.radialVectors,
+        harmonicCount: harmonicCount, splines: shape.table, radialVectors: shape.radialVectors,
         sources: sources, sourceVectors: shape.featureVectors)
       body(exactRadial == nil ? batch : withExactSplines(layer, job.edges, batch))
       first += count
@@ -563,7 +578,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   }
 
   /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
-  private func withExactSplines(_ layer: Int, _ edges: EdgeList, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
+  private func withExactSplines(_ layer: Int, _ edges: EdgePointers, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
     let network = exactRadial![layer]
     let values = block.radialValues.reserve(network.columns)
@@ -572,7 +587,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
       network.evaluate(Dual(edges.lengths[Int(batch.edges[e].edge)], 1), into: values, scratch: scratch)
-      for path in layout.layers[layer].paths {
+      for path in layers[layer].paths {
         for c in 0..<path.channels {
           let value = values[path.radialColumn + c]
           let spline = splines + 4 * (e * batch.radialVectors + path.radial + c / L.width)
@@ -587,18 +602,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Messages: for each centre, the sum over its edges of all paths.
   private func sendMessages(_ layer: Int, _ job: Job, to centres: Range<Int>) {
-    let shape = layout.layers[layer]
+    let shape = layers[layer]
     let m = shape.messageVectors
-    let messages = block.messages[layer].reserve(centres.count * m)
-    shape.paths.withUnsafeBufferPointer { paths in
-      let (paths, pathCount) = (paths.baseAddress!, paths.count)
-      for i in centres {
-        let a = messages + (i - centres.lowerBound) * m
-        a.update(repeating: .zero, count: m)
-        forEachBatch(layer, job, i) { batch in
-          let kernel = Multiplication(batch: batch, coefficients: weights.couplings, a: a)
-          for k in 0..<pathCount { kernel.run(paths + k) }
-        }
+    let messages = block.messages(layer)
+    let (paths, pathCount) = (shape.paths.baseAddress!, shape.paths.count)
+    for i in centres {
+      let a = messages + (i - centres.lowerBound) * m
+      a.update(repeating: .zero, count: m)
+      forEachBatch(layer, job, i) { batch in
+        let kernel = Multiplication(batch: batch, coefficients: weights.couplings, a: a)
+        for k in 0..<pathCount { kernel.run(paths + k) }
       }
     }
   }
@@ -606,32 +619,29 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Of the sources, to which every edge adds.
   private func clearSourceGradients(_ layer: Int, _ job: Job) {
     guard wantsFeatureGradients(layer, job) else { return }
-    let count = job.edges.atomCount * layout.layers[layer].featureVectors
+    let count = job.edges.atomCount * layers[layer].featureVectors
     sourceGradients(layer, job).update(repeating: .zero, count: count)
   }
 
   /// Gradients of the neighbours' sources, of the edges, and of the radial tables.
   private func sendMessagesBackward(_ layer: Int, _ job: Job, to centres: Range<Int>) {
-    let (shape, outputs) = (layout.layers[layer], job.outputs)
+    let (shape, outputs) = (layers[layer], job.outputs)
     let m = shape.messageVectors
     let gh = sourceGradients(layer, job)
-    let messageGradients = block.messageGradients.reserve(centres.count * m)
-    // Sums over channels go by fours.
-    let gEdge = block.edgeGradients.reserve(EdgeBatch<L>.capacity * harmonicCount + 3)
+    let messageGradients = block.messageGradients.pointer
+    let gEdge = block.edgeGradients.pointer
     let wantsEdges = outputs.forces != nil || outputs.forceTangents != nil
     let wantsScalars = wantsFeatureGradients(layer, job)
-    shape.paths.withUnsafeBufferPointer { paths in
-      let (paths, pathCount) = (paths.baseAddress!, paths.count)
-      for i in centres {
-        let g = messageGradients + (i - centres.lowerBound) * m
-        forEachBatch(layer, job, i) { batch in
-          gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
-          let kernel = MultiplicationPullBack(
-            batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,
-            gSplines: outputs.weights?.tables[layer], wantsScalars: wantsScalars)
-          for k in 0..<pathCount { kernel.run(paths + k) }
-          if wantsEdges { addForces(i, job, batch, gEdge) }
-        }
+    let (paths, pathCount) = (shape.paths.baseAddress!, shape.paths.count)
+    for i in centres {
+      let g = messageGradients + (i - centres.lowerBound) * m
+      forEachBatch(layer, job, i) { batch in
+        gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
+        let kernel = MultiplicationPullBack(
+          batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,
+          gSplines: outputs.weights?.tables[layer], wantsScalars: wantsScalars)
+        for k in 0..<pathCount { kernel.run(paths + k) }
+        if wantsEdges { addForces(i, job, batch, gEdge) }
       }
     }
   }

@@ -155,10 +155,11 @@ extension SIMD4 where Scalar: FloatingPoint {
   }
 
   @inline(__always) fileprivate static func treeSums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> Self {
-    func pairs(_ a: Self, _ b: Self) -> Self {
-      Self(lowHalf: a.evenHalf + a.oddHalf, highHalf: b.evenHalf + b.oddHalf)
-    }
-    return pairs(pairs(a, b), pairs(c, d))
+    pairSums(pairSums(a, b), pairSums(c, d))
+  }
+
+  @inline(__always) private static func pairSums(_ a: Self, _ b: Self) -> Self {
+    Self(lowHalf: a.evenHalf + a.oddHalf, highHalf: b.evenHalf + b.oddHalf)
   }
 }
 

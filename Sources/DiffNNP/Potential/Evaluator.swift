@@ -101,26 +101,3 @@ protocol NetworkEvaluating: AnyObject {
     _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums)
 }
-
-/// Uninitialised memory that only grows, for plain values.
-struct Buffer<Element> {
-  private var storage: Storage?
-
-  private final class Storage {
-    let pointer: UnsafeMutablePointer<Element>
-    let capacity: Int
-    init(_ capacity: Int) {
-      self.capacity = capacity
-      pointer = .allocate(capacity: capacity)
-    }
-    deinit { pointer.deallocate() }
-  }
-
-  /// Room for `count` elements; what was there is lost where the buffer has to grow.
-  mutating func reserve(_ count: Int) -> UnsafeMutablePointer<Element> {
-    if let storage, storage.capacity >= count { return storage.pointer }
-    let new = Storage(max(count + count / 4, 16))
-    storage = new
-    return new.pointer
-  }
-}
