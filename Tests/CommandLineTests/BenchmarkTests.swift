@@ -24,7 +24,8 @@ import Testing
         }
         #expect(run["allocations_per_step"]?.int == 0)
         let stages = try #require(run["stages_microseconds_per_atom"]?.object)
-        #expect(Set(stages.map(\.key)).isSuperset(of: ["geometry", "messages", "messagesBackward", "featuresBackward"]))
+        #expect(
+          Set(stages.map(\.key)).isSuperset(of: ["geometry", "messages", "messagesBackward", "featuresBackward"]))
         #expect(stages.allSatisfy { ($0.value.double ?? 0) > 0 })
         let fraction = try #require(run["fraction_of_peak"]?.double)
         #expect(fraction > 0 && fraction < 1)
