@@ -5,13 +5,14 @@ import DiffNNPTraining
 /// The program: what to measure, and how to show it.
 enum Benchmark {
   static let syntax = Syntax(
-    program: nil, name: "diffnnp-bench", summary: "Measure the speed of forces, and of training, on one core.",
+    program: nil, name: "diffnnp-bench", summary: "Measure the speed of forces, and of training.",
     operands: "", operandCount: 0...0,
     options: [
       .init(
         name: "--sizes", value: "N,N,…", summary: "Numbers of atoms, up to 1000000 (default \(list(defaultSizes)))."),
       .init(name: "--precision", value: "KINDS", summary: "single, double, or both (default single,double)."),
       .init(name: "--model", value: "NAMES", summary: "Networks below, or weight files (default published,water)."),
+      .init(name: "--threads", value: "N,N,…", summary: "Numbers of threads (default 1)."),
       .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (12.5 for a file)."),
       .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
       .init(name: "--forces", summary: "Measure forces alone, not training."),
@@ -35,12 +36,12 @@ enum Benchmark {
       noise), the gradient put together, weights renewed.
 
       Each measurement is repeated until its time is over; shown are the median, and the quartiles as lower and upper.
-      Times are those of the processor, so that other programs disturb little.
+      Times are those of the processor, so that other programs disturb little; with several threads, those of the clock.
       Keys of the JSON:
 
         microseconds_per_atom   median of the first run: by default "published", 3072 atoms, in single precision
         runs                    list of all networks, precisions and sizes, with the keys
-          model, atoms, precision, neighbours_per_atom
+          model, atoms, precision, threads, neighbours_per_atom
           microseconds_per_atom                   {median, lower, upper}: energy and forces, for an atom and a step
           neighbour_search_microseconds_per_atom  {median, lower, upper}
           stages_microseconds_per_atom            mean of each stage: geometry of edges, messages (radial tables and
@@ -96,7 +97,12 @@ enum Benchmark {
     var report = Report(machine: Machine(), limits: MachineLimits(quick: quick))
     for model in models {
       for precision in try precisions(arguments) {
-        for atoms in sizes { report.runs.append(try ForceBenchmark(model, precision, atoms: atoms).run(stopwatch)) }
+        for atoms in sizes {
+          for threads in try threads(arguments) {
+            let benchmark = try ForceBenchmark(model, precision, atoms: atoms, threads: threads)
+            report.runs.append(try benchmark.run(stopwatch))
+          }
+        }
       }
     }
     for model in models where !arguments.flag("--forces") {
@@ -112,6 +118,15 @@ enum Benchmark {
       }
       return size
     }
+  }
+
+  private static func threads(_ arguments: Arguments) throws -> [Int] {
+    try arguments.list("--threads")?.map { text in
+      guard let threads = Int(text), (1...1024).contains(threads) else {
+        throw UsageError("--threads has \"\(text)\"; expected whole numbers from 1 to 1024")
+      }
+      return threads
+    } ?? [1]
   }
 
   private static func precisions(_ arguments: Arguments) throws -> [Precision] {

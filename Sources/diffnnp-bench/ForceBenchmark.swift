@@ -7,6 +7,7 @@ struct ForceBenchmark {
     var model: String
     var atoms: Int
     var precision: Precision
+    var threads: Int
     var neighboursPerAtom: Double
     /// µs for an atom.
     var step: Quartiles
@@ -27,11 +28,13 @@ struct ForceBenchmark {
 
   private let model: BenchmarkModel
   private let precision: Precision
+  private let threads: Int
   private let configuration: Configuration
 
-  init(_ model: BenchmarkModel, _ precision: Precision, atoms: Int) throws {
+  init(_ model: BenchmarkModel, _ precision: Precision, atoms: Int, threads: Int) throws {
     self.model = model
     self.precision = precision
+    self.threads = threads
     configuration = try .sample(
       atoms: atoms, neighbours: model.neighbours, cutoff: model.potential.rMax,
       typeCount: model.potential.typeNames.count)
@@ -49,6 +52,9 @@ struct ForceBenchmark {
     try search.fill(edges, configuration, cutoff: potential.rMax)
     let listed = allocated_bytes()
     let evaluator = Evaluator(potential, precision: precision)
+    evaluator.threads = threads
+    var stopwatch = stopwatch
+    stopwatch.isOnTheWall = threads > 1
     let forces = UnsafeMutablePointer<Double>.allocate(capacity: 3 * atoms)
     defer { forces.deallocate() }
     func step() { _ = evaluator.compute(edges, into: .init(forces: forces)) }
@@ -65,7 +71,8 @@ struct ForceBenchmark {
     let steps = stopwatch.measure(step).count + 1
     let stages = zip(StageClock.Stage.allCases, clock.seconds).filter { $0.1 > 0 }
     return Result(
-      model: model.name, atoms: atoms, precision: precision, neighboursPerAtom: Double(edges.count) / Double(atoms),
+      model: model.name, atoms: atoms, precision: precision, threads: threads,
+      neighboursPerAtom: Double(edges.count) / Double(atoms),
       step: perAtom(times), neighbourSearch: perAtom(searchTimes),
       stages: stages.map { ($0, 1e6 * $1 / Double(steps * atoms)) },
       operations: operations(edges), edgeBytes: Double(listed - empty) / Double(atoms),

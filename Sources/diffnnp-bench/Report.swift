@@ -53,7 +53,7 @@ struct Report {
   private func json(_ run: ForceBenchmark.Result) -> JSONValue {
     [
       "model": .string(run.model), "atoms": JSONValue(run.atoms), "precision": .string(run.precision.rawValue),
-      "microseconds_per_atom": json(run.step),
+      "threads": JSONValue(run.threads), "microseconds_per_atom": json(run.step),
       "neighbour_search_microseconds_per_atom": json(run.neighbourSearch),
       "neighbours_per_atom": .number(run.neighboursPerAtom),
       "stages_microseconds_per_atom": .object(run.stages.map { .init("\($0.stage)", .number($0.time)) }),
@@ -77,13 +77,14 @@ struct Report {
   var table: String {
     var rows = [
       [
-        "model", "atoms", "precision", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom", "of peak",
+        "model", "atoms", "precision", "threads", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom",
+        "of peak",
         "KB/atom", "allocations",
       ]
     ]
     rows += runs.map { run in
       [
-        run.model, "\(run.atoms)", run.precision.rawValue, rounded(run.step.median), range(run.step),
+        run.model, "\(run.atoms)", run.precision.rawValue, "\(run.threads)", rounded(run.step.median), range(run.step),
         rounded(run.neighbourSearch.median), rounded(run.neighboursPerAtom),
         "\(Int((100 * fraction(run)).rounded())) %",
         rounded(1e-3 * (run.edgeBytes + run.evaluatorBytes)), "\(Int(run.allocations))",

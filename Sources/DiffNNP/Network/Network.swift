@@ -116,6 +116,11 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
     set { evaluator.clock = newValue }
   }
 
+  var threads: Int {
+    get { evaluator.threads }
+    set { evaluator.threads = newValue }
+  }
+
   init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
 
   func add(

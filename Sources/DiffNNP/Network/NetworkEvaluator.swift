@@ -4,7 +4,7 @@
 /// Forward over reverse: with dual edge vectors, whose tangents are a direction w of all positions, the gradient with
 /// respect to weights that comes out is d/dε of ∂E/∂θ at x + ε w, which is the gradient of -w·F(θ). No second
 /// derivative is ever written down.
-final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
+final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L.Weight.Scalar: BinaryFloatingPoint {
   typealias S = L.Scalar
 
   /// Results, each added to; nil where unwanted.
@@ -19,8 +19,13 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     var scale = 1.0
   }
 
-  /// Of one call.
+  /// Of one call, for one thread.
   private struct Job {
+    /// Which share of the work, of how many.
+    var share = 0
+    var shareCount: Int
+    var block: AtomBlock<L>
+    var clock: StageClock?
     var edges: EdgePointers
     var directions: UnsafePointer<SIMD3<Double>>?
     var outputs: Outputs
@@ -30,6 +35,24 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     /// Whether sources of all layers last. Otherwise they are made anew on the way back, which costs little, and share the
     /// memory of two layers with their gradients. Those of ghosts cannot be made here.
     var keepsSources: Bool
+    /// Whether gradients are wanted. With `exchange` the other domains wait for the way back.
+    var goesBack: Bool
+  }
+
+  /// What threads do together before one of them goes on alone.
+  private enum Phase {
+    case embed
+    /// A layer, up to what the next one needs.
+    case there(Int)
+    /// The last layer, there and back.
+    case turn
+    case restoreSources(Int)
+    case back(Int)
+    /// Sums of the shares' gradients of sources.
+    case gather(Int)
+    case mixBack(Int)
+    /// Sums of the shares' forces.
+    case gatherForces
   }
 
   var clock: StageClock?
@@ -50,7 +73,11 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Features as messages carry them, and gradients with respect to these: see `sourcePlace`.
   private var sourceBuffer = Buffer<L>()
   private let sourceVectors: Int
-  private let block: AtomBlock<L>
+  /// One for each thread.
+  private var blocks: [AtomBlock<L>]
+  private var team: ThreadTeam?
+  private var job: Job?
+  private var phase = Phase.embed
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
     layout = weights.layout
@@ -59,7 +86,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     lMax = layout.plan.architecture.lMax
     harmonicCount = SphericalHarmonics.count(lMax)
     layers = UnsafePointer(weights.layers)
-    block = AtomBlock(weights.layout)
+    blocks = [AtomBlock(weights.layout)]
     layerCount = layout.layers.count
     sourceVectors = layout.widestFeatureVectors
     convolutionPlaces = .allocate(capacity: layerCount + 1)
@@ -85,59 +112,142 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) {
+    let isTraining = outputs.weights != nil || outputs.forceTangents != nil
     let job = Job(
-      edges: EdgePointers(edges), directions: directions, outputs: outputs,
+      shareCount: isTraining ? 1 : max(1, min(blocks.count, edges.centreCount / Self.fewestAtoms)), block: blocks[0],
+      clock: clock, edges: EdgePointers(edges), directions: directions, outputs: outputs,
       blockSize: outputs.weights == nil ? 16 : max(1, edges.atomCount),
-      keepsSources: outputs.weights != nil || exchange != nil)
-    // With `exchange` the other domains wait for the way back.
-    let goesBack =
-      outputs.forces != nil || outputs.forceTangents != nil || outputs.weights != nil || exchange != nil
-    let last = layerCount - 1
+      keepsSources: outputs.weights != nil || exchange != nil,
+      goesBack: isTraining || outputs.forces != nil || exchange != nil)
+    self.job = job
     reserve(job)
-    clock?.enter(.features)
-    forEachBlock(job, edges.atomCount) { embed(job, $0) }
+    let last = layerCount - 1
+    run(.embed, job)
     for layer in 0..<last {
-      forEachBlock(job, edges.centreCount) {
+      run(.there(layer), job)
+      if let exchange { copySourcesToGhosts(layer + 1, job, edges, exchange) }
+    }
+    run(.turn, job)
+    if job.goesBack {
+      finishWayBack(last, job, edges, exchange)
+      for layer in (0..<last).reversed() {
+        if !job.keepsSources { run(.restoreSources(layer), job) }
+        run(.back(layer), job)
+        finishWayBack(layer, job, edges, exchange)
+      }
+      if job.shareCount > 1 { run(.gatherForces, job) }
+    }
+    self.job = nil
+    clock?.enter(nil)
+  }
+
+  /// What is left of a layer's way back when all edges have added to the gradients of sources.
+  private func finishWayBack(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
+    guard wantsFeatureGradients(layer, job) else { return }
+    if job.shareCount > 1 { run(.gather(layer), job) }
+    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
+    run(.mixBack(layer), job)
+  }
+
+  // MARK: Threads
+
+  /// Threads that share the work of one call, as long as each has some atoms. Sums over shares are made in their order, so
+  /// that results depend on the number of threads to rounding alone, and energies not at all.
+  var threads: Int {
+    get { blocks.count }
+    set {
+      guard newValue != blocks.count else { return }
+      team = newValue > 1 ? ThreadTeam(count: newValue) : nil
+      blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) }
+    }
+  }
+
+  /// Of a share: fewer are not worth waking a thread.
+  private static var fewestAtoms: Int { 64 }
+
+  private func run(_ phase: Phase, _ job: Job) {
+    if job.shareCount > 1, let team {
+      self.phase = phase
+      team.run(self)
+    } else {
+      perform(phase, job)
+    }
+  }
+
+  // Threads enter here: specialisations of their caller do not carry over.
+  @_specialize(where L == SIMD8<Float>)
+  @_specialize(where L == SIMD4<Double>)
+  func perform(share: Int) {
+    guard var job, share < job.shareCount else { return }
+    if share > 0 {
+      (job.share, job.block, job.clock) = (share, blocks[share], nil)
+      if case .embed = phase {
+        job.block.begin(size: job.blockSize)
+        job.block.beginSums(
+          like: job.outputs.forces, atomCount: job.edges.atomCount,
+          sourceVectors: layerCount > 1 ? sourceVectors : 0)
+      }
+      job.outputs.forces = job.block.sums
+    }
+    perform(phase, job)
+  }
+
+  private func perform(_ phase: Phase, _ job: Job) {
+    let centreCount = job.edges.centreCount
+    switch phase {
+    case .embed:
+      job.clock?.enter(.features)
+      forEachBlock(job, job.edges.atomCount) { embed(job, $0) }
+    case .there(let layer):
+      forEachBlock(job, centreCount) {
         convolve(layer, job, $0)
         activate(layer, job, $0)
         mixInputs(layer + 1, job, $0)
       }
-      if let exchange { copySourcesToGhosts(layer + 1, job, edges, exchange) }
-    }
-    // The last layer goes there and back at once, while its edges are in cache.
-    if goesBack { clearSourceGradients(last, job) }
-    forEachBlock(job, edges.centreCount) {
-      convolve(last, job, $0)
-      activate(last, job, $0)
-      readOut(job, $0)
-      if goesBack { convolveBackward(last, job, $0) }
-    }
-    guard goesBack else { return }
-    finishWayBack(last, job, edges, exchange)
-    for layer in (0..<last).reversed() {
-      if !job.keepsSources {
-        forEachBlock(job, knownCount(layer, job)) { restoreSources(layer, job, $0) }
+    case .turn:
+      let last = layerCount - 1
+      if job.goesBack { clearSourceGradients(last, job) }
+      forEachBlock(job, centreCount) {
+        convolve(last, job, $0)
+        activate(last, job, $0)
+        readOut(job, $0)
+        // At once, while the edges are in cache.
+        if job.goesBack { convolveBackward(last, job, $0) }
       }
+    case .restoreSources(let layer):
+      job.clock?.enter(.featuresBackward)
+      forEachBlock(job, knownCount(layer, job)) { restoreSources(layer, job, $0) }
+    case .back(let layer):
       clearSourceGradients(layer, job)
-      forEachBlock(job, edges.centreCount) { convolveBackward(layer, job, $0) }
-      finishWayBack(layer, job, edges, exchange)
+      forEachBlock(job, centreCount) { convolveBackward(layer, job, $0) }
+    case .gather(let layer):
+      job.clock?.enter(.featuresBackward)
+      forEachBlock(job, job.edges.atomCount) { gatherSourceGradients(layer, job, $0) }
+    case .mixBack(let layer):
+      job.clock?.enter(.featuresBackward)
+      forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
+    case .gatherForces:
+      guard let forces = self.job?.outputs.forces else { return }
+      for share in 1..<job.shareCount where job.share == 0 { forces.addVirial(blocks[share].sums) }
+      forEachBlock(job, job.edges.atomCount) { atoms in
+        for share in 1..<job.shareCount { forces.add(blocks[share].sums, atoms) }
+      }
     }
   }
 
+  /// Calls `body` with the blocks of a share.
   @inline(__always)
   private func forEachBlock(_ job: Job, _ count: Int, _ body: (Range<Int>) -> Void) {
-    var start = 0
-    while start < count {
-      let end = min(start + job.blockSize, count)
-      body(start..<end)
-      start = end
+    let blocks = (count + job.blockSize - 1) / job.blockSize
+    for k in blocks * job.share / job.shareCount..<blocks * (job.share + 1) / job.shareCount {
+      body(k * job.blockSize..<min((k + 1) * job.blockSize, count))
     }
   }
 
   // MARK: Memory of all atoms
 
   private func reserve(_ job: Job) {
-    block.begin(size: job.blockSize)
+    job.block.begin(size: job.blockSize)
     convolutionBuffer.reserve(job.edges.centreCount * convolutionPlaces[layerCount])
     sourceBuffer.reserve((job.keepsSources ? layerCount + 1 : 2) * job.edges.atomCount * sourceVectors)
   }
@@ -151,6 +261,21 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   @inline(__always)
   private func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     sourceBuffer.pointer + (job.keepsSources ? layerCount : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
+  }
+
+  /// The same, of one share: the first one's is that of all.
+  @inline(__always)
+  private func ownSourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
+    job.share == 0 ? sourceGradients(layer, job) : job.block.sourceGradients.pointer
+  }
+
+  private func gatherSourceGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+    let n = layers[layer].featureVectors
+    let sum = sourceGradients(layer, job)
+    for share in 1..<job.shareCount {
+      let other = blocks[share].sourceGradients.pointer
+      for k in atoms.lowerBound * n..<atoms.upperBound * n { sum[k] = sum[k] + other[k] }
+    }
   }
 
   @inline(__always)
@@ -168,7 +293,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   private func setEmbedding(_ job: Job, _ atoms: Range<Int>) {
     let n = layers[0].featureVectors
-    let x = block.features(0)
+    let x = job.block.features(0)
     for i in atoms {
       let row = weights.lanes + layout.embedding.offset + Int(job.edges.types[i]) * layout.embedding.columnVectors
       let target = x + (i - atoms.lowerBound) * n
@@ -188,7 +313,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     makeSources(layer, job, atoms)
     let shape = layers[layer]
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
-    let x = block.features(layer)
+    let x = job.block.features(layer)
     let z = convolutions(layer, job)
     let centres = atoms.clamped(to: 0..<job.edges.centreCount)
     (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
@@ -203,7 +328,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func makeSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
     let shape = layers[layer]
     let n = shape.featureVectors
-    let x = block.features(layer)
+    let x = job.block.features(layer)
     let h = sources(layer, job) + atoms.lowerBound * n
     h.update(repeating: .zero, count: atoms.count * n)
     apply(shape.linear1, x, every: n, to: h, every: n, count: atoms.count)
@@ -211,18 +336,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Sources as they were on the way there, from what enters the activations before.
   private func restoreSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
-    clock?.enter(.featuresBackward)
     if layer == 0 { setEmbedding(job, atoms) } else { activate(layer - 1, job, atoms) }
     makeSources(layer, job, atoms)
-  }
-
-  /// What is left of a layer's way back when all edges have added to the gradients of sources.
-  private func finishWayBack(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
-    clock?.enter(.featuresBackward)
-    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
-    guard wantsFeatureGradients(layer, job) else { return clock?.enter(nil) ?? () }
-    forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
-    clock?.enter(nil)
   }
 
   /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
@@ -232,7 +347,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
     let gh = sourceGradients(layer, job)
     let gz = convolutions(layer, job)
-    let gx = block.featureGradients.pointer
+    let gx = job.block.featureGradients.pointer
     gx.update(repeating: .zero, count: atoms.count * n)
     applyTransposed(shape.linear1, gh + atoms.lowerBound * n, every: n, to: gx, every: n, count: atoms.count)
     forEachRun(ofTypesAmong: atoms.clamped(to: 0..<edges.centreCount), edges) { run, type in
@@ -251,12 +366,12 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     }
   }
 
-  /// Gradients of the linear maps of a layer; all atoms are in one block.
+  /// Gradients of the linear maps of a layer; all atoms are in one job.block.
   private func addGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>) {
     let (shape, edges) = (layers[layer], job.edges)
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
-    let x = block.features(layer)
-    let a = block.messages(layer)
+    let x = job.block.features(layer)
+    let a = job.block.messages(layer)
     let (gh, gz) = (sourceGradients(layer, job), convolutions(layer, job))
     for i in atoms {
       addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient)
@@ -287,12 +402,12 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Messages, and linear_2 of them added to the self-connection.
   private func convolve(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
-    clock?.enter(.messages)
+    job.clock?.enter(.messages)
     sendMessages(layer, job, to: centres)
-    clock?.enter(.features)
+    job.clock?.enter(.features)
     let shape = layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
-    let a = block.messages(layer)
+    let a = job.block.messages(layer)
     let z = convolutions(layer, job) + centres.lowerBound * c
     apply(shape.linear2, a, every: m, to: z, every: c, count: centres.count)
   }
@@ -300,14 +415,14 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// From the gradients of convolutions to those of messages, and on to those of sources and edges.
   private func convolveBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
-    clock?.enter(.featuresBackward)
+    job.clock?.enter(.featuresBackward)
     let shape = layers[layer]
     let (m, c) = (shape.messageVectors, shape.convolutionVectors)
     let gz = convolutions(layer, job) + centres.lowerBound * c
-    let g = block.messageGradients.pointer
+    let g = job.block.messageGradients.pointer
     g.update(repeating: .zero, count: centres.count * m)
     applyTransposed(shape.linear2, gz, every: c, to: g, every: m, count: centres.count)
-    clock?.enter(.messagesBackward)
+    job.clock?.enter(.messagesBackward)
     sendMessagesBackward(layer, job, to: centres)
   }
 
@@ -315,7 +430,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
     let shape = layers[layer]
     let (c, n) = (shape.convolutionVectors, shape.outputVectors)
     let z = convolutions(layer, job)
-    let x = block.features(layer + 1)
+    let x = job.block.features(layer + 1)
     for i in centres {
       for gate in shape.gates {
         let source = z + i * c + gate.input
@@ -360,8 +475,8 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   /// Energies of a block, and the gradients of its last convolutions.
   private func readOut(_ job: Job, _ centres: Range<Int>) {
     let (n, outputs) = (layout.readoutVectors, job.outputs)
-    let features = block.features(layerCount)
-    let gx = block.featureGradients.pointer
+    let features = job.block.features(layerCount)
+    let gx = job.block.featureGradients.pointer
     let v = weights.lanes + layout.readout
     for i in centres {
       let x = features + (i - centres.lowerBound) * n
@@ -501,16 +616,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
 
   /// Geometry and harmonics of a block's edges, unless they are there; of all edges where there are few.
   private func prepareEdges(_ job: Job, _ centres: Range<Int>) {
-    let known = block.centres
+    let known = job.block.centres
     guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
-    clock?.enter(.geometry)
+    job.clock?.enter(.geometry)
     let edges = job.edges
     let centres = edges.offsets[edges.centreCount] <= 2048 ? 0..<edges.centreCount : centres
-    block.centres = centres
+    job.block.centres = centres
     let (begin, end) = (Int(edges.offsets[centres.lowerBound]), Int(edges.offsets[centres.upperBound]))
-    let geometry = block.geometry.reserve(end - begin)
-    let harmonics = block.harmonics.reserve((end - begin) * harmonicCount)
-    let firstEdges = block.firstEdges.reserve(centres.count + 1)
+    let geometry = job.block.geometry.reserve(end - begin)
+    let harmonics = job.block.harmonics.reserve((end - begin) * harmonicCount)
+    let firstEdges = job.block.firstEdges.reserve(centres.count + 1)
     let (rMax, isExact) = (layout.plan.architecture.rMax, exactRadial != nil)
     let (knotsPerLength, lastKnot) = (1 / weights.spacing, Double(weights.intervals - 1))
     var count = 0
@@ -561,9 +676,9 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   @inline(__always)
   private func forEachBatch(_ layer: Int, _ job: Job, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
     let shape = layers[layer]
-    let (firstEdges, geometry) = (block.firstEdges.pointer, block.geometry.pointer)
-    let (harmonics, sources) = (block.harmonics.pointer, sources(layer, job))
-    let place = i - block.centres.lowerBound
+    let (firstEdges, geometry) = (job.block.firstEdges.pointer, job.block.geometry.pointer)
+    let (harmonics, sources) = (job.block.harmonics.pointer, sources(layer, job))
+    let place = i - job.block.centres.lowerBound
     var first = Int(firstEdges[place])
     let end = Int(firstEdges[place + 1])
     while first < end {
@@ -572,21 +687,21 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
         edges: geometry + first, count: count, harmonics: harmonics + first * harmonicCount,
         harmonicCount: harmonicCount, splines: shape.table, radialVectors: shape.radialVectors,
         sources: sources, sourceVectors: shape.featureVectors)
-      body(exactRadial == nil ? batch : withExactSplines(layer, job.edges, batch))
+      body(exactRadial == nil ? batch : withExactSplines(layer, job, batch))
       first += count
     }
   }
 
   /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
-  private func withExactSplines(_ layer: Int, _ edges: EdgePointers, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
+  private func withExactSplines(_ layer: Int, _ job: Job, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
     let network = exactRadial![layer]
-    let values = block.radialValues.reserve(network.columns)
-    let scratch = block.radialScratch.reserve(network.scratchCount)
-    let splines = block.exactSplines.reserve(4 * batch.count * batch.radialVectors)
+    let values = job.block.radialValues.reserve(network.columns)
+    let scratch = job.block.radialScratch.reserve(network.scratchCount)
+    let splines = job.block.exactSplines.reserve(4 * batch.count * batch.radialVectors)
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
-      network.evaluate(Dual(edges.lengths[Int(batch.edges[e].edge)], 1), into: values, scratch: scratch)
+      network.evaluate(Dual(job.edges.lengths[Int(batch.edges[e].edge)], 1), into: values, scratch: scratch)
       for path in layers[layer].paths {
         for c in 0..<path.channels {
           let value = values[path.radialColumn + c]
@@ -604,7 +719,7 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func sendMessages(_ layer: Int, _ job: Job, to centres: Range<Int>) {
     let shape = layers[layer]
     let m = shape.messageVectors
-    let messages = block.messages(layer)
+    let messages = job.block.messages(layer)
     let (paths, pathCount) = (shape.paths.baseAddress!, shape.paths.count)
     for i in centres {
       let a = messages + (i - centres.lowerBound) * m
@@ -620,16 +735,16 @@ final class NetworkEvaluator<L: Lanes> where L.Weight: PlainLanes, L.Weight.Scal
   private func clearSourceGradients(_ layer: Int, _ job: Job) {
     guard wantsFeatureGradients(layer, job) else { return }
     let count = job.edges.atomCount * layers[layer].featureVectors
-    sourceGradients(layer, job).update(repeating: .zero, count: count)
+    ownSourceGradients(layer, job).update(repeating: .zero, count: count)
   }
 
   /// Gradients of the neighbours' sources, of the edges, and of the radial tables.
   private func sendMessagesBackward(_ layer: Int, _ job: Job, to centres: Range<Int>) {
     let (shape, outputs) = (layers[layer], job.outputs)
     let m = shape.messageVectors
-    let gh = sourceGradients(layer, job)
-    let messageGradients = block.messageGradients.pointer
-    let gEdge = block.edgeGradients.pointer
+    let gh = ownSourceGradients(layer, job)
+    let messageGradients = job.block.messageGradients.pointer
+    let gEdge = job.block.edgeGradients.pointer
     let wantsEdges = outputs.forces != nil || outputs.forceTangents != nil
     let wantsScalars = wantsFeatureGradients(layer, job)
     let (paths, pathCount) = (shape.paths.baseAddress!, shape.paths.count)

@@ -20,6 +20,14 @@ public final class Evaluator {
   public var clock: StageClock? {
     didSet { network?.clock = clock }
   }
+  /// How many threads share the work of the network; for small systems it is done by one. Results depend on the number to
+  /// rounding alone.
+  public var threads = 1 {
+    didSet {
+      threads = max(1, threads)
+      network?.threads = threads
+    }
+  }
   private let network: NetworkEvaluating?
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
@@ -96,6 +104,7 @@ public final class Evaluator {
 /// A term that adds its energy and its gradient with respect to edge vectors.
 protocol NetworkEvaluating: AnyObject {
   var clock: StageClock? { get set }
+  var threads: Int { get set }
   /// Adds `scale` times the energies of the centres [centreCount] and the forces of the energy of all domains.
   func add(
     _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,

@@ -43,6 +43,23 @@ struct ForceSums {
     f[2] += force.z
   }
 
+  /// Adds the forces and virials of some atoms in other sums.
+  func add(_ other: ForceSums, _ atoms: Range<Int>) {
+    func add(_ a: UnsafeMutablePointer<Double>?, _ b: UnsafeMutablePointer<Double>?, _ width: Int) {
+      guard let a, let b else { return }
+      for k in atoms.lowerBound * width..<atoms.upperBound * width { a[k] += b[k] }
+    }
+    add(forces, other.forces, 3)
+    add(atomVirials, other.atomVirials, 6)
+    add(centroidVirials, other.centroidVirials, 9)
+  }
+
+  /// Adds the virial of all in other sums.
+  func addVirial(_ other: ForceSums) {
+    guard let virial, let addend = other.virial else { return }
+    for k in 0..<6 { virial[k] += addend[k] }
+  }
+
   // Apart, to keep loops over edges small.
   @inline(never)
   private func addVirials(_ g: SIMD3<Double>, _ r: SIMD3<Double>, from centre: Int, to neighbour: Int) {
