@@ -133,7 +133,7 @@ extension RadialNetwork where S == Double {
             var c = 0
             while c + 8 <= columns {
               let gc = UnsafeRawPointer(g.baseAddress! + c).loadUnaligned(as: SIMD8<Double>.self)
-              sum.addProduct(gc, UnsafeRawPointer(row + c).loadUnaligned(as: SIMD8<Double>.self))
+              sum.multiplyAdd(gc, UnsafeRawPointer(row + c).loadUnaligned(as: SIMD8<Double>.self))
               let old = UnsafeRawPointer(out + c).loadUnaligned(as: SIMD8<Double>.self)
               UnsafeMutableRawPointer(out + c).storeBytes(of: old + xu * gc, as: SIMD8<Double>.self)
               c += 8
