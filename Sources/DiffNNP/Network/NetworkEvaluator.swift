@@ -70,7 +70,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private var convolutionBuffer = Buffer<L>()
   /// Vectors of an atom before those of each layer.
   private let convolutionPlaces: UnsafeMutablePointer<Int>
-  /// Features as messages carry them, and gradients with respect to these: see `sourcePlace`.
+  /// Features as messages carry them, and gradients with respect to these: see `sources`.
   private var sourceBuffer = Buffer<L>()
   private let sourceVectors: Int
   /// One for each thread.
