@@ -34,17 +34,18 @@ let package = Package(
     .executableTarget(
       name: "diffnnp",
       dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
+    .target(name: "CAllocations"),
     .executableTarget(
-      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining"]),
+      name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining", "CAllocations"]),
     .testTarget(
       name: "DiffNNPTests", dependencies: ["DiffNNP", "DiffNNPFrames"],
       exclude: ["Fixtures", "WeightFile/resave.py"]),
-    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNPFrames"], exclude: ["Fixtures"]),
-    .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNPTraining"]),
+    .testTarget(name: "DiffNNPFramesTests", dependencies: ["DiffNNP", "DiffNNPFrames"], exclude: ["Fixtures"]),
+    .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(
       name: "CommandLineTests",
       dependencies: ["diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining"]),
-    .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNPAnalysis"]),
+    .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]
 )

@@ -1,6 +1,6 @@
 // pair_style diffnnp: a learned potential in LAMMPS. The style checks, translates, and calls libdiffnnp.
 //
-//   pair_style diffnnp [precision single|double] [max_force F] [scales SIGMA EPSILON]
+//   pair_style diffnnp [precision single|double] [threads N] [max_force F] [scales SIGMA EPSILON]
 //              [extrapolation [every N] [warn GRADE|none] [stop GRADE|none] [dump GRADE FILE]]
 //              [deviation [every N] [file FILE] [forces first|mean]]
 //   pair_coeff * * model.safetensors Li Cl
@@ -47,8 +47,9 @@ class PairDiffNNP : public Pair {
  private:
   // What pair_style says; kept in restart files as it is.
   struct Settings {
-    int version = 1;    // of what restart files hold
+    int version = 2;    // of what restart files hold
     int precision = DIFFNNP_SINGLE;
+    int threads = 1;                         // of each rank
     double max_force = 1000.0;               // eV/A; 0: no limit
     double sigma = 0.0, epsilon = 0.0;       // A and eV of reduced units; 0: not given
     int grade_every = 50;                    // steps between extrapolation grades; 0: never

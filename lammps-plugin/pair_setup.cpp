@@ -99,6 +99,11 @@ void PairDiffNNP::settings(int narg, char **arg)
       const std::string word = take();
       if (word != "single" && word != "double") stop("precision is '" + word + "'; expected single or double");
       given.precision = word == "single" ? DIFFNNP_SINGLE : DIFFNNP_DOUBLE;
+    } else if (key == "threads") {
+      const std::string word = take();
+      given.threads = word.empty() ? 0 : utils::inumeric(FLERR, word.c_str(), false, lmp);
+      if (given.threads < 1 || given.threads > 1024)
+        stop("threads is '" + word + "'; expected a number from 1 to 1024, of each rank");
     } else if (key == "max_force") {
       given.max_force = limit("max_force");
     } else if (key == "scales") {
@@ -114,7 +119,7 @@ void PairDiffNNP::settings(int narg, char **arg)
       while (next < narg && deviation(arg[next])) continue;
     } else {
       stop("unknown keyword '" + key +
-           "'; expected: precision single|double, max_force FORCE|none, scales SIGMA EPSILON, extrapolation ..., "
+           "'; expected: precision single|double, threads N, max_force FORCE|none, scales SIGMA EPSILON, extrapolation ..., "
            "deviation ...");
     }
   }
@@ -159,6 +164,7 @@ std::string PairDiffNNP::load()
   evaluators.assign(info.member_count, nullptr);
   for (int member = 0; member < info.member_count; member++)
     all_agree(diffnnp_evaluator_create_member(model, (diffnnp_precision) given.precision, member, &evaluators[member]));
+  for (const auto evaluator : evaluators) all_agree(diffnnp_evaluator_set_threads(evaluator, given.threads));
   if (info.member_count == 1 && (given.deviation_every > 0 || given.mean_forces))
     return path + " has one member; for deviations, train an ensemble: diffnnp train --members 4";
   return "";

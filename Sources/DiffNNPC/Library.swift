@@ -105,6 +105,18 @@ public func diffnnp_evaluator_create_member(
 }
 
 @c @implementation
+public func diffnnp_evaluator_set_threads(_ evaluator: OpaquePointer!, _ threads: CInt) -> diffnnp_status {
+  reporting {
+    let workspace = try Handles.shared.borrow(evaluator)
+    defer { Handles.shared.giveBack(workspace) }
+    guard (1...1024).contains(threads) else {
+      throw Failure(DIFFNNP_ERROR_ARGUMENT, "threads is \(threads); expected 1 to 1024")
+    }
+    workspace.evaluator.threads = Int(threads)
+  }
+}
+
+@c @implementation
 public func diffnnp_evaluator_free(_ evaluator: OpaquePointer!) -> diffnnp_status {
   reporting { try Handles.shared.removeEvaluator(evaluator) }
 }

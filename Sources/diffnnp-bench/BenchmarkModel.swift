@@ -8,9 +8,22 @@ struct BenchmarkModel {
   /// Neighbours of an atom within the cutoff.
   var neighbours: Double
 
-  /// Networks with random weights, which make no difference to speed.
-  static func networks(neighbours: Double?) throws -> [BenchmarkModel] {
-    try [published(neighbours ?? 12.5), water(neighbours ?? 17.5)]
+  static let names = ["published", "water", "large"]
+
+  /// A network of `names` with random weights, which make no difference to speed, or one from a file.
+  init(_ name: String, neighbours: Double?) throws {
+    switch name {
+    case "published": self = try Self.published(neighbours ?? 12.5)
+    case "water": self = try Self.water(name, neighbours ?? 17.5, features: NetworkSettings().features)
+    case "large": self = try Self.water(name, neighbours ?? 17.5, features: 32)
+    default: self.init(name: name, potential: try .load(path: name), neighbours: neighbours ?? 12.5)
+    }
+  }
+
+  private init(name: String, potential: Potential, neighbours: Double) {
+    self.name = name
+    self.potential = potential
+    self.neighbours = neighbours
   }
 
   /// The architecture of the LiCl model of timduignan/Scalable-Electrolyte-Simulation.
@@ -23,14 +36,14 @@ struct BenchmarkModel {
     return try random("published", architecture, neighbours)
   }
 
-  /// What training makes of water, one bead for each molecule, with default settings.
-  private static func water(_ neighbours: Double) throws -> BenchmarkModel {
+  /// What training makes of water, one bead for each molecule, with default settings but the number of features.
+  private static func water(_ name: String, _ neighbours: Double, features: Int) throws -> BenchmarkModel {
     let settings = NetworkSettings()
     let architecture = NetworkArchitecture(
       typeNames: ["O"], rMax: settings.rMax, numLayers: settings.layers, lMax: settings.lMax,
-      numFeatures: settings.features, numBasis: settings.basisCount, invariantLayers: settings.radialLayers,
+      numFeatures: features, numBasis: settings.basisCount, invariantLayers: settings.radialLayers,
       invariantNeurons: settings.radialWidth, avgNumNeighbors: neighbours)
-    return try random("water", architecture, neighbours)
+    return try random(name, architecture, neighbours)
   }
 
   private static func random(

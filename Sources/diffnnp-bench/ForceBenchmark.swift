@@ -1,3 +1,4 @@
+import CAllocations
 import DiffNNP
 
 /// Energy and forces of one configuration, again and again.
@@ -6,19 +7,34 @@ struct ForceBenchmark {
     var model: String
     var atoms: Int
     var precision: Precision
+    var threads: Int
     var neighboursPerAtom: Double
     /// µs for an atom.
     var step: Quartiles
     var neighbourSearch: Quartiles
+    /// µs for an atom in each stage of a step, those without time left out.
+    var stages: [(stage: StageClock.Stage, time: Double)]
+    /// Of energy and forces, for an atom.
+    var operations: Double
+    /// Bytes for an atom of edges, and of all else that an evaluator keeps.
+    var edgeBytes: Double
+    var evaluatorBytes: Double
+    /// In a step after the first.
+    var allocations: Double
+
+    /// 10⁹ operations a second.
+    var rate: Double { 1e-3 * operations / step.median }
   }
 
   private let model: BenchmarkModel
   private let precision: Precision
+  private let threads: Int
   private let configuration: Configuration
 
-  init(_ model: BenchmarkModel, _ precision: Precision, atoms: Int) throws {
+  init(_ model: BenchmarkModel, _ precision: Precision, atoms: Int, threads: Int) throws {
     self.model = model
     self.precision = precision
+    self.threads = threads
     configuration = try .sample(
       atoms: atoms, neighbours: model.neighbours, cutoff: model.potential.rMax,
       typeCount: model.potential.typeNames.count)
@@ -26,18 +42,47 @@ struct ForceBenchmark {
 
   func run(_ stopwatch: Stopwatch) throws -> Result {
     let potential = model.potential
-    let (search, edges) = (NeighbourSearch(), EdgeList())
-    let searchTimes = try stopwatch.measure { try search.fill(edges, configuration, cutoff: potential.rMax) }
-
-    let evaluator = Evaluator(potential, precision: precision)
     let atoms = configuration.positions.count
-    var forces = [Double](repeating: 0, count: 3 * atoms)
-    let times = forces.withUnsafeMutableBufferPointer { forces in
-      stopwatch.measure { _ = evaluator.compute(edges, into: .init(forces: forces.baseAddress)) }
-    }
     func perAtom(_ times: [Double]) -> Quartiles { Quartiles(times.map { 1e6 * $0 / Double(atoms) }) }
+    let search = NeighbourSearch()
+    let searchTimes = try stopwatch.measure { try search.fill(EdgeList(), configuration, cutoff: potential.rMax) }
+
+    let empty = allocated_bytes()
+    let edges = EdgeList()
+    try search.fill(edges, configuration, cutoff: potential.rMax)
+    let listed = allocated_bytes()
+    let evaluator = Evaluator(potential, precision: precision)
+    evaluator.threads = threads
+    var stopwatch = stopwatch
+    stopwatch.isOnTheWall = threads > 1
+    let forces = UnsafeMutablePointer<Double>.allocate(capacity: 3 * atoms)
+    defer { forces.deallocate() }
+    func step() { _ = evaluator.compute(edges, into: .init(forces: forces)) }
+    let made = allocated_bytes()
+    step()
+    let grown = allocated_bytes()
+    let first = allocation_count()
+    step()
+    let allocations = allocation_count() - first
+
+    let times = stopwatch.measure(step)
+    let clock = StageClock()
+    evaluator.clock = clock
+    let steps = stopwatch.measure(step).count + 1
+    let stages = zip(StageClock.Stage.allCases, clock.seconds).filter { $0.1 > 0 }
     return Result(
-      model: model.name, atoms: atoms, precision: precision, neighboursPerAtom: Double(edges.count) / Double(atoms),
-      step: perAtom(times), neighbourSearch: perAtom(searchTimes))
+      model: model.name, atoms: atoms, precision: precision, threads: threads,
+      neighboursPerAtom: Double(edges.count) / Double(atoms),
+      step: perAtom(times), neighbourSearch: perAtom(searchTimes),
+      stages: stages.map { ($0, 1e6 * $1 / Double(steps * atoms)) },
+      operations: operations(edges), edgeBytes: Double(listed - empty) / Double(atoms),
+      evaluatorBytes: Double(grown - made) / Double(atoms), allocations: Double(allocations))
+  }
+
+  private func operations(_ edges: EdgeList) -> Double {
+    guard let network = model.potential.network else { return 0 }
+    let count = network.operations
+    let found = (0..<edges.count).reduce(0) { $0 + (edges.lengths[$1] < network.architecture.rMax ? 1 : 0) }
+    return Double(count.perAtom) + Double(count.perEdge * found) / Double(configuration.positions.count)
   }
 }

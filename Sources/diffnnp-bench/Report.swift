@@ -21,6 +21,7 @@ struct Report {
   var runs: [ForceBenchmark.Result] = []
   var training: [TrainingBenchmark.Result] = []
   var machine: Machine
+  var limits: MachineLimits
 
   var json: JSONValue {
     var members: [JSONValue.Member] = [
@@ -34,6 +35,8 @@ struct Report {
         [
           "processor": .string(machine.processor), "processors": JSONValue(machine.processors),
           "version": .string("\(diffnnpVersion)"),
+          "peak_gigaflops": ["single": .number(limits.single), "double": .number(limits.double)],
+          "peak_gigabytes_per_second": .number(limits.bandwidth),
         ])
     ]
     return .object(members)
@@ -50,10 +53,20 @@ struct Report {
   private func json(_ run: ForceBenchmark.Result) -> JSONValue {
     [
       "model": .string(run.model), "atoms": JSONValue(run.atoms), "precision": .string(run.precision.rawValue),
-      "microseconds_per_atom": json(run.step),
+      "threads": JSONValue(run.threads), "microseconds_per_atom": json(run.step),
       "neighbour_search_microseconds_per_atom": json(run.neighbourSearch),
       "neighbours_per_atom": .number(run.neighboursPerAtom),
+      "stages_microseconds_per_atom": .object(run.stages.map { .init("\($0.stage)", .number($0.time)) }),
+      "operations_per_atom": .number(run.operations), "gigaflops": .number(run.rate),
+      "fraction_of_peak": .number(fraction(run)),
+      "memory_per_atom": ["edges": .number(run.edgeBytes), "evaluator": .number(run.evaluatorBytes)],
+      "allocations_per_step": .number(run.allocations),
     ]
+  }
+
+  /// Of the operations that the machine can do.
+  private func fraction(_ run: ForceBenchmark.Result) -> Double {
+    run.rate / (run.precision == .single ? limits.single : limits.double)
   }
 
   private func json(_ times: Quartiles) -> JSONValue {
@@ -62,16 +75,31 @@ struct Report {
 
   /// Columns of text.
   var table: String {
-    var rows = [["model", "atoms", "precision", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom"]]
+    var rows = [
+      [
+        "model", "atoms", "precision", "threads", "µs/atom", "quartiles", "search µs/atom", "neighbours/atom",
+        "of peak",
+        "KB/atom", "allocations",
+      ]
+    ]
     rows += runs.map { run in
       [
-        run.model, "\(run.atoms)", run.precision.rawValue, rounded(run.step.median), range(run.step),
+        run.model, "\(run.atoms)", run.precision.rawValue, "\(run.threads)", rounded(run.step.median), range(run.step),
         rounded(run.neighbourSearch.median), rounded(run.neighboursPerAtom),
+        "\(Int((100 * fraction(run)).rounded())) %",
+        rounded(1e-3 * (run.edgeBytes + run.evaluatorBytes)), "\(Int(run.allocations))",
       ]
     }
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    var lines = [machine.processor]
+    var lines = [
+      "\(machine.processor); one core at most: \(rounded(limits.single)) GFLOP/s in single, \(rounded(limits.double)) "
+        + "in double precision, \(rounded(limits.bandwidth)) GB/s"
+    ]
     lines += rows.map { row in zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ") }
+    for run in runs {
+      let stages = run.stages.map { "\($0.stage) \(rounded($0.time))" }.joined(separator: ", ")
+      lines.append("\(run.model), \(run.atoms) atoms, \(run.precision): \(stages)")
+    }
     for training in training {
       let rate = training.framesPerSecond
       lines.append(

@@ -7,25 +7,28 @@ struct Stopwatch {
   var seconds: Double
   /// Repetitions at least.
   var fewest: Int
+  /// Times are those of the processor, which other programs disturb little, or of the clock on the wall: several threads
+  /// are at work.
+  var isOnTheWall = false
 
-  /// Times (s of the processor) of `body`, after a first run that does not count: buffers grow in it.
+  /// Times (s) of `body`, after a first run that does not count: buffers grow in it.
   func measure(_ body: () throws -> Void) rethrows -> [Double] {
     try body()
     var times: [Double] = []
-    let start = Self.now()
+    let start = now()
     var last = start
     while times.count < fewest || last - start < seconds {
       try body()
-      let now = Self.now()
-      times.append(now - last)
-      last = now
+      let end = now()
+      times.append(end - last)
+      last = end
     }
     return times
   }
 
-  private static func now() -> Double {
+  private func now() -> Double {
     var time = timespec()
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    clock_gettime(isOnTheWall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time)
     return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }

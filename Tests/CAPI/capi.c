@@ -659,15 +659,15 @@ static void test_strangers(diffnnp_evaluator *evaluator, const list_data *list, 
   free(without);
 }
 
-/* After the first step, no allocations in single precision, the one for dynamics. */
-static void test_allocations(diffnnp_model *model, const list_data *list, int exchanging) {
+/* After the first step, no allocations. */
+static void test_allocations(diffnnp_model *model, const list_data *list, diffnnp_precision precision, int exchanging) {
   exchange_data data = {list, 0, 0, 0, -1};
   const diffnnp_exchange exchange = exchange_with(&data);
   diffnnp_system system = system_of(list, !exchanging);
   if (exchanging) system.exchange = &exchange;
   all_results *all = new_results();
   diffnnp_evaluator *evaluator;
-  CHECK(diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) == DIFFNNP_OK);
+  CHECK(diffnnp_evaluator_create(model, precision, &evaluator) == DIFFNNP_OK);
   CHECK(diffnnp_compute(evaluator, &system, &all->results) == DIFFNNP_OK);
   const long before = allocations;
   for (int step = 0; step < 10; step++) diffnnp_compute(evaluator, &system, &all->results);
@@ -679,6 +679,54 @@ static void test_allocations(diffnnp_model *model, const list_data *list, int ex
 }
 
 /* ----------------------------------------------------------------------------------------------- threads --- */
+
+/* Threads of one evaluator: many copies of the cell, so that each has some atoms. */
+static void test_team(diffnnp_model *model) {
+  enum { EDGE = 4, COPIES = EDGE * EDGE * EDGE };
+  const diffnnp_periodic_system one = periodic_system();
+  diffnnp_periodic_system many = one;
+  double *x = malloc(sizeof(double[COPIES * N * 3])), cell[9];
+  double *forces[2] = {malloc(sizeof(double[COPIES * N * 3])), malloc(sizeof(double[COPIES * N * 3]))};
+  int *kinds = malloc(sizeof(int[COPIES * N]));
+  for (int k = 0; k < 9; k++) cell[k] = EDGE * one.cell[k];
+  for (int copy = 0; copy < COPIES; copy++)
+    for (int i = 0; i < N; i++) {
+      const int at[3] = {copy % EDGE, copy / EDGE % EDGE, copy / (EDGE * EDGE)};
+      kinds[copy * N + i] = one.types[i];
+      for (int k = 0; k < 3; k++) {
+        double shift = 0;
+        for (int row = 0; row < 3; row++) shift += at[row] * one.cell[3 * row + k];
+        x[3 * (copy * N + i) + k] = one.positions[3 * i + k] + shift;
+      }
+    }
+  many.natoms = COPIES * N;
+  many.positions = x;
+  many.types = kinds;
+  many.cell = cell;
+  for (int k = 0; k < 3; k++) many.periodic[k] = 1;
+
+  diffnnp_evaluator *evaluator = NULL;
+  CHECK(diffnnp_evaluator_create(model, DIFFNNP_DOUBLE, &evaluator) == DIFFNNP_OK);
+  diffnnp_results results = {0};
+  results.size = sizeof results;
+  double energies[2];
+  for (int k = 0; k < 2; k++) {
+    results.forces = forces[k];
+    CHECK(diffnnp_evaluator_set_threads(evaluator, 1 + 2 * k) == DIFFNNP_OK);
+    CHECK(diffnnp_compute_periodic(evaluator, &many, &results) == DIFFNNP_OK);
+    energies[k] = results.energy;
+  }
+  CHECK(energies[0] == energies[1]);
+  CHECK(close_to(forces[0], forces[1], 3 * COPIES * N, 1e-12));
+  REFUSED(diffnnp_evaluator_set_threads(evaluator, 0), DIFFNNP_ERROR_ARGUMENT, "threads is 0");
+  REFUSED(diffnnp_evaluator_set_threads(evaluator, 1025), DIFFNNP_ERROR_ARGUMENT, "1 to 1024");
+  REFUSED(diffnnp_evaluator_set_threads(NULL, 2), DIFFNNP_ERROR_HANDLE, "evaluator");
+  CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  free(x);
+  free(kinds);
+  free(forces[0]);
+  free(forces[1]);
+}
 
 typedef struct {
   const char *path;
@@ -893,9 +941,12 @@ int main(int argc, char **argv) {
     test_strangers(evaluator, list, with_owners);
   }
   test_exchange(evaluator, list, &info);
-  test_allocations(model, list, 0);
-  test_allocations(model, list, 1);
+  for (int exchanging = 0; exchanging <= 1; exchanging++) {
+    test_allocations(model, list, DIFFNNP_SINGLE, exchanging);
+    test_allocations(model, list, DIFFNNP_DOUBLE, exchanging);
+  }
   test_threads(argv[1], model, evaluator);
+  test_team(model);
   test_ungraded(argv[3], list);
   test_members(argv[4]);
   free_list(list);

@@ -22,6 +22,14 @@ import Testing
           let median = try #require(run[key]?["median"]?.double)
           #expect(0 < lower && lower <= median && median <= upper)
         }
+        #expect(run["allocations_per_step"]?.int == 0)
+        let stages = try #require(run["stages_microseconds_per_atom"]?.object)
+        #expect(
+          Set(stages.map(\.key)).isSuperset(of: ["geometry", "messages", "messagesBackward", "featuresBackward"]))
+        #expect(stages.allSatisfy { ($0.value.double ?? 0) > 0 })
+        let fraction = try #require(run["fraction_of_peak"]?.double)
+        #expect(fraction > 0 && fraction < 1)
+        for part in ["edges", "evaluator"] { #expect(try #require(run["memory_per_atom"]?[part]?.double) > 100) }
       }
       #expect(json.object?.first?.key == "microseconds_per_atom")
       #expect(json["microseconds_per_atom"] == runs[0]["microseconds_per_atom"]?["median"])

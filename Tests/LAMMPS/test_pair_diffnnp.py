@@ -79,6 +79,11 @@ class Numbers(Harness):
         style = f"pair_style diffnnp\npair_coeff * * {self.model} Li Cl\n"
         self.assert_known(self.run_lammps(setup() + style + EVALUATE), tolerance=1e-5)
 
+    def test_threads(self):
+        style = f"pair_style diffnnp precision double threads 3\npair_coeff * * {self.model} Li Cl\n"
+        for ranks in self.ranks:
+            self.assert_known(self.run_lammps(setup() + style + EVALUATE, ranks))
+
     def test_real_units(self):
         run = self.run_lammps(setup(units="real") + self.style + EVALUATE)
         self.assert_known(run, tolerance=1e-7, scale=REAL_ENERGY)
@@ -216,6 +221,8 @@ class Handling(Harness):
             ("precison double", ["'precison'", "precision single|double"]),
             ("precision half", ["'half'", "single or double"]),
             ("precision", ["single or double"]),
+            ("threads 0", ["threads is '0'", "1 to 1024"]),
+            ("threads", ["1 to 1024"]),
         ]:
             with self.subTest(arguments):
                 self.assert_refused(f"pair_style diffnnp {arguments}\n", *words)

@@ -23,6 +23,8 @@ public final class EdgeList {
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
 
+  /// Centres that have all their edges.
+  private var closed = 0
   private var edgeCapacity = 1024
   private var atomCapacity = 128
 
@@ -55,6 +57,7 @@ public final class EdgeList {
     self.centreCount = centreCount
     self.atomCount = atomCount
     count = 0
+    closed = 0
     offsets[0] = 0
   }
 
@@ -79,17 +82,15 @@ public final class EdgeList {
 
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
-  public func close(centre i: Int) { offsets[i + 1] = Int32(truncatingIfNeeded: count) }
-
-  /// How many edges are shorter than a cutoff (Å).
-  func count(within cutoff: Double) -> Int {
-    var found = 0
-    for e in 0..<count { found += lengths[e] < cutoff ? 1 : 0 }
-    return found
+  public func close(centre i: Int) {
+    offsets[i + 1] = Int32(truncatingIfNeeded: count)
+    closed = i + 1
   }
 
   private func grow(to needed: Int) {
-    let capacity = max(needed, edgeCapacity * 2)
+    // As many as there will be if centres to come are like those before, and some more.
+    let expected = closed > 0 ? count * centreCount / closed : 0
+    let capacity = max(needed, edgeCapacity + edgeCapacity / 4, expected + expected / 32)
     neighbours = moved(neighbours, to: capacity)
     vectors = moved(vectors, to: capacity)
     lengths = moved(lengths, to: capacity)
@@ -101,5 +102,22 @@ public final class EdgeList {
     new.update(from: old, count: count)
     old.deallocate()
     return new
+  }
+}
+
+/// What an edge list holds, by pointers alone, for loops that count no references. Valid until the list changes.
+struct EdgePointers {
+  let centreCount: Int
+  let atomCount: Int
+  let offsets: UnsafePointer<Int32>
+  let neighbours: UnsafePointer<Int32>
+  let vectors: UnsafePointer<SIMD3<Double>>
+  let lengths: UnsafePointer<Double>
+  let types: UnsafePointer<Int32>
+
+  init(_ edges: EdgeList) {
+    (centreCount, atomCount) = (edges.centreCount, edges.atomCount)
+    (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
+    (vectors, lengths) = (.init(edges.vectors), .init(edges.lengths))
   }
 }

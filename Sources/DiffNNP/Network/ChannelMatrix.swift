@@ -1,5 +1,5 @@
-/// Linear maps of channels, y[d][w] += Σ_u x[d][u] W[u][w] for each component d: a tile of y stays in registers while
-/// rows go by.
+/// Linear maps of channels, y[i][d][w] += Σ_u x[i][d][u] W[u][w] for each atom i and component d: a tile of y, of a few atoms,
+/// stays in registers while rows go by.
 struct ChannelMatrix<L: Lanes> {
   /// [rows][columnVectors]
   let weights: UnsafePointer<L.Weight>
@@ -8,48 +8,104 @@ struct ChannelMatrix<L: Lanes> {
   let columnVectors: Int
 
   /// - Parameters:
-  ///   - x: [dimension][rowVectors]
-  ///   - y: [dimension][columnVectors]
+  ///   - x: [dimension][rowVectors] for each atom, from one to the next `xStride` vectors.
+  ///   - y: [dimension][columnVectors] for each atom, from one to the next `yStride` vectors.
   @inline(__always)
-  func apply(_ dimension: Int, _ x: UnsafePointer<L>, addingTo y: UnsafeMutablePointer<L>) {
+  func apply(
+    _ dimension: Int, _ x: UnsafePointer<L>, every xStride: Int, addingTo y: UnsafeMutablePointer<L>,
+    every yStride: Int, count: Int
+  ) {
+    let (x, y) = (Rows(first: x, stride: xStride), Rows(first: y, stride: yStride))
     switch dimension {
-    case 1: apply(1, tiles: 4, x, y)
-    case 3: apply(3, tiles: 2, x, y)
-    case 5: apply(5, tiles: 2, x, y)
-    default: for d in 0..<dimension { apply(1, tiles: 4, x + d &* rowVectors, y + d &* columnVectors) }
+    case 1: applyToScalars(x, y, count)
+    case 3: applyToVectors(x, y, count)
+    case 5: applyToTensors(x, y, count)
+    default:
+      for d in 0..<dimension {
+        applyToScalars(
+          .init(first: x.first + d &* rowVectors, stride: xStride),
+          .init(first: y.first + d &* columnVectors, stride: yStride), count)
+      }
     }
   }
 
+  private typealias Inputs = Rows<UnsafePointer<L>>
+  private typealias Outputs = Rows<UnsafeMutablePointer<L>>
+
+  /// Features of atoms.
+  private struct Rows<Pointer> {
+    var first: Pointer
+    var stride: Int
+  }
+
+  // Functions of their own, in which all sizes of a tile are literal: elsewhere its sums would not be in registers.
+
+  @inline(never)
+  private func applyToScalars(_ x: Inputs, _ y: Outputs, _ count: Int) {
+    forEachTile(atoms: 4, count) { applyTile(1, atoms: $2, vectors: $3, x, y, $0, $1) }
+  }
+
+  @inline(never)
+  private func applyToVectors(_ x: Inputs, _ y: Outputs, _ count: Int) {
+    forEachTile(atoms: 2, count) { applyTile(3, atoms: $2, vectors: $3, x, y, $0, $1) }
+  }
+
+  @inline(never)
+  private func applyToTensors(_ x: Inputs, _ y: Outputs, _ count: Int) {
+    forEachTile(atoms: 1, count) { applyTile(5, atoms: $2, vectors: $3, x, y, $0, $1) }
+  }
+
+  /// Calls `body` with the first atom and the first vector of each tile, and how many of each it has: two vectors, and as
+  /// many atoms as asked for, or one where there are no more.
   @inline(__always)
-  private func apply(_ dimension: Int, tiles: Int, _ x: UnsafePointer<L>, _ y: UnsafeMutablePointer<L>) {
-    var v = 0
-    while v &+ tiles <= columnVectors {
-      applyTile(dimension, tiles, x, y + v, weights + v)
-      v = v &+ tiles
+  private func forEachTile(atoms: Int, _ count: Int, _ body: (Int, Int, Int, Int) -> Void) {
+    var i = 0
+    while i &+ atoms <= count {
+      var v = 0
+      while v &+ 2 <= columnVectors {
+        body(i, v, atoms, 2)
+        v = v &+ 2
+      }
+      if v < columnVectors { body(i, v, atoms, 1) }
+      i = i &+ atoms
     }
-    while v < columnVectors {
-      applyTile(dimension, 1, x, y + v, weights + v)
-      v = v &+ 1
+    while i < count {
+      for v in 0..<columnVectors { body(i, v, 1, 1) }
+      i = i &+ 1
     }
   }
 
   @inline(__always)
   private func applyTile(
-    _ dimension: Int, _ tiles: Int, _ x: UnsafePointer<L>, _ y: UnsafeMutablePointer<L>, _ w: UnsafePointer<L.Weight>
+    _ dimension: Int, atoms: Int, vectors: Int, _ x: Inputs, _ y: Outputs, _ firstAtom: Int, _ firstVector: Int
   ) {
-    var sums = InlineArray<10, L>(repeating: .zero)
-    for d in 0..<dimension {
-      for c in 0..<tiles { sums[unchecked: d &* tiles &+ c] = y[d &* columnVectors &+ c] }
-    }
-    for u in 0..<rows {
-      let row = w + u &* columnVectors
+    let (x, xStride) = (x.first + firstAtom &* x.stride, x.stride)
+    let (y, yStride) = (y.first + (firstAtom &* y.stride &+ firstVector), y.stride)
+    var sums = InlineArray<12, L>(repeating: .zero)
+    for i in 0..<atoms {
       for d in 0..<dimension {
-        let value = L.load(x + d &* rowVectors, u)
-        for c in 0..<tiles { sums[unchecked: d &* tiles &+ c].add(weight: row[c], times: value) }
+        for v in 0..<vectors {
+          sums[unchecked: (i &* dimension &+ d) &* vectors &+ v] = y[i &* yStride &+ d &* columnVectors &+ v]
+        }
       }
     }
-    for d in 0..<dimension {
-      for c in 0..<tiles { y[d &* columnVectors &+ c] = sums[unchecked: d &* tiles &+ c] }
+    for u in 0..<rows {
+      let row = weights + (u &* columnVectors &+ firstVector)
+      for i in 0..<atoms {
+        for d in 0..<dimension {
+          let value = L.load(x + (i &* xStride &+ d &* rowVectors), u)
+          for v in 0..<vectors {
+            sums[unchecked: (i &* dimension &+ d) &* vectors &+ v].add(weight: row[v], times: value)
+          }
+        }
+      }
+    }
+    for i in 0..<atoms {
+      for d in 0..<dimension {
+        for v in 0..<vectors {
+          y[i &* yStride &+ d &* columnVectors &+ v] = sums[unchecked: (i &* dimension &+ d) &* vectors &+ v]
+        }
+      }
     }
   }
 }

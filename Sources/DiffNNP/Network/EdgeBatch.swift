@@ -16,16 +16,13 @@ struct EdgeGeometry<S: Real> {
 /// stay in registers, and what the edges need stays in cache.
 struct EdgeBatch<L: Lanes> {
   /// Edges of a batch at most.
-  static var capacity: Int { 16 }
+  static var capacity: Int { 32 }
 
   let edges: UnsafePointer<EdgeGeometry<L.Scalar>>
   let count: Int
   /// Harmonics of each edge [count][harmonicCount].
   let harmonics: UnsafePointer<L.Scalar>
   let harmonicCount: Int
-  /// Matrices of products of each edge [count][matrixVectors], see `CouplingTable`.
-  let matrices: UnsafePointer<L>
-  let matrixVectors: Int
   /// Splines of the radial weights [knot][radialVectors][4], see `PackedWeights`.
   var splines: UnsafePointer<L.Weight>
   let radialVectors: Int
@@ -43,10 +40,7 @@ struct EdgeBatch<L: Lanes> {
   @inline(__always)
   func source(_ e: Int) -> Int { Int(edges[e].neighbour) &* sourceVectors }
 
-  /// Element of the matrix M[m₁ m₃] of a path at an edge: of products from or to scalars, a harmonic.
+  /// Harmonics of a degree at an edge.
   @inline(__always)
-  func matrix(_ e: Int, _ path: NetworkLayout.Path, _ l: (Int, Int, Int), _ m1: Int, _ m3: Int) -> L.Scalar {
-    if l.0 == 0 || l.2 == 0 { return harmonics[e &* harmonicCount &+ l.1 &* l.1 &+ m1 &+ m3] }
-    return L.load(matrices + (e &* matrixVectors &+ path.matrix), m1 &* (2 &* l.2 &+ 1) &+ m3)
-  }
+  func harmonics(_ e: Int, degree l: Int) -> UnsafePointer<L.Scalar> { harmonics + (e &* harmonicCount &+ l &* l) }
 }

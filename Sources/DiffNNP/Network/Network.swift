@@ -84,10 +84,11 @@ public final class Network: @unchecked Sendable {
     plan.layers.dropFirst().map { $0.inputs.reduce(0) { $0 + $1.irrep.dimension * $1.multiplicity } }
   }
 
-  func makeEvaluator(_ precision: Precision) -> NetworkEvaluating {
+  /// - Parameter energyScale: eV for one unit of the network's energy.
+  func makeEvaluator(_ precision: Precision, energyScale: Double) -> NetworkEvaluating {
     switch precision {
     case .single:
-      let intervals = RadialResolution.intervals(plan, parameters: parameters)
+      let intervals = RadialResolution.intervals(plan, parameters: parameters, energyScale: energyScale)
       return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: intervals)))
     case .double:
       let radial = plan.layers.indices.map { layer in
@@ -110,14 +111,24 @@ public final class Network: @unchecked Sendable {
 /// A network as a term of a potential.
 private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar: BinaryFloatingPoint {
   private let evaluator: NetworkEvaluator<W>
+  var clock: StageClock? {
+    get { evaluator.clock }
+    set { evaluator.clock = newValue }
+  }
+
+  var threads: Int {
+    get { evaluator.threads }
+    set { evaluator.threads = newValue }
+  }
 
   init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
 
   func add(
     _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
-    gradients: UnsafeMutablePointer<SIMD3<Double>>
+    forces: ForceSums
   ) {
     evaluator.evaluate(
-      edges, exchange: exchange, into: .init(energies: energies, gradients: gradients, scale: scale))
+      edges, exchange: exchange,
+      into: .init(energies: energies, forces: forces.isEmpty ? nil : forces, scale: scale))
   }
 }

@@ -22,8 +22,7 @@ struct NetworkLayout: Sendable {
     /// Degrees l₁ of the input, l₂ of the harmonic and l₃ of the output, as octal digits: 0o112.
     var degrees: Int
     var input: Int
-    /// First vector of the product's matrix in an edge's array, and of its coefficients, where all degrees are above 0.
-    var matrix: Int
+    /// Where the coefficients begin, of products of three degrees above 0.
     var coefficients: Int
     var output: Int
     var radial: Int
@@ -52,8 +51,6 @@ struct NetworkLayout: Sendable {
     var radialVectors = 0
     var linear1: [Linear] = []
     var paths: [Path] = []
-    /// What the paths need of an edge's matrices besides harmonics.
-    var products: [CouplingTable.Product] = []
     var linear2: [Linear] = []
     /// [type][…]
     var selfConnections: [[Linear]] = []
@@ -84,6 +81,11 @@ struct NetworkLayout: Sendable {
     weightVectors = readout + readoutVectors
   }
 
+  /// Vectors of an atom's features in the layer that has most.
+  var widestFeatureVectors: Int { layers.reduce(1) { max($0, $1.featureVectors) } }
+  /// The same of sums over edges.
+  var widestMessageVectors: Int { layers.reduce(1) { max($0, $1.messageVectors) } }
+
   /// Every matrix that is packed.
   var matrices: [Matrix] {
     [embedding]
@@ -97,12 +99,9 @@ struct NetworkLayout: Sendable {
 private struct Placement {
   let width: Int
   var used = 0
-  var couplings: CouplingTable
+  var couplings = CouplingTable()
 
-  init(width: Int) {
-    self.width = width
-    couplings = CouplingTable(width: width)
-  }
+  init(width: Int) { self.width = width }
 
   func vectors(_ channels: Int) -> Int { (channels + width - 1) / width }
 
@@ -155,15 +154,13 @@ extension NetworkLayout.Layer {
   ) {
     let (l1, l2, l3) = (layer.inputs[path.input].irrep.l, path.edgeDegree, path.output.l)
     let vectors = placement.vectors(path.multiplicity)
-    var (matrix, coefficients, factor) = (0, 0, path.couplings[0].c)
+    var (coefficients, factor) = (0, path.couplings[0].c)
     if l1 > 0, l2 > 0, l3 > 0 {
-      let product = placement.couplings.product(l1, l2, l3, path.couplings)
-      if !products.contains(product) { products.append(product) }
-      (matrix, coefficients, factor) = (product.matrix, product.coefficients, 1)
+      (coefficients, factor) = (placement.couplings.place(l1, l2, l3, path.couplings), 1)
     }
     paths.append(
       .init(
-        degrees: 64 * l1 + 8 * l2 + l3, input: inputs[path.input], matrix: matrix, coefficients: coefficients,
+        degrees: 64 * l1 + 8 * l2 + l3, input: inputs[path.input], coefficients: coefficients,
         output: messageVectors, radial: radialVectors, vectors: vectors, factor: factor,
         radialColumn: path.radialColumn, channels: path.multiplicity))
     messageVectors += path.output.dimension * vectors

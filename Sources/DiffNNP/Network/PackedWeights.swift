@@ -13,8 +13,10 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   let intervals: Int
   let lanes: UnsafeMutablePointer<W>
   let tables: [UnsafeMutablePointer<W>]
+  /// The layout's layers, with their tables.
+  let layers: UnsafeMutablePointer<PackedLayer<W>>
   /// Coefficients of the layout's coupling table.
-  let couplings: UnsafeMutablePointer<W>
+  let couplings: UnsafeMutablePointer<W.Scalar>
   /// Energies of atoms are scale·readout + shift, for each type.
   private(set) var scales: [Double] = []
   private(set) var shifts: [Double] = []
@@ -30,15 +32,20 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
       table.initialize(repeating: .zero, count: count)
       return table
     }
+    layers = .allocate(capacity: layout.layers.count)
+    for (k, layer) in layout.layers.enumerated() {
+      (layers + k).initialize(to: PackedLayer(layer, table: tables[k]))
+    }
     let coefficients = layout.couplings.coefficients
-    couplings = .allocate(capacity: max(1, coefficients.count / W.width))
-    couplings.initialize(repeating: .zero, count: coefficients.count / W.width)
-    for (k, c) in coefficients.enumerated() { W.store(W.Scalar(c), couplings, k) }
+    couplings = .allocate(capacity: max(1, coefficients.count))
+    for (k, c) in coefficients.enumerated() { (couplings + k).initialize(to: W.Scalar(c)) }
   }
 
   deinit {
     lanes.deallocate()
     couplings.deallocate()
+    for k in layout.layers.indices { layers[k].deallocate() }
+    layers.deallocate()
     tables.forEach { $0.deallocate() }
   }
 

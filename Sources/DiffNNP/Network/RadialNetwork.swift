@@ -52,8 +52,8 @@ struct RadialNetwork<S: Real> {
 
   /// The weights at distance r (Å).
   func evaluate(_ r: S) -> [S] {
-    var activations: [[S]] = []
-    return evaluate(r, keeping: &activations)
+    var sums: [[S]] = []
+    return evaluate(r, keeping: &sums)
   }
 
   /// As above; `sums` receives the embedding, then the sums that enter each activation.
@@ -62,13 +62,8 @@ struct RadialNetwork<S: Real> {
     sums = [x]
     for (k, shape) in shapes.enumerated() {
       var y = [S](repeating: S(0), count: shape.columns)
-      weights[k].withUnsafeBufferPointer { w in
-        y.withUnsafeMutableBufferPointer { y in
-          for u in 0..<shape.rows {
-            let xu = x[u]
-            for c in 0..<shape.columns { y[c] = y[c] + xu * w[u * shape.columns + c] }
-          }
-        }
+      y.withUnsafeMutableBufferPointer { y in
+        x.withUnsafeBufferPointer { multiply(k, $0.baseAddress!, into: y.baseAddress!) }
       }
       if k + 1 < shapes.count {
         sums.append(y)
@@ -78,6 +73,39 @@ struct RadialNetwork<S: Real> {
       }
     }
     return x
+  }
+
+  /// As above, without allocating.
+  /// - Parameters:
+  ///   - values: the weights [columns].
+  ///   - scratch: [scratchCount]
+  func evaluate(_ r: S, into values: UnsafeMutablePointer<S>, scratch: UnsafeMutablePointer<S>) {
+    var (x, y) = (scratch, scratch + scratchCount / 2)
+    let position = r / S(rMax)
+    let envelope = S(2 / (rMax * rMax)) * cutoff(position)
+    for (n, frequency) in bessel.enumerated() { x[n] = envelope * Self.sinc(position, frequency) }
+    for (k, shape) in shapes.enumerated() {
+      let isLast = k + 1 == shapes.count
+      let sums = isLast ? values : y
+      sums.update(repeating: S(0), count: shape.columns)
+      multiply(k, x, into: sums)
+      guard !isLast else { return }
+      for c in 0..<shape.columns { sums[c] = Activation.silu.value(sums[c]) }
+      (x, y) = (y, x)
+    }
+  }
+
+  var scratchCount: Int { 2 * shapes.reduce(0) { max($0, $1.rows) } }
+
+  /// y += x W of a layer.
+  @inline(__always)
+  private func multiply(_ k: Int, _ x: UnsafePointer<S>, into y: UnsafeMutablePointer<S>) {
+    let (rows, columns) = shapes[k]
+    weights[k].withUnsafeBufferPointer { w in
+      for u in 0..<rows {
+        for c in 0..<columns { y[c] = y[c] + x[u] * w[u * columns + c] }
+      }
+    }
   }
 }
 
@@ -105,7 +133,7 @@ extension RadialNetwork where S == Double {
             var c = 0
             while c + 8 <= columns {
               let gc = UnsafeRawPointer(g.baseAddress! + c).loadUnaligned(as: SIMD8<Double>.self)
-              sum.addProduct(gc, UnsafeRawPointer(row + c).loadUnaligned(as: SIMD8<Double>.self))
+              sum.multiplyAdd(gc, UnsafeRawPointer(row + c).loadUnaligned(as: SIMD8<Double>.self))
               let old = UnsafeRawPointer(out + c).loadUnaligned(as: SIMD8<Double>.self)
               UnsafeMutableRawPointer(out + c).storeBytes(of: old + xu * gc, as: SIMD8<Double>.self)
               c += 8

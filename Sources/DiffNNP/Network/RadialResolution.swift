@@ -1,13 +1,30 @@
 /// How finely radial networks are tabulated for dynamics: as coarsely as forces allow, since fewer intervals stay in cache.
 enum RadialResolution {
-  /// How far a table may be from its radial network, relative to the largest weight and to the largest slope. Forces are
-  /// then wrong by no more than about this fraction of the largest force, mostly by a third of it or less, because errors
-  /// of edges have either sign: below 10⁻⁶ eV/Å for forces of some 0.2 eV/Å, and in the reference models.
+  /// How far a table may be from its radial network at any distance, relative to the largest weight and to the largest
+  /// slope. Forces are then wrong by about this fraction of the largest force at most, mostly by a third of it or less,
+  /// because errors of edges have either sign.
   static let tolerance = 5e-6
+  /// How far tables may put forces off (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which is
+  /// what single precision makes of it.
+  static let forceTolerance = 1e-6
   static let fewestIntervals = 64
   static let mostIntervals = 4096
 
-  /// The fewest intervals, a power of two, with which all layers' tables are within the tolerance.
+  /// The fewest intervals, a power of two, with which all layers' tables are within the tolerance, and the forces on the
+  /// atoms of a trial within half of theirs.
+  /// - Parameter energyScale: eV for one unit of the network's energy.
+  static func intervals(_ plan: NetworkPlan, parameters: [Double], energyScale: Double) -> Int {
+    var intervals = intervals(plan, parameters: parameters)
+    let trial = RadialTrial(plan, parameters: parameters)
+    while intervals < mostIntervals {
+      let (error, size) = trial.forceError(intervals: intervals)
+      if energyScale * error <= 0.5 * forceTolerance * max(1, energyScale * size) { break }
+      intervals *= 2
+    }
+    return intervals
+  }
+
+  /// As above, by the tables alone.
   static func intervals(_ plan: NetworkPlan, parameters: [Double]) -> Int {
     var intervals = fewestIntervals
     for layer in plan.layers.indices {

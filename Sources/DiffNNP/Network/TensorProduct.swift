@@ -1,6 +1,10 @@
 /// The tensor product of NequIP ("uvu"), the kernel in which most of the time goes: channel by channel,
-/// a[m₃] += w Σ C[m₁ m₂ m₃] Y[m₂] x[m₁] = w Σ M[m₁ m₃] x[m₁], for one path and the edges of a batch. `Network+Reference` in
-/// the tests has it as the first of these sums.
+/// a[m₃] += Σ C[m₁ m₂ m₃] (w x[m₁] Y[m₂]), for one path and the edges of a batch. `Network+Reference` in the tests has it
+/// edge by edge.
+///
+/// Coefficients C are the same for all edges. So the way there sums the outer products w x[m₁] Y[m₂] over edges and couples
+/// them at the end; the way back couples the gradient g[m₃], which edges share, to D[m₁ m₂] = Σ C[m₁ m₂ m₃] g[m₃] at the
+/// beginning, and has what is left, D·Y and x·D, for each edge.
 ///
 /// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops over components into
 /// straight code with features in registers.
@@ -39,10 +43,14 @@ extension TensorProductKernel {
 
 /// Components of features of one channel vector, at most those of degree 3.
 private typealias Components<L> = InlineArray<7, L>
+/// Products of two such.
+private typealias Matrix<L> = InlineArray<49, L>
 
-/// Adds to `a` the products of the neighbours' features, the edges' matrices, and the radial weights.
+/// Adds to `a` the products of the neighbours' features, the edges' harmonics, and the radial weights.
 struct Multiplication<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
+  /// Of products of three degrees above 0, see `CouplingTable`.
+  let coefficients: UnsafePointer<L.Weight.Scalar>
   let a: UnsafeMutablePointer<L>
 
   @inline(__always)
@@ -66,25 +74,36 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
   func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
     let (path, batch) = (path.pointee, batch)
     let vectors = path.vectors
-    let (d1, d3) = (2 &* l1 &+ 1, 2 &* l3 &+ 1)
+    let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
     for v in 0..<vectors {
       let a = a + (path.output &+ v)
-      var sums = Components<L>(repeating: .zero)
-      for k in 0..<d3 { sums[unchecked: k] = a[k &* vectors] }
+      // To scalars, the scalar product alone.
+      var outer = Matrix<L>(repeating: .zero)
       for e in 0..<batch.count {
         let weight = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t).value
         let x = batch.sources + (batch.source(e) &+ path.input &+ v)
-        var features = Components<L>(repeating: .zero)
-        for m in 0..<d1 { features[unchecked: m] = x[m &* vectors] }
-        // The weight goes where there are fewer components.
-        if d1 < d3 { for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight } }
-        for k in 0..<d3 {
-          var sum = d1 < d3 ? sums[unchecked: k] : L.zero
-          for m in 0..<d1 { sum.add(features[unchecked: m], times: batch.matrix(e, path, (l1, l2, l3), m, k)) }
-          if d1 < d3 { sums[unchecked: k] = sum } else { sums[unchecked: k].add(sum, times: weight) }
+        let ylm = batch.harmonics(e, degree: l2)
+        if l3 == 0 {
+          var sum = L.zero
+          for m in 0..<d1 { sum.add(x[m &* vectors], times: ylm[m]) }
+          outer[unchecked: 0].add(sum, times: weight)
+        } else {
+          for m1 in 0..<d1 {
+            let feature = x[m1 &* vectors] * weight
+            for m2 in 0..<d2 { outer[unchecked: m1 &* d2 &+ m2].add(feature, times: ylm[m2]) }
+          }
         }
       }
-      for k in 0..<d3 { a[k &* vectors] = sums[unchecked: k] }
+      if l1 == 0 || l3 == 0 {
+        for k in 0..<d3 { a[k &* vectors] = a[k &* vectors] + outer[unchecked: k] }
+      } else {
+        var sums = Components<L>(repeating: .zero)
+        for k in 0..<d3 { sums[unchecked: k] = a[k &* vectors] }
+        Coupling(l1, l2, l3, coefficients + path.coefficients).forEach { m1, m2, m3, c in
+          sums[unchecked: m3].add(outer[unchecked: m1 &* d2 &+ m2], constant: c)
+        }
+        for k in 0..<d3 { a[k &* vectors] = sums[unchecked: k] }
+      }
     }
   }
 }
@@ -94,8 +113,8 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
 struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
   let g: UnsafePointer<L>
-  /// Coefficients C of products of three degrees above 0.
-  let coefficients: UnsafePointer<L.Weight>
+  /// Of products of three degrees above 0, see `CouplingTable`.
+  let coefficients: UnsafePointer<L.Weight.Scalar>
   /// With respect to sources [atom][sourceVectors].
   let gx: UnsafeMutablePointer<L>
   /// With respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant one, which has no gradient, stands that
@@ -103,8 +122,6 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let gEdge: UnsafeMutablePointer<L>
   /// With respect to splines, as they lie in the batch; nil where unwanted.
   let gSplines: UnsafeMutablePointer<L.Weight>?
-  /// Whether `gEdge` is needed.
-  let wantsEdges: Bool
   /// Whether `gx` is needed where features are scalars: those of the first layer alone may not be.
   let wantsScalars: Bool
 
@@ -133,50 +150,58 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   @inline(__always)
   func multiply(_ l1: Int, _ l2: Int, _ l3: Int, _ path: Path) {
     let (path, batch) = (path.pointee, batch)
-    let (vectors, coefficients) = (path.vectors, coefficients + path.coefficients)
-    let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
+    let vectors = path.vectors
+    let (d1, d2) = (2 &* l1 &+ 1, 2 &* l2 &+ 1)
     for v in 0..<vectors {
-      let g = g + (path.output &+ v)
-      var gradients = Components<L>(repeating: .zero)
-      for k in 0..<d3 { gradients[unchecked: k] = g[k &* vectors] }
+      let coupled = coupledGradient(path, (l1, l2, l3), v)
       for e in 0..<batch.count {
         let (weight, slope) = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t)
         let place = batch.source(e) &+ path.input &+ v
         let (x, gx) = (batch.sources + place, gx + place)
-        var features = Components<L>(repeating: .zero)
-        for m in 0..<d1 { features[unchecked: m] = x[m &* vectors] }
-        var total = L.zero
-        for m in 0..<d1 {
-          var sum = L.zero
-          for k in 0..<d3 { sum.add(gradients[unchecked: k], times: batch.matrix(e, path, (l1, l2, l3), m, k)) }
-          total.add(sum, times: features[unchecked: m])
-          if l1 > 0 || wantsScalars { gx[m &* vectors].add(sum, times: weight) }
-        }
-        pullBackWeight(total, slope, e, path.radial &+ v)
-        guard wantsEdges else { continue }
-        let gYlm = gEdge + (e &* batch.harmonicCount &+ l2 &* l2)
+        let (ylm, gYlm) = (batch.harmonics(e, degree: l2), gEdge + (e &* batch.harmonicCount &+ l2 &* l2))
         var harmonicGradients = Components<L>(repeating: .zero)
         for m in 0..<d2 { harmonicGradients[unchecked: m] = gYlm[m] }
-        for m in 0..<d1 { features[unchecked: m] = features[unchecked: m] * weight }
-        for m in 0..<d1 {
-          for k in 0..<d3 {
-            if l1 == 0 || l3 == 0 {
-              harmonicGradients[unchecked: m &+ k].add(features[unchecked: m], times: gradients[unchecked: k])
-            } else {
-              let product = features[unchecked: m] * gradients[unchecked: k]
-              addCoupled(product, coefficients, m &- l1, k &- l3, (l1, l2, l3), to: &harmonicGradients)
-            }
+        var total = L.zero
+        for m1 in 0..<d1 {
+          let feature = x[m1 &* vectors]
+          let weighted = feature * weight
+          var sum = L.zero
+          for m2 in 0..<d2 {
+            // To scalars, D is diagonal.
+            if l3 == 0 && m1 != m2 { continue }
+            let d = coupled[unchecked: l3 == 0 ? 0 : m1 &* d2 &+ m2]
+            sum.add(d, times: ylm[m2])
+            harmonicGradients[unchecked: m2].add(d, times: weighted)
           }
+          total.add(sum, times: feature)
+          if l1 > 0 || wantsScalars { gx[m1 &* vectors].add(sum, times: weight) }
         }
         for m in 0..<d2 { gYlm[m] = harmonicGradients[unchecked: m] }
+        pullBackWeight(total, slope, e, path.radial &+ v)
       }
     }
+  }
+
+  /// D[m₁ m₂] of a vector of channels; from and to scalars, the gradient itself.
+  @inline(__always)
+  private func coupledGradient(_ path: NetworkLayout.Path, _ l: (Int, Int, Int), _ v: Int) -> Matrix<L> {
+    let (d2, d3) = (2 &* l.1 &+ 1, 2 &* l.2 &+ 1)
+    let g = g + (path.output &+ v)
+    var coupled = Matrix<L>(repeating: .zero)
+    if l.0 == 0 || l.2 == 0 {
+      for k in 0..<d3 { coupled[unchecked: k] = g[k &* path.vectors] }
+    } else {
+      Coupling(l.0, l.1, l.2, coefficients + path.coefficients).forEach { m1, m2, m3, c in
+        coupled[unchecked: m1 &* d2 &+ m2].add(g[m3 &* path.vectors], constant: c)
+      }
+    }
+    return coupled
   }
 
   /// From the gradient with respect to a vector of radial weights to those with respect to length and spline.
   @inline(__always)
   private func pullBackWeight(_ g: L, _ slope: L, _ e: Int, _ vector: Int) {
-    if wantsEdges { gEdge[e &* batch.harmonicCount].add(g, times: slope) }
+    gEdge[e &* batch.harmonicCount].add(g, times: slope)
     guard let gSplines else { return }
     let target = gSplines + (batch.spline(e, vector) - batch.splines)
     let t = batch.edges[e].t
@@ -186,27 +211,41 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
     target[2] = target[2] + L.weightGradient(g, t2)
     target[3] = target[3] + L.weightGradient(g, t * t2)
   }
+}
 
-  /// Adds C[m₁ m₂ m₃]·product for the m₂ that couple with m₁ and m₃: |m₂| is the difference or the sum of |m₁| and |m₃|. An
-  /// even number of the three is negative, or an odd one where the sum of degrees is odd.
+/// The coefficients C[m₁ m₂ m₃] of three degrees above 0 that do not vanish.
+private struct Coupling<Scalar> {
+  let (l1, l2, l3): (Int, Int, Int)
+  /// [2l₁ + 1][2l₂ + 1][2l₃ + 1]
+  let coefficients: UnsafePointer<Scalar>
+
   @inline(__always)
-  private func addCoupled(
-    _ product: L, _ coefficients: UnsafePointer<L.Weight>, _ m1: Int, _ m3: Int, _ l: (Int, Int, Int),
-    to harmonicGradients: inout Components<L>
-  ) {
-    let isNegative = ((m1 < 0) != (m3 < 0)) != ((l.0 &+ l.1 &+ l.2) & 1 == 1)
-    let (a, b) = (m1 < 0 ? -m1 : m1, m3 < 0 ? -m3 : m3)
-    let (small, large) = (a < b ? b &- a : a &- b, a &+ b)
-    let d3 = 2 &* l.2 &+ 1
-    let row = ((2 &* l.0 &+ 1) &* d3 &+ L.width &- 1) / L.width &* L.width
-    let column = (m1 &+ l.0) &* d3 &+ m3 &+ l.2
-    if small <= l.1, !(isNegative && small == 0) {
-      let m2 = l.1 &+ (isNegative ? -small : small)
-      harmonicGradients[unchecked: m2].add(product, constant: L.Weight.load(coefficients, m2 &* row &+ column))
-    }
-    if large != small, large <= l.1 {
-      let m2 = l.1 &+ (isNegative ? -large : large)
-      harmonicGradients[unchecked: m2].add(product, constant: L.Weight.load(coefficients, m2 &* row &+ column))
+  init(_ l1: Int, _ l2: Int, _ l3: Int, _ coefficients: UnsafePointer<Scalar>) {
+    (self.l1, self.l2, self.l3) = (l1, l2, l3)
+    self.coefficients = coefficients
+  }
+
+  /// Calls `body` with places of components, from 0, and the coefficient. |m₂| is the difference or the sum of |m₁| and
+  /// |m₃|. An even number of the three is negative, or an odd one where the sum of degrees is odd. For literal degrees,
+  /// the compiler works that out.
+  @inline(__always)
+  func forEach(_ body: (Int, Int, Int, Scalar) -> Void) {
+    let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)
+    for place1 in 0..<d1 {
+      for place3 in 0..<d3 {
+        let (m1, m3) = (place1 &- l1, place3 &- l3)
+        let isNegative = ((m1 < 0) != (m3 < 0)) != ((l1 &+ l2 &+ l3) & 1 == 1)
+        let (a, b) = (m1 < 0 ? -m1 : m1, m3 < 0 ? -m3 : m3)
+        let (small, large) = (a < b ? b &- a : a &- b, a &+ b)
+        if small <= l2, !(isNegative && small == 0) {
+          let place2 = l2 &+ (isNegative ? -small : small)
+          body(place1, place2, place3, coefficients[(place1 &* d2 &+ place2) &* d3 &+ place3])
+        }
+        if large != small, large <= l2 {
+          let place2 = l2 &+ (isNegative ? -large : large)
+          body(place1, place2, place3, coefficients[(place1 &* d2 &+ place2) &* d3 &+ place3])
+        }
+      }
     }
   }
 }

@@ -67,7 +67,7 @@ public final class TrainableNetwork: @unchecked Sendable {
   /// The work of one thread.
   public final class Worker: @unchecked Sendable {
     private let worker: any TrainableWorker
-    private var edgeGradients = Buffer<SIMD3<Double>>()
+    private var sums = Buffer<Double>()
     private var edgeTangents = Buffer<SIMD3<Double>>()
 
     fileprivate init(_ implementation: any TrainableImplementation) {
@@ -76,10 +76,9 @@ public final class TrainableNetwork: @unchecked Sendable {
 
     /// Adds the forces (energy unit/Å) on all atoms to `forces`, and returns the energy.
     public func addForces(_ edges: EdgeList, to forces: inout [SIMD3<Double>]) -> Double {
-      let g = edgeGradients.reserve(edges.count)
-      g.update(repeating: .zero, count: edges.count)
-      let energy = worker.evaluate(edges, gradients: g)
-      forces.withUnsafeMutableBufferPointer { Self.fold(edges, g, into: $0) }
+      let sums = clearedSums(edges)
+      let energy = worker.evaluate(edges, forces: sums)
+      add(sums, to: &forces)
       return energy
     }
 
@@ -95,10 +94,9 @@ public final class TrainableNetwork: @unchecked Sendable {
 
     /// Adds to `forces` their derivative along `directions` w: minus the Hessian times w.
     public func addForceDerivatives(_ edges: EdgeList, directions: [SIMD3<Double>], to forces: inout [SIMD3<Double>]) {
-      let g = edgeGradients.reserve(edges.count)
-      g.update(repeating: .zero, count: edges.count)
-      worker.differentiate(edges, edgeDirections(edges, directions), tangents: g, gradient: nil)
-      forces.withUnsafeMutableBufferPointer { Self.fold(edges, g, into: $0) }
+      let sums = clearedSums(edges)
+      worker.differentiate(edges, edgeDirections(edges, directions), tangents: sums, gradient: nil)
+      add(sums, to: &forces)
     }
 
     private func edgeDirections(_ edges: EdgeList, _ directions: [SIMD3<Double>]) -> UnsafePointer<SIMD3<Double>> {
@@ -113,18 +111,15 @@ public final class TrainableNetwork: @unchecked Sendable {
       return UnsafePointer(w)
     }
 
-    private static func fold(
-      _ edges: EdgeList, _ gradients: UnsafePointer<SIMD3<Double>>,
-      into forces: UnsafeMutableBufferPointer<SIMD3<Double>>
-    ) {
-      for i in 0..<edges.centreCount {
-        var sum = SIMD3<Double>.zero
-        for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
-          sum += gradients[e]
-          forces[Int(edges.neighbours[e])] -= gradients[e]
-        }
-        forces[i] += sum
-      }
+    private func clearedSums(_ edges: EdgeList) -> ForceSums {
+      let cleared = ForceSums(forces: sums.reserve(3 * edges.atomCount))
+      cleared.clear(atomCount: edges.atomCount)
+      return cleared
+    }
+
+    private func add(_ sums: ForceSums, to forces: inout [SIMD3<Double>]) {
+      guard let f = sums.forces else { return }
+      for i in forces.indices { forces[i] += SIMD3(f[3 * i], f[3 * i + 1], f[3 * i + 2]) }
     }
   }
 }
@@ -138,10 +133,10 @@ private protocol TrainableImplementation: AnyObject {
 }
 
 private protocol TrainableWorker: AnyObject {
-  func evaluate(_ edges: EdgeList, gradients: UnsafeMutablePointer<SIMD3<Double>>) -> Double
+  func evaluate(_ edges: EdgeList, forces: ForceSums) -> Double
   func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject)
   func differentiate(
-    _ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>, tangents: UnsafeMutablePointer<SIMD3<Double>>?,
+    _ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>, tangents: ForceSums?,
     gradient: AnyObject?)
 }
 
@@ -180,10 +175,10 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
     dual = NetworkEvaluator(weights)
   }
 
-  func evaluate(_ edges: EdgeList, gradients: UnsafeMutablePointer<SIMD3<Double>>) -> Double {
+  func evaluate(_ edges: EdgeList, forces: ForceSums) -> Double {
     let energies = energies.reserve(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
-    plain.evaluate(edges, into: .init(energies: energies, gradients: gradients))
+    plain.evaluate(edges, into: .init(energies: energies, forces: forces))
     return (0..<edges.centreCount).reduce(0) { $0 + energies[$1] }
   }
 
@@ -194,11 +189,11 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   }
 
   func differentiate(
-    _ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>, tangents: UnsafeMutablePointer<SIMD3<Double>>?,
+    _ edges: EdgeList, _ directions: UnsafePointer<SIMD3<Double>>, tangents: ForceSums?,
     gradient: AnyObject?
   ) {
     let gradient = gradient.map { $0 as! WeightGradient<W> }
     gradient?.reset()
-    dual.evaluate(edges, directions: directions, into: .init(gradientTangents: tangents, weights: gradient))
+    dual.evaluate(edges, directions: directions, into: .init(forceTangents: tangents, weights: gradient))
   }
 }

@@ -68,10 +68,10 @@ extension PlainLanes {
   @inline(__always) static var width: Int { scalarCount }
   @inline(__always) public static func constant(_ value: Double) -> Self { Self(repeating: Scalar(value)) }
   @inline(__always) public static func log(_ x: Self) -> Self { x.map(Scalar.log) }
-  @inline(__always) mutating func add(_ a: Self, times b: Self) { addProduct(a, b) }
-  @inline(__always) mutating func add(_ a: Self, times b: Scalar) { addProduct(a, Self(repeating: b)) }
-  @inline(__always) mutating func add(weight: Self, times b: Scalar) { addProduct(weight, Self(repeating: b)) }
-  @inline(__always) mutating func add(_ a: Self, constant c: Scalar) { addProduct(a, Self(repeating: c)) }
+  @inline(__always) mutating func add(_ a: Self, times b: Self) { multiplyAdd(a, b) }
+  @inline(__always) mutating func add(_ a: Self, times b: Scalar) { multiplyAdd(a, Self(repeating: b)) }
+  @inline(__always) mutating func add(weight: Self, times b: Scalar) { multiplyAdd(weight, Self(repeating: b)) }
+  @inline(__always) mutating func add(_ a: Self, constant c: Scalar) { multiplyAdd(a, Self(repeating: c)) }
   @inline(__always) init(weight: Self) { self = weight }
   @inline(__always) static func load(_ lanes: UnsafePointer<Self>, _ index: Int) -> Scalar {
     UnsafeRawPointer(lanes).load(fromByteOffset: index &* MemoryLayout<Scalar>.stride, as: Scalar.self)
@@ -87,10 +87,10 @@ extension PlainLanes {
   /// Both by Horner's scheme, that of the slope with what is in that of the value.
   @inline(__always) static func spline(_ c: UnsafePointer<Self>, at t: Scalar) -> (value: Self, slope: Self) {
     let t = Self(repeating: t)
-    let value2 = c[2].addingProduct(c[3], t)
-    let value1 = c[1].addingProduct(value2, t)
-    let slope2 = value2.addingProduct(c[3], t)
-    return (c[0].addingProduct(value1, t), value1.addingProduct(slope2, t))
+    let value2 = c[2].multiplyAdding(c[3], t)
+    let value1 = c[1].multiplyAdding(value2, t)
+    let slope2 = value2.multiplyAdding(c[3], t)
+    return (c[0].multiplyAdding(value1, t), value1.multiplyAdding(slope2, t))
   }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Self { g * x }
   @inline(__always) static func weightGradient(_ g: Self) -> Self { g }
@@ -112,18 +112,18 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
     // Adding 1.5 · 2²³ rounds to an integer, which is then in the last bits.
     let shift = Self(repeating: 12_582_912)
     var shifted = shift
-    shifted.addProduct(r, Self(repeating: 1.44269504))
+    shifted.multiplyAdd(r, Self(repeating: 1.44269504))
     let n = shifted - shift
-    r.addProduct(n, Self(repeating: -0.693359375))
-    r.addProduct(n, Self(repeating: 2.12194440e-4))
+    r.multiplyAdd(n, Self(repeating: -0.693359375))
+    r.multiplyAdd(n, Self(repeating: 2.12194440e-4))
     var series = Self(repeating: 1 / 5040)
-    series = Self(repeating: 1 / 720).addingProduct(series, r)
-    series = Self(repeating: 1 / 120).addingProduct(series, r)
-    series = Self(repeating: 1 / 24).addingProduct(series, r)
-    series = Self(repeating: 1 / 6).addingProduct(series, r)
-    series = Self(repeating: 1 / 2).addingProduct(series, r)
-    series = Self(repeating: 1).addingProduct(series, r)
-    series = Self(repeating: 1).addingProduct(series, r)
+    series = Self(repeating: 1 / 720).multiplyAdding(series, r)
+    series = Self(repeating: 1 / 120).multiplyAdding(series, r)
+    series = Self(repeating: 1 / 24).multiplyAdding(series, r)
+    series = Self(repeating: 1 / 6).multiplyAdding(series, r)
+    series = Self(repeating: 1 / 2).multiplyAdding(series, r)
+    series = Self(repeating: 1).multiplyAdding(series, r)
+    series = Self(repeating: 1).multiplyAdding(series, r)
     let bits = unsafeBitCast(series, to: SIMD8<Int32>.self) &+ (unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23)
     return unsafeBitCast(bits, to: Self.self)
   }
@@ -155,10 +155,11 @@ extension SIMD4 where Scalar: FloatingPoint {
   }
 
   @inline(__always) fileprivate static func treeSums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> Self {
-    func pairs(_ a: Self, _ b: Self) -> Self {
-      Self(lowHalf: a.evenHalf + a.oddHalf, highHalf: b.evenHalf + b.oddHalf)
-    }
-    return pairs(pairs(a, b), pairs(c, d))
+    pairSums(pairSums(a, b), pairSums(c, d))
+  }
+
+  @inline(__always) private static func pairSums(_ a: Self, _ b: Self) -> Self {
+    Self(lowHalf: a.evenHalf + a.oddHalf, highHalf: b.evenHalf + b.oddHalf)
   }
 }
 
@@ -248,13 +249,13 @@ struct DualLanes<Plain: PlainLanes>: Lanes {
   @inline(__always) static func spline(_ c: UnsafePointer<Plain>, at t: Scalar) -> (value: Self, slope: Self) {
     let (value, slope) = Plain.spline(c, at: t.value)
     let three = Plain(repeating: 3 * t.value)
-    let half = c[2].addingProduct(c[3], three)
+    let half = c[2].multiplyAdding(c[3], three)
     let tangent = Plain(repeating: t.tangent)
     return (Self(value, slope * tangent), Self(slope, (half + half) * tangent))
   }
   @inline(__always) static func weightGradient(_ g: Self, _ x: Scalar) -> Plain {
     var gradient = g.value * x.tangent
-    gradient.addProduct(g.tangent, Plain(repeating: x.value))
+    gradient.multiplyAdd(g.tangent, Plain(repeating: x.value))
     return gradient
   }
   @inline(__always) static func weightGradient(_ g: Self) -> Plain { g.tangent }

@@ -68,24 +68,24 @@ public struct PairTerm: Equatable, Sendable {
     return ((b * c).sum(), (d * c).sum() * inverseSpacing)
   }
 
-  /// Adds ½u(r) of each edge to its centre's energy and ½u'(r) r̂ to the edge's gradient, times `scale`.
-  func add(
-    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
-    gradients: UnsafeMutablePointer<SIMD3<Double>>
-  ) {
+  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`.
+  func add(_ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) {
     let inverseSpacing = 1 / spacing
     coefficients.withUnsafeBufferPointer { rows in
       for i in 0..<edges.centreCount {
         let a = Int(edges.types[i])
-        var energy = 0.0
+        var (energy, force) = (0.0, SIMD3<Double>.zero)
         for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
           let b = Int(edges.types[Int(edges.neighbours[e])])
           let r = edges.lengths[e]
           let row = rows.baseAddress! + Self.pairIndex(a, b, typeCount: typeCount) * (intervals + 3)
           let u = value(row, at: r, inverseSpacing)
           energy += u.energy
-          gradients[e] += (0.5 * scale * u.slope / r) * edges.vectors[e]
+          let gradient = (0.5 * scale * u.slope / r) * edges.vectors[e]
+          force += gradient
+          forces.add(gradient, edges.vectors[e], from: i, to: Int(edges.neighbours[e]))
         }
+        forces.addForce(force, toCentre: i)
         energies[i] += 0.5 * scale * energy
       }
     }

@@ -35,11 +35,11 @@ public struct TripletTerm: Equatable, Sendable {
   /// Numbers that `add` needs room for.
   var scratchSize: Int { 2 * basis.momentCount + 2 * basis.harmonicCount }
 
-  /// Adds the energies of the centres and their gradients with respect to the edges, times `scale`.
+  /// Adds the energies of the centres and the forces that follow from them, times `scale`.
   /// - Parameter scratch: room for `scratchSize` numbers.
   func add(
     _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
-    gradients: UnsafeMutablePointer<SIMD3<Double>>, scratch: UnsafeMutablePointer<Double>
+    forces: ForceSums, scratch: UnsafeMutablePointer<Double>
   ) {
     let slopes = scratch + basis.momentCount
     let y = slopes + basis.momentCount
@@ -49,7 +49,7 @@ public struct TripletTerm: Equatable, Sendable {
         let matrix =
           matrices.baseAddress! + Int(edges.types[i]) * (basis.lMax + 1) * basis.channelCount * basis.channelCount
         energies[i] += scale * contract(matrix, scratch, into: slopes)
-        pullBack(edges, i, slopes, scale: scale, y, y + basis.harmonicCount, gradients)
+        pullBack(edges, i, slopes, scale: scale, y, y + basis.harmonicCount, forces)
       }
     }
   }
@@ -89,13 +89,15 @@ public struct TripletTerm: Equatable, Sendable {
     return 0.5 * twice
   }
 
+  /// Takes dE/dA of a centre to the forces on it and its neighbours.
   private func pullBack(
     _ edges: EdgeList, _ i: Int, _ slopes: UnsafePointer<Double>, scale: Double, _ y: UnsafeMutablePointer<Double>,
-    _ g: UnsafeMutablePointer<Double>, _ gradients: UnsafeMutablePointer<SIMD3<Double>>
+    _ g: UnsafeMutablePointer<Double>, _ forces: ForceSums
   ) {
+    var force = SIMD3<Double>.zero
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
-      let (r, vector) = (edges.lengths[e], edges.vectors[e])
-      let neighbour = basis.neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: r)
+      let (r, vector, j) = (edges.lengths[e], edges.vectors[e], Int(edges.neighbours[e]))
+      let neighbour = basis.neighbour(type: Int(edges.types[j]), at: r)
       basis.harmonics(vector, r, into: y)
       var radial = 0.0
       var row = slopes + neighbour.channel
@@ -110,9 +112,12 @@ public struct TripletTerm: Equatable, Sendable {
         row += basis.channelCount
       }
       let unit = vector / r
-      let (x, yy, z) = SphericalHarmonics.pullBack(
+      let (gx, gy, gz) = SphericalHarmonics.pullBack(
         basis.lMax, unit.x, unit.y, unit.z, y, g, inverseLength: 1 / r)
-      gradients[e] += scale * (SIMD3(x, yy, z) + radial * unit)
+      let gradient = scale * (SIMD3(gx, gy, gz) + radial * unit)
+      force += gradient
+      forces.add(gradient, vector, from: i, to: j)
     }
+    forces.addForce(force, toCentre: i)
   }
 }

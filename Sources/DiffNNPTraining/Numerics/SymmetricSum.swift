@@ -58,10 +58,10 @@ final class SymmetricSum {
     var (a, b) = (batch + i, UnsafeRawPointer(batch + j))
     for _ in 0..<filled {
       let right = b.loadUnaligned(as: Lanes.self)
-      s0.addProduct(Lanes(repeating: a[0]), right)
-      s1.addProduct(Lanes(repeating: a[1]), right)
-      s2.addProduct(Lanes(repeating: a[2]), right)
-      s3.addProduct(Lanes(repeating: a[3]), right)
+      s0.multiplyAdd(Lanes(repeating: a[0]), right)
+      s1.multiplyAdd(Lanes(repeating: a[1]), right)
+      s2.multiplyAdd(Lanes(repeating: a[2]), right)
+      s3.multiplyAdd(Lanes(repeating: a[3]), right)
       a += padded
       b += 8 * padded
     }

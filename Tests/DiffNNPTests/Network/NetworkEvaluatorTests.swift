@@ -3,17 +3,23 @@ import Testing
 @testable import DiffNNP
 
 @Suite struct NetworkEvaluatorTests {
-  @Test(arguments: SamplePotential.networks)
-  func agreesWithPlainLoops(_ sample: SamplePotential) throws {
+  /// Also where an atom has more edges than a batch.
+  @Test(arguments: SamplePotential.networks, [1, 0.55])
+  func agreesWithPlainLoops(_ sample: SamplePotential, _ scale: Double) throws {
     let network = try #require(sample.potential.network)
-    let configuration = try SampleConfiguration.periodic()
+    var configuration = try SampleConfiguration.periodic()
+    configuration.cell = try Cell(
+      vectors: configuration.cell.vectors.map { scale * $0 }, periodic: configuration.cell.periodic)
+    configuration.positions = configuration.positions.map { scale * $0 }
     let edges = EdgeList()
     try NeighbourSearch().fill(edges, configuration, cutoff: 3)
-    let scale = sample.potential.energyScale
-    let expected = network.referenceEnergies(edges).map { scale * $0 }
+    #expect((edges.count > EdgeBatch<SIMD4<Double>>.capacity * edges.centreCount) == (scale < 1))
+    let energyScale = sample.potential.energyScale
+    let expected = network.referenceEnergies(edges).map { energyScale * $0 }
     let size = expected.map(abs).max()!
     let double = try Evaluator(sample.potential, precision: .double).evaluate(configuration).atomEnergies
-    for (a, b) in zip(double, expected) { #expect(abs(a - b) < 1e-13 * size) }
+    let tolerance = scale < 1 ? 1e-12 : 1e-13
+    for (a, b) in zip(double, expected) { #expect(abs(a - b) < tolerance * size) }
   }
 
   /// Functions that overflow on the way must not lose the derivative.
@@ -31,6 +37,61 @@ import Testing
   func slopesAreDerivatives(_ f: Activation) {
     for x in [-3.0, -0.4, 0.7, 35] {
       #expect(abs((f.value(x + 1e-6) - f.value(x - 1e-6)) / 2e-6 - f.slope(x)) < 1e-8)
+    }
+  }
+
+  /// Atoms on a lattice, each somewhat displaced; far more than a thread or a block has.
+  private func solid(_ edge: Int, seed: UInt64 = 8) throws -> Configuration {
+    var random = SplitMix(seed: seed)
+    let positions = (0..<edge * edge * edge).map { k in
+      1.7 * SIMD3(Double(k % edge), Double(k / edge % edge), Double(k / (edge * edge))) + 0.3 * random.vector()
+    }
+    let side = 1.7 * Double(edge)
+    return Configuration(
+      cell: try Cell(orthogonal: [side, side, side]), positions: positions, types: positions.indices.map { $0 % 3 })
+  }
+
+  @Test(arguments: SamplePotential.networks)
+  func threadsDoNotMatter(_ sample: SamplePotential) throws {
+    let configuration = try solid(7)
+    let evaluator = Evaluator(sample.potential, precision: .double)
+    let alone = try evaluator.evaluate(configuration)
+    for threads in [2, 3, 5, 1] {
+      evaluator.threads = threads
+      let together = try evaluator.evaluate(configuration)
+      #expect(together.atomEnergies == alone.atomEnergies && together.energy == alone.energy)
+      let tolerance = 1e-13 * alone.largestForce
+      for (a, b) in zip(together.forces, alone.forces) { #expect(length(a - b) < tolerance) }
+      let virials = zip(
+        [together.virial] + together.atomVirials + together.centroidVirials,
+        [alone.virial] + alone.atomVirials + alone.centroidVirials)
+      for (a, b) in virials { for (x, y) in zip(a, b) { #expect(abs(x - y) < 1e3 * tolerance) } }
+      // The sums are made in one order, whichever thread is first.
+      #expect(try evaluator.evaluate(configuration).forces == together.forces)
+    }
+  }
+
+  /// Buffers follow the system, whatever was computed before: energies and forces in blocks, gradients of weights at once.
+  @Test(arguments: [Precision.single, .double])
+  func whatWasComputedBeforeDoesNotMatter(_ precision: Precision) throws {
+    let network = try #require(SamplePotential.networks[0].potential.network)
+    let trainable = try TrainableNetwork(network.architecture, precision: precision)
+    trainable.set(network.parameters)
+    let worker = trainable.makeWorker()
+    for edge in [2, 5, 1, 4] {
+      let edges = EdgeList()
+      try NeighbourSearch().fill(edges, solid(edge), cutoff: network.architecture.rMax)
+      let n = edges.atomCount
+      func results(_ worker: TrainableNetwork.Worker) -> [[Double]] {
+        var forces = [SIMD3<Double>](repeating: .zero, count: n)
+        let gradient = trainable.makeGradient()
+        let energy = worker.addForces(edges, to: &forces)
+        worker.differentiateEnergy(edges, weight: 1, into: gradient)
+        let plain = trainable.parameterGradient([gradient])
+        worker.differentiate(edges, directions: forces, into: gradient)
+        return [[energy], forces.flatMap { [$0.x, $0.y, $0.z] }, plain, trainable.parameterGradient([gradient])]
+      }
+      #expect(results(worker) == results(trainable.makeWorker()))
     }
   }
 }

@@ -37,36 +37,14 @@ import Testing
     }
   }
 
-  private func tables(_ network: Network, intervals: Int) -> PackedWeights<SIMD4<Double>> {
-    let weights = PackedWeights<SIMD4<Double>>(NetworkLayout(network.plan, width: 4), intervals: intervals)
-    var knots: [PackedWeights<SIMD4<Double>>.RadialKnots] = []
-    weights.pack(network.parameters, radial: &knots)
-    return weights
-  }
-
-  private func forces(_ evaluator: NetworkEvaluator<SIMD4<Double>>, _ edges: EdgeList) -> [SIMD3<Double>] {
-    var gradients = [SIMD3<Double>](repeating: .zero, count: edges.count)
-    gradients.withUnsafeMutableBufferPointer { evaluator.evaluate(edges, into: .init(gradients: $0.baseAddress!)) }
-    var forces = [SIMD3<Double>](repeating: .zero, count: edges.atomCount)
-    for i in 0..<edges.centreCount {
-      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
-        forces[i] += gradients[e]
-        forces[Int(edges.neighbours[e])] -= gradients[e]
-      }
-    }
-    return forces
-  }
-
   /// The largest difference between forces by the chosen tables and those by the radial networks (eV/Å), and the
   /// largest force.
   private func forceError(_ network: Network, _ configuration: Configuration) throws -> (error: Double, size: Double) {
     let edges = EdgeList()
     try NeighbourSearch().fill(edges, configuration, cutoff: network.architecture.rMax)
-    let intervals = RadialResolution.intervals(network.plan, parameters: network.parameters)
-    let tabulated = forces(NetworkEvaluator(tables(network, intervals: intervals)), edges)
-    let exact = forces(
-      NetworkEvaluator(tables(network, intervals: 1), exactRadial: radialNetworks(network)), edges)
-    return (zip(tabulated, exact).map { length($0 - $1) }.max()!, exact.map(length).max()!)
+    let (plan, parameters) = (network.plan, network.parameters)
+    return RadialTrial(plan, parameters: parameters, edges).forceError(
+      intervals: RadialResolution.intervals(plan, parameters: parameters, energyScale: 1))
   }
 
   private func expectExactForces(_ folder: String) throws {
@@ -76,7 +54,7 @@ import Testing
     ).frames
     for frame in frames {
       let (error, size) = try forceError(network, frame.configuration)
-      #expect(error < 1e-6 && error < RadialResolution.tolerance * size)
+      #expect(error < RadialResolution.forceTolerance && error < RadialResolution.tolerance * size)
     }
   }
 
@@ -89,6 +67,20 @@ import Testing
   @Test func forcesOfTheDefaultArchitectureStay() throws {
     let (error, size) = try forceError(randomNetwork(Self.defaultArchitecture), liquid())
     #expect(error < RadialResolution.tolerance * size)
+  }
+
+  /// The trial's atoms have neighbours, feel forces, and ask for more where energies are larger.
+  @Test func trialBoundsForces() throws {
+    let network = try randomNetwork(Self.defaultArchitecture)
+    let (plan, parameters) = (network.plan, network.parameters)
+    let trial = RadialTrial(plan, parameters: parameters)
+    for energyScale in [1e-3, 1, 1e3] {
+      let intervals = RadialResolution.intervals(plan, parameters: parameters, energyScale: energyScale)
+      let (error, size) = trial.forceError(intervals: intervals)
+      #expect(size > 0.01)
+      #expect(energyScale * error <= RadialResolution.forceTolerance * max(1, energyScale * size))
+    }
+    #expect(trial.forceError(intervals: 64).error > 10 * trial.forceError(intervals: 256).error)
   }
 
   /// With half as many, some table would be too coarse.

@@ -1,0 +1,62 @@
+/// What a core of this machine can do at most, measured.
+struct MachineLimits {
+  /// 10⁹ operations a second in single and in double precision, a multiplication and an addition counted as two.
+  let single: Double
+  let double: Double
+  /// 10⁹ bytes a second read from memory.
+  let bandwidth: Double
+
+  init(quick: Bool) {
+    let stopwatch = Stopwatch(seconds: quick ? 0 : 0.2, fewest: 3)
+    single = Self.arithmetic(stopwatch, SIMD8<Float>.self)
+    double = Self.arithmetic(stopwatch, SIMD4<Double>.self)
+    bandwidth = Self.bandwidth(stopwatch)
+  }
+
+  /// Twelve chains of multiplications and additions, as many as keep two units busy that take four cycles each.
+  private static func arithmetic<V: SIMD>(_ stopwatch: Stopwatch, _: V.Type) -> Double
+  where V.Scalar: BinaryFloatingPoint {
+    let turns = 1_000_000
+    var results: [V] = []
+    let times = stopwatch.measure { results.append(chains(turns)) }
+    // Looked at, so that the loop is not left out.
+    precondition(results.allSatisfy { $0[0].isFinite })
+    return 1e-9 * Double(2 * 12 * V.scalarCount * turns) / (times.min() ?? .infinity)
+  }
+
+  @_specialize(where V == SIMD8<Float>)
+  @_specialize(where V == SIMD4<Double>)
+  @inline(never)
+  private static func chains<V: SIMD>(_ turns: Int) -> V where V.Scalar: BinaryFloatingPoint {
+    let (factor, term) = (V(repeating: 0.5), V(repeating: 0.25))
+    var x = InlineArray<12, V>(repeating: factor)
+    for k in 0..<12 { x[k] = V(repeating: V.Scalar(k)) }
+    for _ in 0..<turns {
+      for k in 0..<12 { x[k] = term.addingProduct(x[k], factor) }
+    }
+    var sum = V(repeating: 0)
+    for k in 0..<12 { sum += x[k] }
+    return sum
+  }
+
+  /// The sum of an array that no cache holds.
+  private static func bandwidth(_ stopwatch: Stopwatch) -> Double {
+    let count = 1 << 22
+    let array = UnsafeMutablePointer<SIMD8<Float>>.allocate(capacity: count)
+    array.initialize(repeating: SIMD8(repeating: 1), count: count)
+    defer { array.deallocate() }
+    var total: Float = 0
+    let times = stopwatch.measure {
+      var sums = (SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero)
+      for k in stride(from: 0, to: count, by: 4) {
+        sums.0 += array[k]
+        sums.1 += array[k + 1]
+        sums.2 += array[k + 2]
+        sums.3 += array[k + 3]
+      }
+      total += (sums.0 + sums.1 + sums.2 + sums.3).sum()
+    }
+    precondition(total > 0)
+    return 1e-9 * Double(count * MemoryLayout<SIMD8<Float>>.stride) / (times.min() ?? .infinity)
+  }
+}
