@@ -1,7 +1,7 @@
 extension SIMD where Scalar: FloatingPoint {
   /// self + a·b, rounded once where the processor has an instruction for that. Processors that have none (x86-64 before v3,
   /// compiled for with NO_FMA) would call a function for each element.
-  @inline(__always) func multiplyAdding(_ a: Self, _ b: Self) -> Self {
+  @inlinable @inline(__always) public func multiplyAdding(_ a: Self, _ b: Self) -> Self {
     #if NO_FMA
       self + a * b
     #else
@@ -9,5 +9,5 @@ extension SIMD where Scalar: FloatingPoint {
     #endif
   }
 
-  @inline(__always) mutating func multiplyAdd(_ a: Self, _ b: Self) { self = multiplyAdding(a, b) }
+  @inlinable @inline(__always) public mutating func multiplyAdd(_ a: Self, _ b: Self) { self = multiplyAdding(a, b) }
 }

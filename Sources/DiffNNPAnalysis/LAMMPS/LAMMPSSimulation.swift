@@ -60,8 +60,8 @@ public struct LAMMPSSimulation: Sendable {
 
   /// The input file.
   ///
-  /// `zero yes` makes the random forces sum to zero, so that the thermostat's temperature agrees with the 3N - 3 degrees of
-  /// freedom that LAMMPS counts.
+  /// Random forces are left as they are: made to sum to zero, they would heat light atoms and cool heavy ones. So the centre
+  /// of mass moves, and all 3N degrees of freedom are counted.
   public var input: String {
     """
     units           metal
@@ -74,7 +74,8 @@ public struct LAMMPSSimulation: Sendable {
     neigh_modify    every 1 delay 0 check yes
     velocity        all create \(temperature) \(seed) dist gaussian
     fix             integrate all nve
-    fix             thermostat all langevin \(temperature) \(temperature) \(damping) \(seed) zero yes
+    fix             thermostat all langevin \(temperature) \(temperature) \(damping) \(seed)
+    compute_modify  thermo_temp extra/dof 0
     timestep        \(timestep / 1000)
 
     thermo_style    custom step temp pe press
