@@ -11,7 +11,7 @@ enum Benchmark {
       .init(
         name: "--sizes", value: "N,N,…", summary: "Numbers of atoms, up to 1000000 (default \(list(defaultSizes)))."),
       .init(name: "--precision", value: "KINDS", summary: "single, double, or both (default single,double)."),
-      .init(name: "--model", value: "NAMES", summary: "Networks below, or weight files (default published,water)."),
+      .init(name: "--model", value: "NAMES", summary: "Potentials below, or weight files (default licl,published,water)."),
       .init(name: "--threads", value: "N,N,…", summary: "Numbers of threads (default 1)."),
       .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (12.5 for a file)."),
       .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
@@ -20,14 +20,15 @@ enum Benchmark {
       .init(name: "--json", summary: "Print JSON."),
       .init(
         name: "--save", value: "FOLDER",
-        summary: "Write the networks below as weight files, NAME.safetensors, and measure nothing."),
+        summary: "Write the potentials below as weight files, NAME.safetensors, and measure nothing."),
     ],
     details: """
-      Networks that have a name. Their weights are random, which makes no difference to speed.
+      Potentials that have a name. Their weights are random, which makes no difference to speed.
 
+        licl       what training makes of LiCl by default: pairs up to 10 Å, triplets up to 6.5 Å; 12.5 neighbours
         published  the architecture of the published LiCl model: 2 layers, features 8x0e+8x1e, edges 1x0e+1x1e,
                    r_max 10 Å; 12.5 neighbours
-        water      the default architecture, for one type: 3 layers, 16 features of each l up to 2, r_max 5 Å; 17.5 neighbours
+        water      the default network, for one type: 3 layers, 16 features of each l up to 2, r_max 5 Å; 17.5 neighbours
         large      the same with 32 features
 
       A step computes the energy and all forces from the list of neighbours; finding the neighbours is measured by itself.
@@ -83,7 +84,7 @@ enum Benchmark {
     if let neighbours, !(neighbours > 0 && neighbours <= 1000) {
       throw UsageError("--neighbours is \(neighbours); expected a positive number, 1000 at most")
     }
-    let names = arguments.list("--model") ?? ["published", "water"]
+    let names = arguments.list("--model") ?? ["licl", "published", "water"]
     let models = try names.map { try BenchmarkModel($0, neighbours: neighbours) }
     let time = try arguments.number("--seconds") ?? (quick ? 0 : 1)
     guard time >= 0 else { throw UsageError("--seconds is \(time); expected 0 or more") }
