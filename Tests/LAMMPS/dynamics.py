@@ -1,6 +1,6 @@
 """Long runs, which `make soak` makes: a million steps at constant temperature must stay in order, energy must be conserved, and
-atoms nearer than in the training data must repel each other. For potentials of the ions of LiCl: a pair term and one with
-a network, trained here, and the published NequIP model where it is beside the checkout. Prints the table of
+atoms nearer than in the training data must repel each other. For potentials of the ions of LiCl: pairs, pairs with triplets, and
+pairs with a network, trained here, and the published NequIP model where it is beside the checkout. Prints the table of
 docs/pair_diffnnp.md.
 
     dynamics.py [--steps N] [NAME ...]    N instead of 1000000, a quarter of which are run at constant energy
@@ -25,7 +25,8 @@ WORK = models.ROOT / ".build" / "soak"
 # Of the size of the published model for LiCl.
 NETWORK = {"features": 8, "layers": 2, "l_max": 1, "r_max": 6, "steps": 400, "likelihood_steps": 40}
 PUBLISHED = models.ROOT.parent / "shared" / "data" / "nequip-licl" / "weights.safetensors"
-MODELS = {"pair term": [], "with network": [f"--set=network.{key}={value}" for key, value in NETWORK.items()]}
+MODELS = {"pairs": ["--set=triplets=false"], "pairs and triplets": []}
+MODELS |= {"pairs and network": [f"--set=network.{key}={value}" for key, value in NETWORK.items()]}
 if PUBLISHED.exists():
     MODELS["published network"] = None
 
@@ -121,8 +122,8 @@ def main():
     for name in arguments.names:
         options = MODELS[name]
         model = make(name, options)
-        # A pair term is in double precision either way.
-        for precision in ["single", "double"] if options != [] else ["double"]:
+        # Pairs and triplets are in double precision either way.
+        for precision in ["single", "double"] if "network" in name else ["double"]:
             for timestep in [0.004, 0.001]:
                 rows = run(CONSTANT_ENERGY, model, precision=precision, timestep=timestep, steps=steps // 4)
                 slope, error, rms = drift(rows, timestep)

@@ -21,11 +21,11 @@ enum LearningCurveCommand: Command {
       .init(name: "--json", summary: "Print JSON."),
     ] + TrajectoryOptions.options,
     details: """
-      Fits the pair potential with the defaults of diffnnp train to all frames but the last fifth, to half of these, a
+      Fits pairs and triplets with the defaults of diffnnp train to all frames but the last fifth, to half of these, a
       quarter, …, and compares them by the objective of denoising without noise on the last fifth (see diffnnp evaluate).
       The objective falls as L(N) = L∞ + a/N with the number N of frames; from that follows which part of the force is error
-      for want of frames, and how many frames would make it smaller. What is left with endless frames is not seen here: a pair
-      potential may not be enough.
+      for want of frames, and how many frames would make it smaller. What is left with endless frames is not seen here: pairs
+      and triplets may not be enough.
       """)
 
   static func run(_ arguments: Arguments) throws {
@@ -36,6 +36,7 @@ enum LearningCurveCommand: Command {
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments))
     var settings = PairFit.Settings()
+    settings.triplets = TripletSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
     if let threads = try arguments.positive("--threads") { settings.threads = threads }
     let points = try naming(path) {
