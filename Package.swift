@@ -55,5 +55,6 @@ if Context.environment["DIFFNNP_FUZZ_BUILD"] != nil {
   package.targets.append(
     .executableTarget(
       name: "diffnnp-fuzz",
-      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "CYaml"], path: "Tests/Fuzz"))
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "CYaml"], path: "Tests/Fuzz",
+      exclude: ["Corpus", "words"]))
 }

@@ -11,7 +11,8 @@ enum Benchmark {
       .init(
         name: "--sizes", value: "N,N,…", summary: "Numbers of atoms, up to 1000000 (default \(list(defaultSizes)))."),
       .init(name: "--precision", value: "KINDS", summary: "single, double, or both (default single,double)."),
-      .init(name: "--model", value: "NAMES", summary: "Potentials below, or weight files (default licl,published,water)."),
+      .init(
+        name: "--model", value: "NAMES", summary: "Potentials below, or weight files (default published,water)."),
       .init(name: "--threads", value: "N,N,…", summary: "Numbers of threads (default 1)."),
       .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (12.5 for a file)."),
       .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
@@ -84,7 +85,7 @@ enum Benchmark {
     if let neighbours, !(neighbours > 0 && neighbours <= 1000) {
       throw UsageError("--neighbours is \(neighbours); expected a positive number, 1000 at most")
     }
-    let names = arguments.list("--model") ?? ["licl", "published", "water"]
+    let names = arguments.list("--model") ?? ["published", "water"]
     let models = try names.map { try BenchmarkModel($0, neighbours: neighbours) }
     let time = try arguments.number("--seconds") ?? (quick ? 0 : 1)
     guard time >= 0 else { throw UsageError("--seconds is \(time); expected 0 or more") }

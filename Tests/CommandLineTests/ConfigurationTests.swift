@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPTraining
 import Testing
 
 @testable import diffnnp
@@ -84,6 +85,40 @@ import Testing
   func refuses(_ text: String, _ reason: String) {
     let message = Self.message { _ = try Self.root(text) }
     #expect(message.hasPrefix("c.yaml") && message.contains(reason) && !message.contains("\n"), "\(message)")
+  }
+
+  // MARK: Triplets
+
+  static func training(_ more: String) throws -> TrainingConfiguration {
+    let text = "frames: a.xyz\ntemperature: 300\noutput: m\n" + more
+    return try TrainingConfiguration(YAMLNode(parsing: Array(text.utf8), name: "c.yaml"))
+  }
+
+  /// They are the default where nothing speaks against them.
+  @Test func tripletsUnlessThereIsANetwork() throws {
+    #expect(try Self.training("").pair.triplets == TripletSettings())
+    #expect(try Self.training("triplets: true").pair.triplets == TripletSettings())
+    #expect(try Self.training("objective: forces").pair.triplets == TripletSettings())
+    for text in ["triplets: false", "network: {}", "pair: {likelihood: false}", "noise: {mode: fixed, sigma: 0.1}"] {
+      #expect(try Self.training(text).pair.triplets == nil, "\(text)")
+    }
+    var settings = TripletSettings()
+    (settings.rMax, settings.intervals, settings.lMax) = (5.5, 7, 1)
+    #expect(try Self.training("triplets: {r_max: 5.5, intervals: 7, l_max: 1}").pair.triplets == settings)
+  }
+
+  @Test(arguments: [
+    ("triplets: {}\nnetwork: {}", "leave out one of the two"),
+    ("triplets: true\nnoise: {mode: fixed, sigma: 0.1}", "need the noise ladder"),
+    ("triplets: {l_max: 4}", "c.yaml:4: triplets.l_max is 4; expected 0, 1, 2 or 3"),
+    ("triplets: {intervals: 3}", "triplets.intervals is 3; expected 4 to 50"),
+    ("triplets: {r_max: 0}", "triplets.r_max is 0.0; expected a positive distance"),
+    ("triplets: {l_mx: 2}", "did you mean l_max"),
+    ("triplets: 5", "triplets is"),
+  ])
+  func refusesTriplets(_ text: String, _ reason: String) {
+    let message = Self.message { _ = try Self.training(text) }
+    #expect(message.contains(reason), "\(message)")
   }
 
   @Test func readsEmptyDocuments() throws {

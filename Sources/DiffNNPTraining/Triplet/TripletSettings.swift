@@ -4,18 +4,19 @@ import DiffNNP
 public struct TripletSettings: Equatable, Sendable {
   /// Cutoff (Å); nil for about three times the smallest distance in the data, or that of the pair term where this is less.
   public var rMax: Double?
-  /// Knot intervals up to the cutoff.
-  public var intervals = 6
-  /// Highest l of the Legendre polynomials of angles.
-  public var lMax = 2
+  /// Knot intervals up to the cutoff; nil for 8 with one type of atom, 6 with two, 5 with three, 4 with more, because the
+  /// number of functions grows with the cube of the types.
+  public var intervals: Int?
+  /// Highest l of the Legendre polynomials of angles; nil for 3 with one type of atom, 2 with more.
+  public var lMax: Int?
 
   public init() {}
 
   /// The first setting that makes no sense: its key in the configuration, and what is wrong.
   public var fault: (key: String, reason: String)? {
     if let rMax, !(rMax.isFinite && rMax > 0) { return ("r_max", "is \(rMax); expected a positive distance in Å") }
-    if !(4...50 ~= intervals) { return ("intervals", "is \(intervals); expected 4 to 50") }
-    if !(0...3 ~= lMax) { return ("l_max", "is \(lMax); expected 0, 1, 2 or 3") }
+    if let intervals, !(4...50 ~= intervals) { return ("intervals", "is \(intervals); expected 4 to 50") }
+    if let lMax, !(0...3 ~= lMax) { return ("l_max", "is \(lMax); expected 0, 1, 2 or 3") }
     return nil
   }
 
@@ -29,8 +30,10 @@ public struct TripletSettings: Equatable, Sendable {
     guard rMax <= pairs.rMax else {
       throw DiffNNPError("triplets.r_max is \(rMax) Å; expected at most the pair term's, \(pairs.rMax) Å")
     }
+    let intervals = intervals ?? [8, 6, 5, 4][min(pairs.typeCount, 4) - 1]
     return try TripletBasis(
       typeCount: pairs.typeCount, rMax: rMax, intervals: intervals,
-      first: min(Int(closest / rMax * Double(intervals)), intervals - 4), lMax: lMax)
+      first: min(Int(closest / rMax * Double(intervals)), intervals - 4),
+      lMax: lMax ?? (pairs.typeCount == 1 ? 3 : 2))
   }
 }

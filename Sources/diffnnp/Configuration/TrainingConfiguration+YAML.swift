@@ -71,8 +71,8 @@ extension TripletSettings {
   init(_ section: ConfigurationSection) throws {
     self.init()
     rMax = try section.double("r_max")
-    intervals = try section.int("intervals") ?? intervals
-    lMax = try section.int("l_max") ?? lMax
+    intervals = try section.int("intervals")
+    lMax = try section.int("l_max")
     if let fault { throw section.failure(fault.key, fault.reason) }
     try section.finish()
   }
