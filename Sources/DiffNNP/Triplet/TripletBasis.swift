@@ -114,6 +114,19 @@ public struct TripletBasis: Equatable, Sendable {
     }
   }
 
+  /// Writes the moments [lm][p] of a centre of an edge list.
+  /// - Parameter y: room for `harmonicCount` numbers.
+  public func describe(
+    _ centre: Int, _ edges: EdgeList, into moments: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>
+  ) {
+    moments.update(repeating: 0, count: momentCount)
+    for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < rMax {
+      let near = neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
+      harmonics(edges.vectors[e], edges.lengths[e], into: y)
+      add(near, y, sign: 1, to: moments)
+    }
+  }
+
   /// Halves of products, whole matrices: `fold` makes products of them.
   public var halfCount: Int { (lMax + 1) * channelCount * channelCount }
 

@@ -45,24 +45,12 @@ public struct TripletTerm: Equatable, Sendable {
     let y = slopes + basis.momentCount
     matrices.withUnsafeBufferPointer { matrices in
       for i in 0..<edges.centreCount {
-        gather(edges, i, into: scratch, y)
+        basis.describe(i, edges, into: scratch, y)
         let matrix =
           matrices.baseAddress! + Int(edges.types[i]) * (basis.lMax + 1) * basis.channelCount * basis.channelCount
         energies[i] += scale * contract(matrix, scratch, into: slopes)
         pullBack(edges, i, slopes, scale: scale, y, y + basis.harmonicCount, forces)
       }
-    }
-  }
-
-  /// The moments of a centre.
-  private func gather(
-    _ edges: EdgeList, _ i: Int, into moments: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>
-  ) {
-    moments.update(repeating: 0, count: basis.momentCount)
-    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
-      let neighbour = basis.neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
-      basis.harmonics(edges.vectors[e], edges.lengths[e], into: y)
-      basis.add(neighbour, y, sign: 1, to: moments)
     }
   }
 

@@ -31,9 +31,15 @@ public struct PairBasis: Equatable, Sendable {
   /// The first (padded) of the four functions of pair `p` that do not vanish at `r`, and the place within its interval.
   @inline(__always)
   func locate(pair p: Int, _ r: Double, _ inverseSpacing: Double) -> (first: Int, t: Double) {
-    let s = r * inverseSpacing
+    let (m, t) = interval(r * inverseSpacing)
+    return (p * paddedIntervals + m, t)
+  }
+
+  /// The interval of a distance given in knot spacings, and the place within it.
+  @inline(__always)
+  func interval(_ s: Double) -> (number: Int, t: Double) {
     let m = min(Int(s), intervals - 1)
-    return (p * paddedIntervals + m, s - Double(m))
+    return (m, s - Double(m))
   }
 
   /// The pair term with these coefficients [count].

@@ -32,13 +32,8 @@ final class AtomFeatures {
     try search.fill(edges, configuration, cutoff: basis.rMax + reach)
     guard let t = basis.triplets else { return }
     moments.reserve(edges.centreCount * t.momentCount)
-    moments.clear(edges.centreCount * t.momentCount)
     for i in 0..<edges.centreCount {
-      forEachTriplet(of: i, t) { e, j, r in
-        t.harmonics(edges.vectors[e], r, into: harmonics.start)
-        t.add(
-          t.neighbour(type: type(j), at: r), harmonics.start, sign: 1, to: moments.start + i * t.momentCount)
-      }
+      t.describe(i, edges, into: moments.start + i * t.momentCount, harmonics.start)
     }
   }
 
@@ -111,9 +106,8 @@ final class AtomFeatures {
   @inline(__always)
   private func addPair(_ p: Int, _ r: Double, to f: UnsafeMutablePointer<Double>) {
     let intervals = basis.pairs.intervals
-    let s = r / basis.pairs.spacing
-    let m = min(Int(s), intervals - 1)
-    let values = CubicBSpline.basis(s - Double(m)).value
+    let (m, t) = basis.pairs.interval(r / basis.pairs.spacing)
+    let values = CubicBSpline.basis(t).value
     let to = f + p * intervals + m
     for k in 0..<min(4, intervals - m) { to[k] += values[k] }
   }
@@ -155,9 +149,8 @@ final class AtomFeatures {
 
   private func addPairGradient(_ p: Int, _ unit: SIMD3<Double>, _ r: Double, to f: UnsafeMutablePointer<Double>) {
     let intervals = basis.pairs.intervals
-    let s = r / basis.pairs.spacing
-    let m = min(Int(s), intervals - 1)
-    let slopes = CubicBSpline.basis(s - Double(m)).slope / basis.pairs.spacing
+    let (m, t) = basis.pairs.interval(r / basis.pairs.spacing)
+    let slopes = CubicBSpline.basis(t).slope / basis.pairs.spacing
     for axis in 0..<3 {
       let to = f + axis * basis.count + p * intervals + m
       for k in 0..<min(4, intervals - m) { to[k] += slopes[k] * unit[axis] }
