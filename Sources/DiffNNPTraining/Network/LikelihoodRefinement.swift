@@ -49,7 +49,8 @@ public final class LikelihoodRefinement {
   private let typeNames: [String]
   private let frames: [Frame]
   private let threads: Int
-  private let basis: PairBasis
+  private let fit: PairFit.Result
+  private var basis: PairBasis { fit.basis }
   private let startingPair: [Double]
   private let data: PairEvidence
   /// Chains; as many frames of the data enter each step.
@@ -83,11 +84,11 @@ public final class LikelihoodRefinement {
     typeNames = trajectory.typeNames
     frames = trajectory.frames
     self.threads = threads
-    basis = pair.basis
+    fit = pair
     startingPair = pair.coefficients(sigma: pair.sigma)
     network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
-    data = try Self.evidence(trajectory.frames, pair.blocks, basis)
+    data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis)
     let frameCount = trajectory.frames.count
     let atoms = trajectory.frames.reduce(0) { $0 + $1.positions.count } / frameCount
     let wanted = effort.chainAtoms / max(atoms, 1)
@@ -95,7 +96,7 @@ public final class LikelihoodRefinement {
     self.chainCount = chainCount
     let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
     state = LikelihoodState(
-      parameters: parameters, pairCount: basis.count, starts: starts,
+      parameters: parameters, pairCount: pair.basis.count, starts: starts,
       chains: starts.map { LangevinChain(trajectory.frames[$0].configuration.positions) })
     for _ in 0..<2 * chainCount {
       models.append(TrainableScore(network))
@@ -134,9 +135,12 @@ public final class LikelihoodRefinement {
   }
 
   private func pairPotential(_ correction: [Double]) throws -> Potential {
-    try Potential(
-      typeNames: typeNames, energyScale: 1, pair: basis.pairTerm(zip(startingPair, correction).map { $0 + $1 }),
-      network: nil)
+    try Potential(typeNames: typeNames, energyScale: 1, pair: pairTerm(correction), network: nil)
+  }
+
+  /// The corrected pair term. Its walls begin with what they continue, which corrections change.
+  private func pairTerm(_ correction: [Double]) throws -> PairTerm {
+    try basis.pairTerm(fit.walled(zip(startingPair, correction).map { $0 + $1 }, sigma: fit.sigma))
   }
 
   // MARK: Steps
@@ -285,9 +289,8 @@ public final class LikelihoodRefinement {
 
   /// The network, and the pair term it belongs to.
   public func result() throws -> (pair: PairTerm, network: Network) {
-    let coefficients = zip(startingPair, state.averagePair).map { $0 + $1 }
     return (
-      try basis.pairTerm(coefficients), try Network(network.architecture, parameters: state.optimiser.average)
+      try pairTerm(state.averagePair), try Network(network.architecture, parameters: state.optimiser.average)
     )
   }
 }
