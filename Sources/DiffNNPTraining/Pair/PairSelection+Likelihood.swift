@@ -151,13 +151,13 @@ extension PairSelection {
   ) throws -> (Choice, LinearPrior) {
     let total = QuadraticForm.sum(objective.forms)
     let constant = objective.constants.reduce(0, +) / frameCount
-    let heldOut = try Parallel.map(priors.count * blocks.count, threads: threads) { item in
+    let heldOut = try ranks.map(priors.count * blocks.count, threads: threads) { item in
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
       rest.add(objective.forms[block], weight: -1)
       let frames = blocks.trainingFrameCount(holdingOut: block)
       let c = try minimiser(of: rest, priors[prior], basis, frames: Double(frames))
-      return (value: objective.forms[block].value(c), score: statistics.forms[0][block].value(basis.pairPart(c)))
+      return HeldOut(value: objective.forms[block].value(c), score: statistics.forms[0][block].value(basis.pairPart(c)))
     }
     func items(_ prior: Int) -> Range<Int> { prior * blocks.count..<(prior + 1) * blocks.count }
     let candidates = priors.indices.map { k in
@@ -171,6 +171,20 @@ extension PairSelection {
       chosen: candidates[k], candidates: candidates, powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
       heldOutScore: heldOut[items(k)].reduce(0) { $0 + $1.score } / frameCount)
     return (choice, priors[k])
+  }
+
+  /// What a fit is worth on a block held out: by its own objective, and by that at σ → 0.
+  private struct HeldOut: Parcelled {
+    var value: Double
+    var score: Double
+
+    init(value: Double, score: Double) { (self.value, self.score) = (value, score) }
+    init(from parcel: inout Parcel) { self.init(value: Double(from: &parcel), score: Double(from: &parcel)) }
+
+    func put(into parcel: inout Parcel) {
+      value.put(into: &parcel)
+      score.put(into: &parcel)
+    }
   }
 
   /// The stiffest, for pairs, of all priors that are as good as the best one, to within a standard error of the difference between

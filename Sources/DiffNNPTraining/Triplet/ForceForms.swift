@@ -18,18 +18,40 @@ public struct ForceForms: Sendable {
 
   /// - Parameter thermalEnergy: kT (eV).
   init(
-    _ basis: LinearBasis, _ frames: [Frame], blocks: TimeBlocks, thermalEnergy: Double, threads: Int
+    _ basis: LinearBasis, _ frames: Frames, blocks: TimeBlocks, thermalEnergy: Double, threads: Int,
+    ranks: Ranks = .one
   ) throws {
-    let blockSums = try Parallel.map(blocks.count, threads: threads) { block in
+    let blockSums = try ranks.map(blocks.count, threads: threads) { block in
       let sums = ForceSums(basis)
       for f in blocks.ranges[block] { try sums.add(frames[f], thermalEnergy: thermalEnergy) }
-      return sums
+      return ForceTotals(sums)
     }
     let types = 0..<basis.pairs.typeCount
     self.init(
-      forms: types.map { type in blockSums.map { $0.form(ofType: type) } },
+      forms: types.map { type in blockSums.map { $0.forms[type] } },
       squares: types.map { type in blockSums.map { $0.squares[type] } },
       counts: types.map { type in blockSums.map { $0.counts[type] } })
+  }
+}
+
+/// What remains of the sums over one block.
+private struct ForceTotals: Parcelled {
+  /// For each type.
+  let forms: [QuadraticForm]
+  let squares: [Double]
+  let counts: [Int]
+
+  init(_ sums: ForceSums) {
+    forms = sums.counts.indices.map { sums.form(ofType: $0) }
+    (squares, counts) = (sums.squares, sums.counts)
+  }
+
+  init(from parcel: inout Parcel) { (forms, squares, counts) = (parcel.take(), parcel.take(), parcel.take()) }
+
+  func put(into parcel: inout Parcel) {
+    parcel.put(forms)
+    parcel.put(squares)
+    parcel.put(counts)
   }
 }
 
