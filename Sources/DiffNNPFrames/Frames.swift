@@ -1,13 +1,13 @@
 /// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is read from
 /// a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
-public struct Frames: RandomAccessCollection, ExpressibleByArrayLiteral, Sendable {
+public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral, Sendable {
   private enum Storage: Sendable {
     case memory([Frame])
     /// Frames of the file by number.
     case file(FrameFile, [Int])
   }
 
-  private let storage: Storage
+  private var storage: Storage
   /// What the types become, by their numbers in the storage; nil where they stay.
   private let newTypes: [Int]?
 
@@ -32,14 +32,25 @@ public struct Frames: RandomAccessCollection, ExpressibleByArrayLiteral, Sendabl
     }
   }
 
+  /// A frame. To change one brings all into memory.
   public subscript(k: Int) -> Frame {
-    var frame =
-      switch storage {
-      case .memory(let frames): frames[k]
-      case .file(let file, let numbers): file.frame(numbers[k])
-      }
-    if let newTypes { frame.types = frame.types.map { newTypes[$0] } }
-    return frame
+    get {
+      var frame =
+        switch storage {
+        case .memory(let frames): frames[k]
+        case .file(let file, let numbers): file.frame(numbers[k])
+        }
+      if let newTypes { frame.types = frame.types.map { newTypes[$0] } }
+      return frame
+    }
+    set {
+      var frames: [Frame]
+      if newTypes == nil, case .memory(let held) = storage { frames = held } else { frames = Array(self) }
+      // No second owner, so that nothing is copied.
+      storage = .memory([])
+      frames[k] = newValue
+      self = Frames(frames)
+    }
   }
 
   /// Some of the frames, in the order given; one may be there several times.

@@ -10,12 +10,9 @@ import Testing
   private static let fluid: Trajectory = {
     let fluid = try! Samples.fluid(
       12, atoms: 24, edge: 9, rMax: 4, seed: 3, { 4 * (1 - $0 / 4) * (1 - $0 / 4) }, slope: { -2 * (1 - $0 / 4) })
-    let frames = fluid.frames.map { frame in
-      var frame = frame
-      for i in 0..<12 { frame.types[i] = 1 }
-      return frame
-    }
-    return Trajectory(typeNames: ["A", "B"], frames: frames)
+    var trajectory = Trajectory(typeNames: ["A", "B"], frames: fluid.frames)
+    for k in trajectory.frames.indices { for i in 0..<12 { trajectory.frames[k].types[i] = 1 } }
+    return trajectory
   }()
 
   private static func settings(_ objective: TrainingObjective, triplets: Bool) -> PairFit.Settings {
