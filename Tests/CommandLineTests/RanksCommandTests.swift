@@ -45,29 +45,44 @@ struct RanksCommandTests {
     }
   }
 
-  /// Interrupted with two ranks, continued with two: the same as without interruption, and to rounding the same as alone.
+  private func parameters(_ name: String, in directory: String) throws -> [Double] {
+    try #require(Potential.load(path: directory + "/\(name)").network).parameters
+  }
+
+  @Test func networksAreThoseOfOneProcessToRounding() throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      for count in [1, 2, 3] {
+        let run = try mpirun(count, Self.network + "--set network.steps=20 -o \(count)", in: directory)
+        #expect(run.exitCode == 0, "\(run.errors)")
+      }
+      let alone = try parameters("1", in: directory)
+      for count in [2, 3] {
+        let parameters = try parameters("\(count)", in: directory)
+        #expect(zip(parameters, alone).allSatisfy { abs($0 - $1) < 1e-3 })
+      }
+    }
+  }
+
+  /// Interrupted and continued: the same as without interruption.
   @Test func networksContinue() throws {
     try withDirectory { directory in
       try writeJitteredCrystals(directory)
-      let steps = "--set network.patience=0 --set network.steps="
+      let arguments = Self.network + "--set network.patience=0 --set network.steps=4000 "
       let interrupted = try shellResult(
         """
-        \(Self.command(2)) '\(programPath)' \(Self.network) \(steps)40 -o part.safetensors & pid=$!
-        while kill -0 $pid && [ ! -e part.safetensors.checkpoint ]; do sleep 0.02; done 2>/dev/null
+        \(Self.command(2)) '\(programPath)' \(arguments) -o part & pid=$!
+        while kill -0 $pid && [ ! -e part.checkpoint ]; do sleep 0.02; done 2>/dev/null
         kill -INT $pid; wait $pid
         """, in: directory)
       #expect(interrupted.exitCode != 0, "\(interrupted.errors)")
-      #expect(access(directory + "/part.safetensors.checkpoint", F_OK) == 0)
-      for (name, count, resume) in [("part", 2, "--resume"), ("whole", 2, ""), ("one", 1, "")] {
-        let run = try mpirun(count, Self.network + "\(steps)40 \(resume) -o \(name).safetensors", in: directory)
-        #expect(run.exitCode == 0, "\(run.errors)")
-      }
-      #expect(try shellResult("cmp part.safetensors whole.safetensors", in: directory).exitCode == 0)
-      func parameters(_ name: String) throws -> [Double] {
-        try #require(Potential.load(path: directory + "/\(name).safetensors").network).parameters
-      }
-      let (two, one) = (try parameters("whole"), try parameters("one"))
-      #expect(zip(two, one).allSatisfy { abs($0 - $1) < 1e-2 })
+      #expect(access(directory + "/part.checkpoint", F_OK) == 0)
+      let resumed = try mpirun(2, arguments + "--resume -o part", in: directory)
+      #expect(resumed.exitCode == 0 && resumed.errors.contains("continuing from step"), "\(resumed.errors)")
+      let whole = try mpirun(2, arguments + "-o whole", in: directory)
+      #expect(whole.exitCode == 0, "\(whole.errors)")
+      let same = try shellResult("cmp part whole && cmp part.log.csv whole.log.csv", in: directory)
+      #expect(same.exitCode == 0, "\(same.output)")
     }
   }
 
