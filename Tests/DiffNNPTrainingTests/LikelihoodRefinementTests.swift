@@ -64,7 +64,7 @@ import Testing
 
   private func refinement(
     start: [Double] = LikelihoodRefinementTests.truth.map { 0.75 * $0 }, steps: Int, seed: UInt64 = 1, threads: Int = 1,
-    _ effort: LikelihoodRefinement.Effort = few
+    wall: Double = 0.1, _ effort: LikelihoodRefinement.Effort = few
   ) throws -> LikelihoodRefinement {
     var (settings, pair) = (NetworkSettings(), PairFit.Settings())
     (settings.features, settings.layers, settings.lMax, settings.radialWidth) = (2, 1, 0, 3)
@@ -75,7 +75,7 @@ import Testing
     let fit = PairFit.Result(
       basis: Self.basis, blocks: try TimeBlocks(frameCount: 400, blockCount: 5), powers: [start], triplets: nil,
       sigmas: [0], sigma: 0,
-      smallestDistances: [0.1], wallDistances: [0.1], candidates: [], chosen: [], heldOutObjective: 0)
+      smallestDistances: [0.1], wallDistances: [wall], candidates: [], chosen: [], heldOutObjective: 0)
     return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: Self.data, threads: threads, effort)
   }
 
@@ -113,6 +113,16 @@ import Testing
     let after = try error(counts(Self.sample(refined.pair, refined.network, count: 400, seed: 2)))
     #expect(floor < 0.02 && before > 5 * floor && after < before / 3, "\(before) \(after) \(floor)")
     #expect(refinement.state.restarts == 0)
+  }
+
+  /// Corrections change what walls continue, and the walls with it.
+  @Test func keepsTheWalls() throws {
+    let refinement = try refinement(start: Self.truth.map { 0.5 * $0 }, steps: 30, threads: 2, wall: 2.1, Self.plenty)
+    while !refinement.isFinished { _ = try refinement.advance() }
+    #expect(refinement.state.averagePair.contains { $0 != 0 })
+    let pair = try refinement.result().pair.freeCoefficients
+    let raised = RepulsiveWall().applied(to: pair, Self.basis, smallestDistances: [2.1])
+    #expect(pair == raised && pair[0] > Self.truth[0])
   }
 
   /// Where chance explains all there is to correct, nothing is corrected.

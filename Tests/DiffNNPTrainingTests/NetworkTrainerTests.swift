@@ -111,6 +111,19 @@ import Testing
     }
   }
 
+  /// A network that adds to a pair term sees no distances below its walls.
+  @Test func networksLeaveTheWallsAlone() throws {
+    var pair = PairFit.Settings()
+    (pair.noise, pair.threads) = (.copies(sigma: 0.1, count: 2), 1)
+    let fit = try PairFit(pair, temperature: 300).run(Self.trajectory)
+    let trainer = try NetworkTrainer(
+      Self.settings, pair: fit, pairSettings: pair, trajectory: Self.trajectory, temperature: 300)
+    // Noise brings pairs closer, and walls leave room for it.
+    let expected = fit.wallDistances.map { min($0 - 0.2 * 2.0.squareRoot(), Self.settings.rMax) }
+    for (a, b) in zip(try trainer.result().architecture.floor.distances, expected) { #expect(abs(a - b) < 1e-12) }
+    #expect(try self.trainer().architecture.floor == .none)
+  }
+
   /// Held-out objectives fall for every kind of label: here all name the same harmonic forces.
   @Test(arguments: TrainingObjective.allCases)
   func learns(_ objective: TrainingObjective) throws {

@@ -136,6 +136,38 @@ import Testing
     }
   }
 
+  /// Whatever a fit, triplets and a network say: where the floor of the latter is flat, two atoms alone repel each other as the wall
+  /// says.
+  @Test(arguments: [0.05, 0.1, 0.2]) func nothingOutweighsTheWalls(_ spacing: Double) throws {
+    let basis = PairBasis(typeCount: 2, rMax: 6, intervals: Int((6 / spacing).rounded()))
+    var random = Philox(seed: 3, purpose: .noise, frame: 0)
+    let closest = [2.33, 3.07, .infinity]
+    let floor = try RepulsiveWall.floor(basis, smallestDistances: closest, within: 4)
+    #expect(floor.distances == [2.33, 3.07, 2.33] && floor.width == max(0.3, 3 * spacing))
+    for _ in 0..<5 {
+      let c = (0..<basis.count).map { _ in 5 * random.normal() }
+      let triplets = try TripletBasis(typeCount: 2, rMax: 4, intervals: 8, first: 1, lMax: 2, floor: floor)
+      var architecture = NetworkArchitecture(
+        typeNames: ["A", "B"], rMax: 4, numLayers: 2, lMax: 1, numFeatures: 4, avgNumNeighbors: 1)
+      architecture.floor = floor
+      let potential = try Potential(
+        typeNames: ["A", "B"], energyScale: 1,
+        pair: basis.pairTerm(RepulsiveWall().applied(to: c, basis, smallestDistances: closest)),
+        triplets: TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in 50 * random.normal() }),
+        network: Network(
+          architecture, parameters: TrainableNetwork.randomParameters(architecture, readout: 100, using: &random)))
+      let calculator = Calculator(potential, .single)
+      for (p, types) in [[0, 0], [0, 1], [1, 1]].enumerated() {
+        for r in stride(from: 0.05, to: floor.distances[p] - floor.width, by: 0.07) {
+          let forces = try calculator.compute(
+            Configuration(cell: Cell(orthogonal: [30, 30, 30]), positions: [.zero, [0, r, 0]], types: types)
+          ).forces
+          #expect(forces[1].y >= 5 * (1 - 1e-9), "\(types) at \(r) Å")
+        }
+      }
+    }
+  }
+
   /// Where a potential belongs to a noise level, noise brings pairs closer than in the frames, and the wall leaves them room: a
   /// network that sees noised frames would otherwise learn to take the wall away.
   @Test func theWallLeavesRoomForNoise() throws {

@@ -9,7 +9,9 @@ import Testing
 #endif
 
 @Suite struct TripletFitTests {
-  static let triplets = try! TripletBasis(typeCount: 2, rMax: 3.4, intervals: 5, first: 1, lMax: 3)
+  static let triplets = try! TripletBasis(
+    typeCount: 2, rMax: 3.4, intervals: 5, first: 1, lMax: 3,
+    floor: DistanceFloor(typeCount: 2, distances: [1.5, 2, 1.8], width: 0.6))
   static let basis = LinearBasis(pairs: PairBasis(typeCount: 2, rMax: 4, intervals: 8), triplets: triplets)
 
   /// Ten atoms of two types in a cell of 7 Å.
@@ -184,6 +186,7 @@ import Testing
     // What frames without labels leave is due to their number; labels without noise leave what the splines cannot say.
     #expect(found < (objective == .denoising ? 0.7 : 0.5) * pairs, "\(found) against \(pairs)")
     #expect(whole.chosen.last?.tripletWidth != nil)
+    #expect(whole.triplets?.basis.floor.distances == whole.wallDistances)
   }
 
   @Test func doesNotDependOnThreads() throws {

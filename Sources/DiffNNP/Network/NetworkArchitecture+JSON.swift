@@ -1,7 +1,7 @@
-/// The architecture as JSON with NequIP's configuration keys.
+/// The architecture as JSON with NequIP's configuration keys, and `floor`.
 extension NetworkArchitecture {
   public var json: JSONValue {
-    .object([
+    let members: [JSONValue.Member] = [
       .init("r_max", .number(rMax)),
       .init("num_layers", JSONValue(numLayers)),
       .init("chemical_embedding_irreps_out", .string(chemicalEmbedding.description)),
@@ -19,7 +19,8 @@ extension NetworkArchitecture {
       .init("nonlinearity_gates", nonlinearityGates.json),
       .init("num_types", JSONValue(typeNames.count)),
       .init("type_names", JSONValue(typeNames)),
-    ])
+    ]
+    return .object(members + (floor.json.map { [.init("floor", $0)] } ?? []))
   }
 
   /// Keys that NequIP derives from `l_max`, `num_features` and `parity` may be given through these instead.
@@ -48,6 +49,7 @@ extension NetworkArchitecture {
     useSelfConnection = try reader.get("use_sc", "true or false", \.bool, default: true)
     nonlinearityScalars = try Nonlinearity(reader, "nonlinearity_scalars")
     nonlinearityGates = try Nonlinearity(reader, "nonlinearity_gates")
+    floor = try naming("network configuration") { try DistanceFloor(json: json, typeCount: count) }
     try reader.require("nonlinearity_type", isAbsentOr: "gate")
     try reader.require("resnet", isAbsentOr: false)
   }

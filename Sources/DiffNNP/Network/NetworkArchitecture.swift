@@ -37,6 +37,8 @@ public struct NetworkArchitecture: Equatable, Sendable {
   public var useSelfConnection = true
   public var nonlinearityScalars = Nonlinearity()
   public var nonlinearityGates = Nonlinearity()
+  /// How near neighbours are seen; not of NequIP.
+  public var floor = DistanceFloor.none
 
   /// A network for training: l ≤ lMax with natural parity, so that the energy is invariant under reflections with the
   /// fewest paths.

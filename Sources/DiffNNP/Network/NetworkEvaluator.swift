@@ -62,6 +62,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private let exactRadial: [RadialNetwork<Dual<Double>>]?
   private let lMax: Int
   private let harmonicCount: Int
+  private let floor: DistanceFloor
 
   private let layers: UnsafePointer<PackedLayer<L.Weight>>
   private let layerCount: Int
@@ -84,6 +85,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     self.weights = weights
     self.exactRadial = exactRadial
     lMax = layout.plan.architecture.lMax
+    floor = layout.plan.architecture.floor
     harmonicCount = SphericalHarmonics.count(lMax)
     layers = UnsafePointer(weights.layers)
     blocks = [AtomBlock(weights.layout)]
@@ -634,7 +636,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       firstEdges[i - centres.lowerBound] = Int32(first)
       // The list may have more edges, where other terms of the potential reach farther.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-        fill(geometry + count, edges, e, job.directions, knotsPerLength, lastKnot)
+        fill(geometry + count, edges, i, e, job.directions, knotsPerLength, lastKnot)
         if isExact {
           // At the beginning of its own spline.
           geometry[count].knot = Int32((count - first) % EdgeBatch<L>.capacity)
@@ -651,14 +653,15 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   @inline(__always)
   private func fill(
-    _ geometry: UnsafeMutablePointer<EdgeGeometry<S>>, _ edges: EdgePointers, _ e: Int,
+    _ geometry: UnsafeMutablePointer<EdgeGeometry<S>>, _ edges: EdgePointers, _ i: Int, _ e: Int,
     _ directions: UnsafePointer<SIMD3<Double>>?, _ knotsPerLength: Double, _ lastKnot: Double
   ) {
     let (length, vector) = (edges.lengths[e], edges.vectors[e])
     let inverse = 1 / length
     let u = SIMD3(vector.x * inverse, vector.y * inverse, vector.z * inverse)
+    let seen = seenLength(edges, i, e)
     // The place between knots loses digits in single precision, so it is found in double.
-    let place = length * knotsPerLength
+    let place = seen.distance * knotsPerLength
     let knot = min(place.rounded(.down), lastKnot)
     var (tangent, along) = (SIMD3<Double>.zero, 0.0)
     if let directions {
@@ -669,7 +672,13 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       edge: Int32(truncatingIfNeeded: e), neighbour: edges.neighbours[e],
       x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
       inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
-      t: S(place - knot, tangent: along * knotsPerLength))
+      t: S(place - knot, tangent: along * seen.slope * knotsPerLength))
+  }
+
+  /// The length of edge e of centre i as radial functions see it.
+  @inline(__always)
+  private func seenLength(_ edges: EdgePointers, _ i: Int, _ e: Int) -> DistanceFloor.Seen {
+    floor.seen(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
   }
 
   /// Calls `body` with all edges of a centre of the block, batch by batch.
@@ -687,13 +696,13 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
         edges: geometry + first, count: count, harmonics: harmonics + first * harmonicCount,
         harmonicCount: harmonicCount, splines: shape.table, radialVectors: shape.radialVectors,
         sources: sources, sourceVectors: shape.featureVectors)
-      body(exactRadial == nil ? batch : withExactSplines(layer, job, batch))
+      body(exactRadial == nil ? batch : withExactSplines(layer, job, i, batch))
       first += count
     }
   }
 
   /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
-  private func withExactSplines(_ layer: Int, _ job: Job, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
+  private func withExactSplines(_ layer: Int, _ job: Job, _ i: Int, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
     let network = exactRadial![layer]
     let values = job.block.radialValues.reserve(network.columns)
@@ -701,7 +710,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     let splines = job.block.exactSplines.reserve(4 * batch.count * batch.radialVectors)
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
-      network.evaluate(Dual(job.edges.lengths[Int(batch.edges[e].edge)], 1), into: values, scratch: scratch)
+      let length = seenLength(job.edges, i, Int(batch.edges[e].edge)).distance
+      network.evaluate(Dual(length, 1), into: values, scratch: scratch)
       for path in layers[layer].paths {
         for c in 0..<path.channels {
           let value = values[path.radialColumn + c]
@@ -771,7 +781,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       for e in 0..<batch.count {
         let edge = batch.edges[e]
         L.sum(gEdge + e &* harmonicCount, harmonicCount, into: sums)
-        let along = sums[0] * knotsPerLength
+        let along = sums[0] * knotsPerLength * seenSlope(job, centre, Int(edge.edge))
         let angular = SphericalHarmonics.pullBack(
           lMax, edge.x, edge.y, edge.z, batch.harmonics + e &* harmonicCount, sums, inverseLength: edge.inverseLength)
         let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
@@ -790,5 +800,14 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       job.outputs.forces?.addForce(force, toCentre: centre)
       job.outputs.forceTangents?.addForce(tangent, toCentre: centre)
     }
+  }
+
+  /// The derivative of the length that radial functions see with respect to the real one.
+  @inline(__always)
+  private func seenSlope(_ job: Job, _ centre: Int, _ e: Int) -> S {
+    guard job.edges.lengths[e] < floor.reach else { return S(1) }
+    let seen = seenLength(job.edges, centre, e)
+    let along = job.directions.map { dot(job.edges.vectors[e], $0[e]) / job.edges.lengths[e] } ?? 0
+    return S(seen.slope, tangent: seen.curvature * along)
   }
 }

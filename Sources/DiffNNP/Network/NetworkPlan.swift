@@ -180,6 +180,7 @@ extension NetworkPlan {
     try require(!a.typeNames.isEmpty && a.typeNames.count <= 256, "number of type_names", a.typeNames.count, "1 to 256")
     let largest = Potential.largestCutoff
     try require(a.rMax > 0 && a.rMax <= largest, "r_max", a.rMax, "a positive distance, \(largest) Å at most")
+    try naming("network") { try a.floor.check(typeCount: a.typeNames.count, within: a.rMax) }
     try require((1...16).contains(a.numLayers), "num_layers", a.numLayers, "1 to 16")
     try require((1...64).contains(a.numBasis), "num_basis", a.numBasis, "1 to 64")
     try require((1...8).contains(a.invariantLayers), "invariant_layers", a.invariantLayers, "1 to 8")

@@ -18,6 +18,8 @@ public struct TripletBasis: Equatable, Sendable {
   public let first: Int
   /// Highest l.
   public let lMax: Int
+  /// How near neighbours are seen.
+  public let floor: DistanceFloor
 
   /// Radial functions for each type of neighbour. The last three on [0, rMax] are left out, so that neighbours come and go
   /// smoothly.
@@ -37,7 +39,9 @@ public struct TripletBasis: Equatable, Sendable {
   /// More functions are a damaged file.
   static let mostIntervals = 100
 
-  public init(typeCount: Int, rMax: Double, intervals: Int, first: Int, lMax: Int) throws {
+  public init(
+    typeCount: Int, rMax: Double, intervals: Int, first: Int, lMax: Int, floor: DistanceFloor = .none
+  ) throws {
     guard typeCount > 0, rMax.isFinite, rMax > 0, 1...Self.mostIntervals ~= intervals, 0..<intervals ~= first,
       0...SphericalHarmonics.maximumDegree ~= lMax
     else {
@@ -45,11 +49,13 @@ public struct TripletBasis: Equatable, Sendable {
         "triplets of \(typeCount) types up to \(rMax) Å, functions \(first)..<\(intervals), l up to \(lMax); expected "
           + "a positive cutoff, 1 to \(Self.mostIntervals) intervals, fewer functions left out, and l from 0 to 3")
     }
+    try floor.check(typeCount: typeCount, within: rMax)
     self.typeCount = typeCount
     self.rMax = rMax
     self.intervals = intervals
     self.first = first
     self.lMax = lMax
+    self.floor = floor
   }
 
   /// What one neighbour gives to the moments of its type: at most four radial functions.
@@ -63,12 +69,14 @@ public struct TripletBasis: Equatable, Sendable {
     public var slopes = SIMD4<Double>.zero
   }
 
-  /// The radial functions of a neighbour of a type at distance r < rMax.
+  /// The radial functions of a neighbour of a type at distance r < rMax of a centre of type `centre`.
   @inline(__always)
-  public func neighbour(type: Int, at r: Double) -> Neighbour {
-    let s = r / spacing
+  public func neighbour(of centre: Int, type: Int, at r: Double) -> Neighbour {
+    let seen = floor.seen(centre, type, at: r)
+    let s = seen.distance / spacing
     let m = min(Int(s), intervals - 1)
     var (values, slopes) = CubicBSpline.basis(s - Double(m))
+    slopes *= seen.slope
     slopes /= spacing
     var begin = m - first
     while begin < 0 {
@@ -121,7 +129,8 @@ public struct TripletBasis: Equatable, Sendable {
   ) {
     moments.update(repeating: 0, count: momentCount)
     for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < rMax {
-      let near = neighbour(type: Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
+      let type = Int(edges.types[Int(edges.neighbours[e])])
+      let near = neighbour(of: Int(edges.types[centre]), type: type, at: edges.lengths[e])
       harmonics(edges.vectors[e], edges.lengths[e], into: y)
       add(near, y, sign: 1, to: moments)
     }
@@ -190,5 +199,16 @@ public struct TripletBasis: Equatable, Sendable {
       }
       base += d * d
     }
+  }
+}
+
+extension TripletBasis {
+  /// What weight files say of it.
+  public var json: JSONValue {
+    let members: [JSONValue.Member] = [
+      .init("r_max", .number(rMax)), .init("intervals", JSONValue(intervals)), .init("first", JSONValue(first)),
+      .init("l_max", JSONValue(lMax)),
+    ]
+    return .object(members + (floor.json.map { [.init("floor", $0)] } ?? []))
   }
 }

@@ -85,7 +85,7 @@ public struct TripletTerm: Equatable, Sendable {
     var force = SIMD3<Double>.zero
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
       let (r, vector, j) = (edges.lengths[e], edges.vectors[e], Int(edges.neighbours[e]))
-      let neighbour = basis.neighbour(type: Int(edges.types[j]), at: r)
+      let neighbour = basis.neighbour(of: Int(edges.types[i]), type: Int(edges.types[j]), at: r)
       basis.harmonics(vector, r, into: y)
       var radial = 0.0
       var row = slopes + neighbour.channel

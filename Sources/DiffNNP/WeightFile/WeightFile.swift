@@ -94,11 +94,7 @@ public enum WeightFile {
     }
     if let triplets = potential.triplets {
       let basis = triplets.basis
-      file.metadata[prefix + "triplets"] =
-        ([
-          "r_max": .number(basis.rMax), "intervals": JSONValue(basis.intervals), "first": JSONValue(basis.first),
-          "l_max": JSONValue(basis.lMax),
-        ] as JSONValue).serialised()
+      file.metadata[prefix + "triplets"] = basis.json.serialised()
       file.tensors.append(
         NamedTensor(
           name: prefix + tripletTensor, shape: [basis.typeCount, basis.productCount], values: triplets.coefficients))
@@ -201,7 +197,9 @@ public enum WeightFile {
       let first = settings["first"]?.int, let lMax = settings["l_max"]?.int
     else { throw DiffNNPError("metadata \"triplets\" needs the numbers r_max, intervals, first and l_max") }
     guard let tensor else { throw DiffNNPError("there is no tensor \(tripletTensor)") }
-    let basis = try TripletBasis(typeCount: typeCount, rMax: rMax, intervals: intervals, first: first, lMax: lMax)
+    let basis = try TripletBasis(
+      typeCount: typeCount, rMax: rMax, intervals: intervals, first: first, lMax: lMax,
+      floor: naming("metadata \"triplets\"") { try DistanceFloor(json: settings, typeCount: typeCount) })
     let expected = [typeCount, basis.productCount]
     guard tensor.shape == expected else {
       throw DiffNNPError("tensor \(tripletTensor) has shape \(tensor.shape), expected \(expected)")

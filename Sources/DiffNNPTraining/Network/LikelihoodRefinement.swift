@@ -50,7 +50,8 @@ public final class LikelihoodRefinement {
   private let frames: Frames
   private let threads: Int
   private let ranks: Ranks
-  private let basis: PairBasis
+  private let fit: PairFit.Result
+  private var basis: PairBasis { fit.basis }
   private let startingPair: [Double]
   private let data: PairEvidence
   /// Chains; as many frames of the data enter each step.
@@ -86,11 +87,11 @@ public final class LikelihoodRefinement {
     typeNames = trajectory.typeNames
     frames = trajectory.frames
     (self.threads, self.ranks) = (threads, ranks)
-    basis = pair.basis
+    fit = pair
     startingPair = pair.coefficients(sigma: pair.sigma)
     network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
-    data = try Self.evidence(trajectory.frames, pair.blocks, basis, ranks)
+    data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis, ranks)
     let frameCount = trajectory.frames.count
     let atoms = trajectory.frames.reduce(0) { $0 + $1.positions.count } / frameCount
     let wanted = effort.chainAtoms / max(atoms, 1)
@@ -98,7 +99,7 @@ public final class LikelihoodRefinement {
     self.chainCount = chainCount
     let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
     state = LikelihoodState(
-      parameters: parameters, pairCount: basis.count, starts: starts,
+      parameters: parameters, pairCount: pair.basis.count, starts: starts,
       chains: starts.map { LangevinChain(trajectory.frames[$0].configuration.positions) })
     for _ in 0..<2 * chainCount {
       models.append(TrainableScore(network))
@@ -139,9 +140,12 @@ public final class LikelihoodRefinement {
   }
 
   private func pairPotential(_ correction: [Double]) throws -> Potential {
-    try Potential(
-      typeNames: typeNames, energyScale: 1, pair: basis.pairTerm(zip(startingPair, correction).map { $0 + $1 }),
-      network: nil)
+    try Potential(typeNames: typeNames, energyScale: 1, pair: pairTerm(correction), network: nil)
+  }
+
+  /// The corrected pair term. Its walls begin with what they continue, which corrections change.
+  private func pairTerm(_ correction: [Double]) throws -> PairTerm {
+    try basis.pairTerm(fit.walled(zip(startingPair, correction).map { $0 + $1 }, sigma: fit.sigma))
   }
 
   // MARK: Steps
@@ -308,9 +312,8 @@ public final class LikelihoodRefinement {
 
   /// The network, and the pair term it belongs to.
   public func result() throws -> (pair: PairTerm, network: Network) {
-    let coefficients = zip(startingPair, state.averagePair).map { $0 + $1 }
     return (
-      try basis.pairTerm(coefficients), try Network(network.architecture, parameters: state.optimiser.average)
+      try pairTerm(state.averagePair), try Network(network.architecture, parameters: state.optimiser.average)
     )
   }
 }

@@ -57,7 +57,9 @@ public final class NetworkTrainer {
     items = try TrainingItems(
       frames: trajectory.frames, noise: pairSettings.noise, sigmas: sigmas, objective: pairSettings.objective,
       thermalEnergy: boltzmannConstant * temperature, seed: settings.seed)
-    architecture = try Self.architecture(settings, trajectory)
+    var architecture = try Self.architecture(settings, trajectory)
+    if let pair { architecture.floor = try pair.floor(within: settings.rMax) }
+    self.architecture = architecture
     let network = try TrainableNetwork(architecture)
     self.network = network
     workers = WorkerPool { ScoreObjective(network) }
@@ -230,10 +232,11 @@ public final class NetworkTrainer {
   /// - Throws: where it belongs to another run.
   public func resume(from file: SafetensorsFile) throws { try state.restore(file, identity: identity) }
 
-  /// Settings and frames in one line; threads do not matter, nor what follows the last step.
+  /// Settings and frames in one line; threads do not matter, nor what follows the last step, nor what the pair term says.
   private var identity: String {
-    var settings = settings
+    var (settings, architecture) = (settings, architecture)
     (settings.likelihoodSteps, settings.likelihoodRate) = (0, 0)
+    architecture.floor = .none
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for frame in items.frames {
       for x in frame.cell.vectors + frame.positions {

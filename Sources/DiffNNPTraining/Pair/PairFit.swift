@@ -91,10 +91,22 @@ public struct PairFit: Sendable {
       for power in powers.dropLast().reversed() {
         for k in sum.indices { sum[k] = sum[k] * tau + power[k] }
       }
-      // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
-      let reach = 2 * 2.0.squareRoot() * sigma
-      return RepulsiveWall().applied(
-        to: sum, basis, smallestDistances: wallDistances.map { max($0 - reach, 0) })
+      return walled(sum, sigma: sigma)
+    }
+
+    /// Coefficients of a potential at a noise level (Å), with the walls.
+    func walled(_ coefficients: [Double], sigma: Double) -> [Double] {
+      RepulsiveWall().applied(to: coefficients, basis, smallestDistances: wallDistances(sigma: sigma))
+    }
+
+    /// How near the other terms of the potential to be run may see atoms, for a term with a cutoff (Å).
+    func floor(within rMax: Double) throws -> DistanceFloor {
+      try RepulsiveWall.floor(basis, smallestDistances: wallDistances(sigma: sigma), within: rMax)
+    }
+
+    /// Noise brings pairs closer than any in the data: by two standard deviations of their distance.
+    private func wallDistances(sigma: Double) -> [Double] {
+      wallDistances.map { max($0 - 2 * 2.0.squareRoot() * sigma, 0) }
     }
 
     /// The potential at a noise level (Å).

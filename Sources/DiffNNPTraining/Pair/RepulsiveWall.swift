@@ -15,13 +15,31 @@ struct RepulsiveWall {
   ///   - smallestDistances: for each pair of types (Å); infinite for pairs that never meet, which then are kept as far
   ///     apart as the closest of the others.
   func applied(to coefficients: [Double], _ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
-    let closest = smallestDistances.min() ?? .infinity
     var result = coefficients
-    for pair in 0..<basis.pairCount {
-      let edge = min(smallestDistances[pair].isFinite ? smallestDistances[pair] : closest, basis.rMax)
+    for (pair, edge) in Self.edges(basis, smallestDistances: smallestDistances).enumerated() {
       raise(&result, basis, row: pair * basis.intervals, edge: edge)
     }
     return result
+  }
+
+  /// What keeps a term with a cutoff (Å) from outweighing the walls: it sees no distances below them. One that stands still two
+  /// knots below a wall's first leaves the wall's own slope, `leastSlope` or more.
+  static func floor(
+    _ basis: PairBasis, smallestDistances: [Double], within rMax: Double
+  ) throws -> DistanceFloor {
+    try DistanceFloor(
+      typeCount: basis.typeCount,
+      distances: edges(basis, smallestDistances: smallestDistances).map { min($0, rMax) },
+      width: max(leastWidth, 3 * basis.spacing))
+  }
+
+  /// Over less than this (Å), what the term has learned at the edge would become too stiff.
+  private static let leastWidth = 0.3
+
+  /// Where the walls of all pairs of types begin (Å).
+  private static func edges(_ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
+    let closest = smallestDistances.min() ?? .infinity
+    return smallestDistances.map { min($0.isFinite ? $0 : closest, basis.rMax) }
   }
 
   private func raise(_ c: inout [Double], _ basis: PairBasis, row: Int, edge: Double) {

@@ -66,7 +66,7 @@ final class AtomFeatures {
       to.update(from: neighbour, count: size)
       to += size
       t.harmonics(-edges.vectors[e], r, into: harmonics.start)
-      t.add(t.neighbour(type: type(i), at: r), harmonics.start, sign: -1, to: neighbour)
+      t.add(t.neighbour(of: type(j), type: type(i), at: r), harmonics.start, sign: -1, to: neighbour)
     }
   }
 
@@ -115,10 +115,10 @@ final class AtomFeatures {
   /// What atoms i and j, at `vector` from it, see of each other.
   private func addTriplets(_ i: Int, _ j: Int, _ vector: SIMD3<Double>, _ r: Double, _ t: TripletBasis) {
     t.harmonics(vector, r, into: harmonics.start)
-    t.add(t.neighbour(type: type(j), at: r), harmonics.start, sign: 1, to: own.start)
+    t.add(t.neighbour(of: type(i), type: type(j), at: r), harmonics.start, sign: 1, to: own.start)
     t.harmonics(-vector, r, into: harmonics.start)
     t.addHalves(
-      adding: t.neighbour(type: type(i), at: r), harmonics.start, to: moments.start + j * t.momentCount,
+      adding: t.neighbour(of: type(j), type: type(i), at: r), harmonics.start, to: moments.start + j * t.momentCount,
       halves.start + type(j) * t.halfCount)
   }
 
@@ -161,7 +161,7 @@ final class AtomFeatures {
   private func addTripletGradient(
     centre: Int, neighbour: Int, _ vector: SIMD3<Double>, _ r: Double, sign: Double, _ t: TripletBasis
   ) {
-    let radial = t.neighbour(type: type(neighbour), at: r)
+    let radial = t.neighbour(of: type(centre), type: type(neighbour), at: r)
     let unit = vector / r
     t.harmonics(vector, r, into: harmonics.start)
     t.harmonicSlopes(unit, r, harmonics.start, scratch: weights.start, into: slopes.start)

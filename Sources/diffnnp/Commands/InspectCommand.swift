@@ -31,13 +31,7 @@ enum InspectCommand: Command {
       members.append(.init("pair", ["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)]))
     }
     if let basis = potential.triplets?.basis {
-      members.append(
-        .init(
-          "triplets",
-          [
-            "r_max": .number(basis.rMax), "intervals": JSONValue(basis.intervals), "first": JSONValue(basis.first),
-            "l_max": JSONValue(basis.lMax),
-          ]))
+      members.append(.init("triplets", basis.json))
     }
     if let network = potential.network {
       members.append(.init("network", network.architecture.json))

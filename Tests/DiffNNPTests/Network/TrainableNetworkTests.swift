@@ -13,7 +13,9 @@ import Testing
       typeNames: ["A"], rMax: 3, numLayers: 2, lMax: 3, numFeatures: 4, invariantNeurons: 5, avgNumNeighbors: 10)
     var uneven = natural
     uneven.features = try! Irreps("5x0e+3x1o+2x2e")
-    return [even, natural, uneven]
+    var floored = natural
+    floored.floor = try! DistanceFloor(typeCount: 1, distances: [2], width: 0.8)
+    return [even, natural, uneven, floored]
   }()
 
   private func sampleSystem(_ architecture: NetworkArchitecture) throws -> (Configuration, [SIMD3<Double>]) {

@@ -17,8 +17,19 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
       sample("pair + network", pair: pair, network: natural),
       sample("pair + triplets + network", pair: pair, triplets: triplets(lMax: 0), network: natural),
     ]
-    return terms + networks + sums
+    return terms + networks + sums + floored
   }()
+
+  /// Triplets and networks, beside a pair term, that see no distances below a floor.
+  static let floored: [SamplePotential] = [
+    sample("pair + triplets with a floor", pair: pair, triplets: triplets(lMax: 2, floor: floor)),
+    sample("pair + network with a floor", pair: pair, network: flooredNetwork),
+    sample(
+      "one layer with a floor", pair: pair, network: architecture(layers: 1, lMax: 2, features: 4) { $0.floor = floor }),
+  ]
+
+  /// Of which the sample configurations have pairs above, on the way, and below.
+  static let floor = try! DistanceFloor(typeCount: 3, distances: [1.6, 1.8, 1.3, 1.5, 2.2, 1.7], width: 0.5)
 
   static let networks: [SamplePotential] = [
     sample("natural parity", network: natural),
@@ -63,9 +74,9 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
       typeCount: 3, rMax: 4, intervals: 8, free: (0..<48).map { _ in .random(in: -1...1, using: &random) })
   }()
 
-  private static func triplets(lMax: Int) -> TripletTerm {
+  private static func triplets(lMax: Int, floor: DistanceFloor = .none) -> TripletTerm {
     var random = SplitMix(seed: 4)
-    let basis = try! TripletBasis(typeCount: 3, rMax: 3.5, intervals: 6, first: 1, lMax: lMax)
+    let basis = try! TripletBasis(typeCount: 3, rMax: 3.5, intervals: 6, first: 1, lMax: lMax, floor: floor)
     return try! TripletTerm(basis, coefficients: (0..<basis.count).map { _ in .random(in: -1...1, using: &random) })
   }
 
@@ -80,6 +91,7 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
   }
 
   private static let natural = architecture(layers: 2, lMax: 1, features: 4)
+  private static let flooredNetwork = architecture(layers: 2, lMax: 1, features: 4) { $0.floor = floor }
 
   private static let bare = architecture(layers: 2, lMax: 0, features: 3) {
     $0.useSelfConnection = false

@@ -222,10 +222,17 @@ import Testing
     ("l from 0 to 3", { $0.metadata["triplets"] = triplets(lMax: 4) }),
     ("1 to 100 intervals", { $0.metadata["triplets"] = triplets(lMax: 3, intervals: 1_000_000_000) }),
     ("fewer functions left out", { $0.metadata["triplets"] = triplets(lMax: 3, intervals: 1) }),
+    ("needs a list of distances", { $0.metadata["triplets"] = triplets(floor: "[1, 1]") }),
+    ("6 distances from 0 Å on", { $0.metadata["triplets"] = triplets(floor: "{\"distances\": [1], \"width\": 0.3}") }),
+    (
+      "begins at 4.0 Å",
+      { $0.metadata["triplets"] = triplets(floor: "{\"distances\": [1, 1, 1, 1, 1, 4], \"width\": 0.3}") }
+    ),
   ]
 
-  private static func triplets(lMax: Int, intervals: Int = 6) -> String {
-    "{\"r_max\": 3.5, \"intervals\": \(intervals), \"first\": 1, \"l_max\": \(lMax)}"
+  private static func triplets(lMax: Int = 3, intervals: Int = 6, floor: String? = nil) -> String {
+    "{\"r_max\": 3.5, \"intervals\": \(intervals), \"first\": 1, \"l_max\": \(lMax)"
+      + (floor.map { ", \"floor\": \($0)" } ?? "") + "}"
   }
 
   @Test(arguments: tripletFaults.indices)

@@ -1,0 +1,87 @@
+/// Keeps triplets and networks from seeing two atoms come nearer than any were in the training data: what they would say there
+/// is made up, and could outweigh the wall of the pair term. Where the wall begins, at r_in, the distance that they see, instead of r,
+/// begins to slow down, and 1 d below it stands still, with continuous second derivatives:
+///
+///   r_seen(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
+///
+/// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts. It does change with
+/// the direction of that line, as before.
+public struct DistanceFloor: Equatable, Sendable {
+  /// r_in (Å) of each pair of types, in the order of `PairTerm.pairIndex`; 0 for none.
+  public let distances: [Double]
+  /// d (Å).
+  public let width: Double
+  /// The largest r_in: atoms farther apart are seen where they are.
+  public let reach: Double
+  private let typeCount: Int
+
+  /// All atoms are seen where they are.
+  public static let none = DistanceFloor()
+
+  private init() { (distances, width, reach, typeCount) = ([], 1, 0, 0) }
+
+  /// - Throws: where the distances are not one of at least 0 for each pair of types, or the width is not positive.
+  public init(typeCount: Int, distances: [Double], width: Double) throws {
+    guard distances.count == PairTerm.pairCount(typeCount), distances.allSatisfy({ $0.isFinite && $0 >= 0 }),
+      width.isFinite, width > 0
+    else {
+      throw DiffNNPError(
+        "floor of distances: \(distances.count) distances and width \(width) Å; expected "
+          + "\(PairTerm.pairCount(typeCount)) distances from 0 Å on, one for each pair of types, and a positive width")
+    }
+    self.typeCount = typeCount
+    self.distances = distances
+    self.width = width
+    reach = distances.max() ?? 0
+  }
+
+  /// A distance as it is seen (Å), and its first and second (1/Å) derivative with respect to the real one.
+  struct Seen {
+    var distance: Double
+    var slope = 1.0
+    var curvature = 0.0
+  }
+
+  /// What is seen of atoms of types a and b at distance r.
+  @inline(__always)
+  func seen(_ a: Int, _ b: Int, at r: Double) -> Seen { r < reach ? slowed(a, b, at: r) : Seen(distance: r) }
+
+  // Apart, because few atoms are so near.
+  @inline(never)
+  private func slowed(_ a: Int, _ b: Int, at r: Double) -> Seen {
+    let start = distances[PairTerm.pairIndex(a, b, typeCount: typeCount)]
+    guard r < start else { return Seen(distance: r) }
+    let x = min((start - r) / width, 1)
+    return Seen(
+      distance: start - width * x * (1 - x * x * (1 - 0.5 * x)), slope: 1 - x * x * (3 - 2 * x),
+      curvature: 6 * x * (1 - x) / width)
+  }
+}
+
+extension DistanceFloor {
+  /// What the metadata of a term say, under `floor`; nil where there is none.
+  var json: JSONValue? {
+    self == .none ? nil : ["distances": JSONValue(distances), "width": .number(width)]
+  }
+
+  /// From the metadata of a term.
+  init(json settings: JSONValue, typeCount: Int) throws {
+    guard let floor = settings["floor"] else {
+      self = .none
+      return
+    }
+    guard let distances = floor["distances"]?.doubles, let width = floor["width"]?.double else {
+      throw DiffNNPError("\"floor\" needs a list of distances and the number width")
+    }
+    try self.init(typeCount: typeCount, distances: distances, width: width)
+  }
+
+  /// - Throws: where the floor is not that of a term with so many types and this cutoff (Å).
+  func check(typeCount: Int, within rMax: Double) throws {
+    guard self == .none || self.typeCount == typeCount, reach <= rMax else {
+      throw DiffNNPError(
+        "a floor of distances begins at \(reach) Å, for \(self.typeCount) types; expected at most the cutoff, \(rMax) Å, "
+          + "and \(typeCount) types")
+    }
+  }
+}
