@@ -11,6 +11,7 @@ final class FrameFile: @unchecked Sendable {
   private let directory: String
   /// Where each frame begins, and the last one ends (bytes).
   private var offsets = [0]
+  private var atomCounts: [Int32] = []
   private var pending: [UInt8] = []
   private static let bufferSize = 1 << 20
 
@@ -58,6 +59,7 @@ final class FrameFile: @unchecked Sendable {
     frame.types.withUnsafeBytes { pending.append(contentsOf: $0) }
     frame.forces?.withUnsafeBytes { pending.append(contentsOf: $0) }
     offsets.append(offsets[count] + pending.count - start)
+    atomCounts.append(Int32(frame.positions.count))
     if pending.count >= Self.bufferSize { try flush() }
   }
 
@@ -74,6 +76,8 @@ final class FrameFile: @unchecked Sendable {
   }
 
   // MARK: Reading
+
+  func atomCount(_ k: Int) -> Int { Int(atomCounts[k]) }
 
   /// The frame with a number, counted from 0.
   func frame(_ k: Int) -> Frame {

@@ -53,6 +53,17 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
+  /// Atoms of a frame, which need not be read for that.
+  public func atomCount(at k: Int) -> Int {
+    switch storage {
+    case .memory(let frames): frames[k].positions.count
+    case .file(let file, let numbers): file.atomCount(numbers[k])
+    }
+  }
+
+  /// Atoms of all frames.
+  public var atomCount: Int { indices.reduce(0) { $0 + atomCount(at: $1) } }
+
   /// Some of the frames, in the order given; one may be there several times.
   public func at(_ indices: some Sequence<Int>) -> Frames {
     switch storage {

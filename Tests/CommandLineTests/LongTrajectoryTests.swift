@@ -25,29 +25,21 @@ import Testing
   }
 
   /// The largest memory (MiB) of a training from some frames.
-  private func peak(_ name: String, in directory: String) throws -> Int {
+  private func peak(_ path: String) throws -> Int {
     let words = [
-      "diffnnp", "train", name, "-o", "m", "--temperature", "300", "--threads", "1", "--set", "pair.r_max=2.5", "--set",
-      "pair.spacing=0.25", "--set", "noise.mode=fresh", "--set", "noise.sigma=0.1",
+      "diffnnp", "train", path, "-o", path + ".model", "--temperature", "300", "--threads", "1", "--set",
+      "pair.r_max=2.5", "--set", "pair.spacing=0.25", "--set", "noise.mode=fresh", "--set", "noise.sigma=0.1",
     ]
     var arguments = words.map { strdup($0) } + [nil]
     defer { arguments.forEach { free($0) } }
-    let child = start(programPath, &arguments, directory)
-    var (status, usage): (Int32, rusage) = (0, rusage())
-    #expect(wait4(child, &status, 0, &usage) == child && status == 0)
-    return usage.ru_maxrss / 1024
-  }
-
-  private func start(
-    _ path: String, _ arguments: inout [UnsafeMutablePointer<CChar>?], _ directory: String
-  ) -> pid_t {
     var (child, actions) = (pid_t(), posix_spawn_file_actions_t())
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addchdir_np(&actions, directory)
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, ".stderr", O_WRONLY | O_CREAT, 0o600)
-    #expect(posix_spawn(&child, path, &actions, nil, &arguments, environ) == 0)
-    return child
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, path + ".messages", O_WRONLY | O_CREAT, 0o600)
+    try #require(posix_spawn(&child, programPath, &actions, nil, &arguments, environ) == 0)
+    var (status, usage): (Int32, rusage) = (0, rusage())
+    try #require(wait4(child, &status, 0, &usage) == child && status == 0)
+    return usage.ru_maxrss / 1024
   }
 
   /// Frames in memory would take 80 MiB more.
@@ -55,7 +47,7 @@ import Testing
     try withDirectory { directory in
       try writeFrames(300, directory + "/short.xyz")
       try writeFrames(1300, directory + "/long.xyz")
-      let (short, long) = (try peak("short.xyz", in: directory), try peak("long.xyz", in: directory))
+      let (short, long) = (try peak(directory + "/short.xyz"), try peak(directory + "/long.xyz"))
       #expect(long < short + 10, "\(short) and \(long) MiB")
     }
   }

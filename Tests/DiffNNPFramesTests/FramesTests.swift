@@ -39,6 +39,7 @@ import Testing
     let frames = try Self.frames(50)
     let stored = try Self.stored(frames, limit: limit)
     #expect(stored.count == 50 && zip(stored, frames).allSatisfy(Self.isSame))
+    #expect(stored.atomCount == frames.reduce(0) { $0 + $1.positions.count } && stored.atomCount(at: 4) == 5)
     let some = stored.at([7, 3, 3, 49])
     #expect(zip(some, [7, 3, 3, 49]).allSatisfy { Self.isSame($0, frames[$1]) } && some.count == 4)
     #expect(Self.isSame(some.at([3])[0], frames[49]))

@@ -93,7 +93,7 @@ public final class LikelihoodRefinement {
     network.set(parameters)
     data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis, ranks)
     let frameCount = trajectory.frames.count
-    let atoms = trajectory.frames.reduce(0) { $0 + $1.positions.count } / frameCount
+    let atoms = trajectory.frames.atomCount / frameCount
     let wanted = effort.chainAtoms / max(atoms, 1)
     let chainCount = min(max(wanted, effort.chainCounts.lowerBound), effort.chainCounts.upperBound)
     self.chainCount = chainCount

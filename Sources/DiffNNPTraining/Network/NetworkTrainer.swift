@@ -191,7 +191,7 @@ public final class NetworkTrainer {
   private func validate() throws -> Double {
     let sigma = runSigma
     network.set(parameters(state.optimiser.average))
-    let atoms = heldOutFrames.reduce(0) { $0 + items.frames[$1].positions.count }
+    let atoms = heldOutFrames.reduce(0) { $0 + items.frames.atomCount(at: $1) }
     let batch = stride(
       from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: max(1, atoms / Self.validationAtoms)
     ).flatMap { items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }

@@ -70,7 +70,7 @@ struct ConditionalLikelihood {
 
   /// Expansions about `coefficients` for all blocks.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
-    let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
+    let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
@@ -78,7 +78,8 @@ struct ConditionalLikelihood {
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
       let sum = Choices(self, coefficients, stride: stride, repeats: repeats)
-      for f in range.lowerBound + first..<range.lowerBound + last { try sum.add(frames[f], number: f) }
+      for f in range.lowerBound + first..<range.lowerBound + last
+      where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
       return PartSum(form: sum.form(), value: sum.value)
     }
     return (0..<blocks.count).map { block in
@@ -149,6 +150,9 @@ private final class Choices {
     form.vector = gradient
     return form
   }
+
+  /// Whether there is a question in a frame.
+  func asks(inFrame number: Int, ofAtoms count: Int) -> Bool { (stride - number % stride) % stride < count }
 
   func add(_ frame: Frame, number: Int) throws {
     try atom.begin(frame.configuration)

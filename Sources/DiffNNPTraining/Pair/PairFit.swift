@@ -166,7 +166,7 @@ public struct PairFit: Sendable {
       PairStatistics.Request(
         basis: basis, noise: settings.noise, sigmas: sigmas, seed: settings.seed, threads: settings.threads,
         ranks: settings.ranks))
-    let atoms = Double(frames.reduce(0) { $0 + $1.positions.count }) / Double(frames.count)
+    let atoms = Double(frames.atomCount) / Double(frames.count)
     let selection = PairSelection(
       statistics: statistics, atomsPerFrame: atoms, threads: settings.threads, ranks: settings.ranks)
     return try solve(frames, statistics, selection)

@@ -34,8 +34,7 @@ public struct PairStatistics: Sendable {
   init(_ frames: Frames, blocks: TimeBlocks, _ request: Request) throws {
     let largest = request.sigmas.max() ?? 0
     let cutoff = NoisedDistances.cutoff(request.basis, largestSigma: largest)
-    let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
-    let stride = max(1, atoms * request.noise.drawCount / max(1, request.centreBudget))
+    let stride = max(1, frames.atomCount * request.noise.drawCount / max(1, request.centreBudget))
     // Levels are dealt to a few items of work in each block: enough of them for the threads, few searches.
     let groups = min(4, request.sigmas.count)
     let parts = try request.ranks.map(blocks.count * groups, threads: request.threads) { item in
