@@ -18,6 +18,7 @@ let package = Package(
     .target(
       name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"],
       swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+    .target(name: "DiffNNPMPI", dependencies: ["DiffNNP", "DiffNNPTraining"]),
     .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .systemLibrary(name: "CDiffNNP"),
     .target(
@@ -33,7 +34,9 @@ let package = Package(
     .target(name: "DiffNNPCommandLine", dependencies: ["DiffNNP"]),
     .executableTarget(
       name: "diffnnp",
-      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "CYaml"]),
+      dependencies: [
+        "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPMPI", "DiffNNPAnalysis", "CYaml",
+      ]),
     .target(name: "CAllocations"),
     .executableTarget(
       name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining", "CAllocations"]),

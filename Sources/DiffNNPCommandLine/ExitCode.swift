@@ -27,20 +27,24 @@ public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
       throw DiffNNPError("standard output: \(String(cString: strerror(errno)))")
     }
     return 0
-  } catch let error as UsageError {
-    complain(program, "error: \(error.message)")
-    return 2
-  } catch let interruption as Interrupted {
-    complain(program, interruption.message)
-    return 130
   } catch {
-    complain(program, "error: \(error)")
-    return 1
+    let (code, message) = verdict(on: error)
+    complain(program, message)
+    return code
+  }
+}
+
+/// The exit code that belongs to an error, and what to say of it.
+public func verdict(on error: any Error) -> (exitCode: Int32, message: String) {
+  switch error {
+  case let error as UsageError: (2, "error: \(error.message)")
+  case let interruption as Interrupted: (130, interruption.message)
+  default: (1, "error: \(error)")
   }
 }
 
 /// One line, whatever file names and file contents are quoted in it.
-private func complain(_ program: String, _ message: String) {
+public func complain(_ program: String, _ message: String) {
   let line = String(
     String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   fputs("\(program): \(line)\n", stderr)

@@ -57,7 +57,10 @@ struct NumberedTypes {
 extension Trajectory {
   /// Reads what `selection` chooses from a file.
   /// - Parameter makeReader: opens the file at its beginning; called twice where frames are counted from the end.
-  init(path: String, _ selection: TrajectorySelection, makeReader: () throws -> any FrameReader) throws {
+  init(
+    path: String, _ selection: TrajectorySelection, memoryLimit: Int = Frames.memoryLimit,
+    makeReader: () throws -> any FrameReader
+  ) throws {
     var reader = try makeReader()
     var count = Int.max
     if selection.countsFromEnd {
@@ -67,7 +70,7 @@ extension Trajectory {
     }
     var filter = SpeciesFilter(selection.species)
     let validator = FrameValidator()
-    var frames: [Frame] = []
+    var frames = FrameCollector(memoryLimit: memoryLimit)
     var position = 0
     do {
       reading: for wanted in selection.frames(of: count) {
@@ -79,8 +82,9 @@ extension Trajectory {
         frame.number = wanted
         try naming(reader.place) {
           try validator.check(frame)
-          frames.append(try filter.apply(to: frame, speciesNames: reader.speciesNames))
+          frame = try filter.apply(to: frame, speciesNames: reader.speciesNames)
         }
+        try frames.append(frame)
         position += 1
       }
     } catch let error as DiffNNPError where position > 0 {
@@ -93,7 +97,7 @@ extension Trajectory {
         "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); the file has \(total), counted from 0"
       )
     }
-    self = try filter.trajectory(of: frames, path: path, speciesNames: reader.speciesNames)
+    self = try filter.trajectory(of: frames.frames(), path: path, speciesNames: reader.speciesNames)
   }
 }
 
@@ -122,7 +126,7 @@ private struct SpeciesFilter {
   }
 
   /// The frames with types renumbered: in the chosen order, else those that occur in the reader's order.
-  func trajectory(of frames: [Frame], path: String, speciesNames: [String]) throws -> Trajectory {
+  func trajectory(of frames: Frames, path: String, speciesNames: [String]) throws -> Trajectory {
     let present = speciesNames.indices.filter { seen[$0] }.map { speciesNames[$0] }
     let names = chosen ?? present
     if let missing = names.first(where: { !present.contains($0) }) {
@@ -130,11 +134,7 @@ private struct SpeciesFilter {
     }
     guard names != speciesNames else { return Trajectory(typeNames: names, frames: frames) }
     let newTypes = speciesNames.map { names.firstIndex(of: $0) ?? -1 }
-    var frames = frames
-    for k in frames.indices {
-      for i in frames[k].types.indices { frames[k].types[i] = newTypes[frames[k].types[i]] }
-    }
-    return Trajectory(typeNames: names, frames: frames)
+    return Trajectory(typeNames: names, frames: frames.renumbered(newTypes))
   }
 }
 

@@ -28,12 +28,14 @@ public struct Frame: Sendable {
 /// Frames in order of time, with the names their types stand for.
 public struct Trajectory: Sendable {
   public var typeNames: [String]
-  public var frames: [Frame]
+  public var frames: Frames
 
-  public init(typeNames: [String], frames: [Frame]) {
+  public init(typeNames: [String], frames: Frames) {
     self.typeNames = typeNames
     self.frames = frames
   }
+
+  public init(typeNames: [String], frames: [Frame]) { self.init(typeNames: typeNames, frames: Frames(frames)) }
 
   /// Mean cell vectors of the frames (Å); nil where there are none.
   public var meanCell: [SIMD3<Double>]? {

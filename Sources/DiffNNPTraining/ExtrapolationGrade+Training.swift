@@ -25,23 +25,25 @@ extension ExtrapolationGrade {
   ///   - trajectory: the training data, two frames at least.
   ///   - pair: the pair term.
   ///   - network: surroundings reach as far as its cutoff; without one, as the pair term's, or 6 Å.
+  ///   - ranks: processes that share the work.
   public init(
-    of trajectory: Trajectory, pair: PairTerm?, network: Network?, threads: Int = Parallel.processorCount
+    of trajectory: Trajectory, pair: PairTerm?, network: Network?, threads: Int = Parallel.processorCount,
+    ranks: Ranks = .one
   ) throws {
     let rMax = network?.architecture.rMax ?? min(pair?.rMax ?? Self.farthest, Self.farthest)
     let surroundings = try Surroundings(
       typeCount: trajectory.typeNames.count, rMax: rMax, intervals: max(Int((rMax / Self.spacing).rounded()), 4))
-    let sums = try Self.overParts(of: trajectory.frames, threads: threads) { _, frames in
+    let sums = try Self.overParts(of: trajectory.frames, threads: threads, ranks) { _, frames in
       var sums = SurroundingsSums(surroundings)
       try Self.forEachFrame(frames, surroundings) { sums.add($0) }
-      return sums
-    }
+      return sums.totals
+    }.map { SurroundingsSums(surroundings, totals: $0) }
     func fold(_ part: Int) -> Int { part * Self.folds / sums.count }
     let others = try (0..<Self.folds).map { held in
       try SurroundingsSums(adding: sums.indices.filter { fold($0) != held }.map { sums[$0] })
         .unscaledGrade(uncertainty: Self.uncertainty)
     }
-    let largest = try Self.overParts(of: trajectory.frames, threads: threads) { part, frames in
+    let largest = try Self.overParts(of: trajectory.frames, threads: threads, ranks) { part, frames in
       try others[fold(part)].largestDistances(frames)
     }
 
@@ -56,7 +58,7 @@ extension ExtrapolationGrade {
     try self.init(surroundings, means: whole.means, whitening: whitening, closest: whole.closest)
   }
 
-  private func largestDistances(_ frames: ArraySlice<Frame>) throws -> [Double] {
+  private func largestDistances(_ frames: Slice<Frames>) throws -> [Double] {
     var largest = [Double](repeating: 0, count: surroundings.typeCount)
     var scratch = [Double](repeating: 0, count: scratchSize)
     try Self.forEachFrame(frames, surroundings) { edges in
@@ -70,17 +72,17 @@ extension ExtrapolationGrade {
     return largest
   }
 
-  private static func overParts<Result>(
-    of frames: [Frame], threads: Int, _ body: (Int, ArraySlice<Frame>) throws -> Result
+  private static func overParts<Result: Parcelled>(
+    of frames: Frames, threads: Int, _ ranks: Ranks, _ body: (Int, Slice<Frames>) throws -> Result
   ) throws -> [Result] {
     let count = min(parts, frames.count)
-    return try Parallel.map(count, threads: threads) { part in
+    return try ranks.map(count, threads: threads) { part in
       try body(part, frames[part * frames.count / count..<(part + 1) * frames.count / count])
     }
   }
 
   private static func forEachFrame(
-    _ frames: ArraySlice<Frame>, _ surroundings: Surroundings, _ body: (EdgeList) -> Void
+    _ frames: Slice<Frames>, _ surroundings: Surroundings, _ body: (EdgeList) -> Void
   ) throws {
     let (search, edges) = (NeighbourSearch(), EdgeList())
     for frame in frames {
@@ -113,6 +115,14 @@ private struct SurroundingsSums {
     closest = Array(repeating: surroundings.rMax, count: PairTerm.pairCount(types))
     description = Array(repeating: 0, count: dimension)
     scratch = Array(repeating: 0, count: surroundings.paddedDimension)
+  }
+
+  /// All numbers: counts, sums, products and smallest distances.
+  var totals: [[Double]] { [counts, sums, products, closest] }
+
+  init(_ surroundings: Surroundings, totals: [[Double]]) {
+    self.init(surroundings)
+    (counts, sums, products, closest) = (totals[0], totals[1], totals[2], totals[3])
   }
 
   /// The sum of some.

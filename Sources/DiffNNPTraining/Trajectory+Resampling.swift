@@ -13,14 +13,14 @@ extension Trajectory {
   public func resampled(blockCount: Int, seed: UInt64) throws -> Trajectory {
     let blocks = try TimeBlocks(frameCount: frames.count, blockCount: blockCount)
     var random = Philox(seed: seed, purpose: .resampling, frame: 0)
-    var chosen: [Frame] = []
+    var chosen: [Int] = []
     for block in blocks.ranges {
       let length = max(1, block.count / Self.pieces)
       let starts = stride(from: 0, to: block.count, by: length).map { _ in
         Int.random(in: block.lowerBound...block.upperBound - length, using: &random)
       }
-      chosen += starts.sorted().flatMap { frames[$0..<$0 + length] }.prefix(block.count)
+      chosen += starts.sorted().flatMap { $0..<$0 + length }.prefix(block.count)
     }
-    return Trajectory(typeNames: typeNames, frames: chosen)
+    return Trajectory(typeNames: typeNames, frames: frames.at(chosen))
   }
 }

@@ -12,23 +12,9 @@ import Testing
       --set network.steps=45 --set network.validation_interval=3
       """
 
-  /// Jittered crystals of eight atoms.
-  private func writeFrames(_ directory: String) throws {
-    var text = ""
-    for k in 0..<10 {
-      var random = Philox(seed: 1, purpose: .noise, frame: k)
-      text += "8\nLattice=\"6 0 0 0 6 0 0 0 6\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
-      for site in 0..<8 {
-        let x = 0.3 * random.normal3() + SIMD3(Double(site & 1), Double((site >> 1) & 1), Double(site >> 2)) * 3
-        text += "Ar \(x.x) \(x.y) \(x.z)\n"
-      }
-    }
-    try FileIO.write(Array(text.utf8), to: directory + "/frames.xyz")
-  }
-
   @Test func trainsAndLogs() throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       let run = try diffnnp(Self.arguments + " -o m.safetensors", in: directory)
       #expect(run.exitCode == 0 && run.output.isEmpty, "\(run.errors)")
       let potential = try Potential.load(path: directory + "/m.safetensors")
@@ -43,7 +29,7 @@ import Testing
   /// Interrupted at some step, and continued: the same weights, the same curve.
   @Test func interruptedTrainingContinues() throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       let whole = try diffnnp(Self.arguments + " -o whole.safetensors", in: directory)
       #expect(whole.exitCode == 0, "\(whole.errors)")
       let interrupted = try shellResult(
@@ -69,7 +55,7 @@ import Testing
   ])
   func foreignCheckpointsAreRefused(_ options: String, _ reason: String) throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       let path = directory + "/m.safetensors.checkpoint"
       let interrupted = try shellResult(
         """
@@ -95,7 +81,7 @@ import Testing
   /// The checkpoints of all members of an ensemble are looked at before the work.
   @Test func foreignCheckpointsOfMembersAreRefused() throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       try FileIO.write("foreign".utf8, to: directory + "/m.safetensors.member2.checkpoint")
       let run = try diffnnp(Self.arguments + " --members 2 --resume -o m.safetensors", in: directory)
       #expect(run.exitCode == 1 && run.errors.contains("m.safetensors.member2.checkpoint"), "\(run.errors)")
@@ -105,7 +91,7 @@ import Testing
 
   @Test func resumesFromNothing() throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       let run = try diffnnp(Self.arguments + " --resume -o m.safetensors", in: directory)
       #expect(run.exitCode == 0, "\(run.errors)")
       #expect(
@@ -122,7 +108,7 @@ import Testing
   ])
   func badNetworkSettingsAreRefused(_ setting: String, _ reason: String) throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       let run = try diffnnp(Self.arguments + " --set '\(setting)' -o m.safetensors", in: directory)
       #expect(run.exitCode == 1 && run.errors.contains(reason), "\(run.errors)")
       #expect(run.errors.filter { $0 == "\n" }.count == 1)
@@ -151,7 +137,7 @@ import Testing
   private func filesThatDoNotFit(_ options: String) throws -> [String] {
     var full: [String] = []
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       for pages in Self.files.count..<100 {
         let run = try train(options, in: directory, disk: 4 * pages)
         let left = try shellResult("ls left", in: directory).output.split(separator: "\n").map(String.init)
@@ -200,7 +186,7 @@ import Testing
   ])
   func keepsFilesWhenDiskIsFull(_ blocks: Int, _ arguments: String, _ file: String) throws {
     try withDirectory { directory in
-      try writeFrames(directory)
+      try writeJitteredCrystals(directory)
       try FileIO.write("precious".utf8, to: "\(directory)/\(file)")
       let run = try shellResult(
         "ulimit -f \(blocks) && '\(programPath)' \(arguments) -o m.safetensors", in: directory)

@@ -28,7 +28,7 @@ import Testing
       grade: ExtrapolationGrade(of: trajectory, pair: pair, network: nil, threads: threads))
   }
 
-  static func grades(_ potential: Potential, _ frames: [Frame]) throws -> [Double] {
+  static func grades(_ potential: Potential, _ frames: some Sequence<Frame>) throws -> [Double] {
     let calculator = Calculator(potential)
     return try frames.flatMap { try #require(try calculator.compute($0.configuration, grades: true).grades) }
   }
@@ -43,7 +43,7 @@ import Testing
   @Test func tellsInsideFromOutside() throws {
     let (known, other) = (try Self.known.get(), try Self.other.get())
     let potential = try Self.learned(known)
-    func largest(_ frames: [Frame]) throws -> Double { try Self.grades(potential, frames).max()! }
+    func largest(_ frames: some Sequence<Frame>) throws -> Double { try Self.grades(potential, frames).max()! }
     // No frame that the mean is of lies much beyond those that were held out; new ones lie rarely outside, and not far.
     #expect(try largest(known.frames) < 1.05)
     let new = try Self.grades(potential, other.frames)

@@ -10,7 +10,8 @@ import Testing
 
   private func forms(_ frames: [Frame], about c: [Double] = none) throws -> ForceForms {
     try ForceLabels(
-      basis: Self.basis, frames: frames, blocks: TimeBlocks(frameCount: 2, blockCount: 2), thermalEnergy: 1, threads: 2
+      basis: Self.basis, frames: Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2), thermalEnergy: 1,
+      threads: 2
     ).forms(about: c)
   }
 

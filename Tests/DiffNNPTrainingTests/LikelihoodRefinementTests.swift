@@ -79,7 +79,7 @@ import Testing
     return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: Self.data, threads: threads, effort)
   }
 
-  private func counts(_ frames: [Frame]) throws -> [Double] {
+  private func counts(_ frames: some Collection<Frame>) throws -> [Double] {
     var counts = [Double](repeating: 0, count: Self.basis.count)
     for frame in frames { try PairCounter(Self.basis).add(frame.configuration, to: &counts) }
     return counts

@@ -21,7 +21,7 @@ import Testing
 
   static func statistics(_ frames: [Frame], _ noise: NoiseMode, _ sigmas: [Double]) throws -> PairStatistics {
     try PairStatistics(
-      frames, blocks: TimeBlocks(frameCount: 2, blockCount: 2),
+      Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2),
       .init(basis: basis, noise: noise, sigmas: sigmas, seed: 3, threads: 2))
   }
 
@@ -93,7 +93,7 @@ import Testing
       Frame(cell: cell, positions: [[0, 0, 0], [$0, 0, 0]], types: [0, 0])
     }
     let statistics = try PairStatistics(
-      frames, blocks: TimeBlocks(frameCount: frames.count, blockCount: 2),
+      Frames(frames), blocks: TimeBlocks(frameCount: frames.count, blockCount: 2),
       .init(
         basis: PairBasis(typeCount: 1, rMax: 5, intervals: 10), noise: .fresh(sigma: 0), sigmas: [0],
         seed: 1, threads: 1))

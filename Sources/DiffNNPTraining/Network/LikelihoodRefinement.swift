@@ -47,8 +47,9 @@ public final class LikelihoodRefinement {
   private let effort: Effort
   private let network: TrainableNetwork
   private let typeNames: [String]
-  private let frames: [Frame]
+  private let frames: Frames
   private let threads: Int
+  private let ranks: Ranks
   private let fit: PairFit.Result
   private var basis: PairBasis { fit.basis }
   private let startingPair: [Double]
@@ -68,14 +69,16 @@ public final class LikelihoodRefinement {
   /// - Parameters:
   ///   - trainer: one that is finished.
   ///   - pair: the fit whose pair term, as it is run, the network adds to.
+  ///   - ranks: processes that share the work.
   public convenience init(
-    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int
+    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int, ranks: Ranks = .one
   ) throws {
-    try self.init(after: trainer, pair: pair, trajectory: trajectory, threads: threads, Effort())
+    try self.init(after: trainer, pair: pair, trajectory: trajectory, threads: threads, ranks: ranks, Effort())
   }
 
   init(
-    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int, _ effort: Effort
+    after trainer: NetworkTrainer, pair: PairFit.Result, trajectory: Trajectory, threads: Int, ranks: Ranks = .one,
+    _ effort: Effort
   ) throws {
     self.effort = effort
     let (settings, parameters) = (trainer.settings, trainer.bestParameters)
@@ -83,14 +86,14 @@ public final class LikelihoodRefinement {
     steps = settings.likelihoodSteps + effort.measuringSteps
     typeNames = trajectory.typeNames
     frames = trajectory.frames
-    self.threads = threads
+    (self.threads, self.ranks) = (threads, ranks)
     fit = pair
     startingPair = pair.coefficients(sigma: pair.sigma)
     network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
-    data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis)
+    data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis, ranks)
     let frameCount = trajectory.frames.count
-    let atoms = trajectory.frames.reduce(0) { $0 + $1.positions.count } / frameCount
+    let atoms = trajectory.frames.atomCount / frameCount
     let wanted = effort.chainAtoms / max(atoms, 1)
     let chainCount = min(max(wanted, effort.chainCounts.lowerBound), effort.chainCounts.upperBound)
     self.chainCount = chainCount
@@ -105,11 +108,13 @@ public final class LikelihoodRefinement {
     masses = try meanCurvatures()
   }
 
-  private static func evidence(_ frames: [Frame], _ blocks: TimeBlocks, _ basis: PairBasis) throws -> PairEvidence {
+  private static func evidence(_ frames: Frames, _ blocks: TimeBlocks, _ basis: PairBasis, _ ranks: Ranks)
+    throws -> PairEvidence
+  {
     let counter = PairCounter(basis)
-    let sums = try blocks.ranges.map { range in
+    let sums = try ranks.map(blocks.count, threads: 1) { block in
       var counts = [Double](repeating: 0, count: basis.count)
-      for k in range { try counter.add(frames[k].configuration, to: &counts) }
+      for k in blocks.ranges[block] { try counter.add(frames[k].configuration, to: &counts) }
       return counts
     }
     return PairEvidence(sums: sums, sizes: blocks.ranges.map(\.count))
@@ -150,7 +155,7 @@ public final class LikelihoodRefinement {
     network.set(state.parameters)
     let pair = try pairPotential(state.pairCorrection)
     let isMeasuring = step < effort.measuringSteps
-    let moved = try Parallel.map(isMeasuring ? chainCount : 2 * chainCount, threads: threads) { k in
+    let moved = try ranks.map(isMeasuring ? chainCount : 2 * chainCount, threads: threads) { k in
       k < chainCount ? try moveChain(k, pair) : try look(atFrame: k - chainCount)
     }
     for (k, result) in moved[..<chainCount].enumerated() {
@@ -174,7 +179,8 @@ public final class LikelihoodRefinement {
     let share = 0.5 * (1 + cos(Double.pi * progress))
     let drawBacks = self.drawBacks
     correctPair(rate: Self.pairRate * share, drawBacks)
-    let gradient = network.parameterGradient(gradients)
+    let own = ranks.share(of: gradients.count).map { gradients[$0] }
+    let gradient = try ranks.sum(own.isEmpty ? [] : network.parameterGradient(own))
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
         "the refinement by likelihood diverged at step \(step); lower network.likelihood_rate from "
@@ -200,9 +206,26 @@ public final class LikelihoodRefinement {
   }
 
   /// What came of a chain, nil where it is of no use any more, or of a frame.
-  private struct Moved {
+  private struct Moved: Parcelled {
     var chain: LangevinChain?
     var pairCounts: [Double] = []
+
+    init(chain: LangevinChain? = nil, pairCounts: [Double] = []) { (self.chain, self.pairCounts) = (chain, pairCounts) }
+
+    init(from parcel: inout Parcel) {
+      let positions: [SIMD3<Double>] = parcel.take()
+      if !positions.isEmpty {
+        chain = LangevinChain(positions)
+        chain?.velocities = parcel.take()
+      }
+      pairCounts = parcel.take()
+    }
+
+    func put(into parcel: inout Parcel) {
+      parcel.put(chain?.positions ?? [])
+      if let chain { parcel.put(chain.velocities) }
+      parcel.put(pairCounts)
+    }
   }
 
   /// Moves a chain, and differentiates the energy where it ends.

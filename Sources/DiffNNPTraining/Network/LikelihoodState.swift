@@ -74,7 +74,7 @@ struct LikelihoodState: Equatable, Sendable {
 
   /// Continues from a checkpoint that reaches into the refinement.
   /// - Parameter frames: those of the data; chains that started in one have its size.
-  mutating func restore(_ file: SafetensorsFile, frames: [Frame]) throws {
+  mutating func restore(_ file: SafetensorsFile, frames: Frames) throws {
     func damaged(_ what: String) -> DiffNNPError {
       DiffNNPError("its \(what) is missing or of another size; train without --resume to start anew")
     }

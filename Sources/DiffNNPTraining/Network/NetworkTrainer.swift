@@ -36,6 +36,7 @@ public final class NetworkTrainer {
   private let network: TrainableNetwork
   private let pairs: [Double: Potential]
   private let threads: Int
+  private let ranks: Ranks
   private var state: TrainingState
   private var gradients: [TrainableNetwork.Gradient] = []
   private let workers: WorkerPool<ScoreObjective>
@@ -47,7 +48,7 @@ public final class NetworkTrainer {
   ) throws {
     try settings.validate()
     self.settings = settings
-    threads = pairSettings.threads
+    (threads, ranks) = (pairSettings.threads, pairSettings.ranks)
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: pairSettings.blockCount)
     heldOutFrames = blocks.ranges.last!
     trainingFrames = 0..<heldOutFrames.lowerBound
@@ -121,7 +122,9 @@ public final class NetworkTrainer {
     let batch = trainingBatch(step: step, sigma: sigma)
     while gradients.count < batch.count { gradients.append(network.makeGradient()) }
     let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
-    let gradient = state.parameters.pullBack(network.parameterGradient(Array(gradients[..<batch.count])), sigma: sigma)
+    let own = ranks.share(of: batch.count).map { gradients[$0] }
+    let gradient = try state.parameters.pullBack(
+      ranks.sum(own.isEmpty ? [] : network.parameterGradient(own)), sigma: sigma)
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
         "the network's training diverged at step \(step); lower network.learning_rate from \(settings.learningRate)")
@@ -176,7 +179,7 @@ public final class NetworkTrainer {
   ) throws -> [Double] {
     let pair = pairs[sigma]
     let weight = 1 / Double(batch.count)
-    return try Parallel.map(batch.count, threads: threads) { k in
+    return try ranks.map(batch.count, threads: threads) { k in
       let worker = workers.take()
       defer { workers.give(worker) }
       return try worker.evaluate(batch[k], pair: pair, weight: weight, gradient: gradients?[k])
@@ -188,7 +191,7 @@ public final class NetworkTrainer {
   private func validate() throws -> Double {
     let sigma = runSigma
     network.set(parameters(state.optimiser.average))
-    let atoms = heldOutFrames.reduce(0) { $0 + items.frames[$1].positions.count }
+    let atoms = heldOutFrames.reduce(0) { $0 + items.frames.atomCount(at: $1) }
     let batch = stride(
       from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: max(1, atoms / Self.validationAtoms)
     ).flatMap { items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }

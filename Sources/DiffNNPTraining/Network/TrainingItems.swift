@@ -4,7 +4,7 @@ import DiffNNPFrames
 /// Makes the configurations and targets that a network learns from, by the noise mode and the objective. What is drawn
 /// depends on the seed, the frame and the draw alone.
 struct TrainingItems: Sendable {
-  let frames: [Frame]
+  let frames: Frames
   let noise: NoiseMode
   let objective: TrainingObjective
   /// kT (eV).
@@ -15,7 +15,7 @@ struct TrainingItems: Sendable {
 
   /// - Throws: where the objective needs forces that frames lack.
   init(
-    frames: [Frame], noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,
+    frames: Frames, noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,
     seed: UInt64
   ) throws {
     if objective != .denoising, let k = frames.firstIndex(where: { $0.forces == nil }) {
@@ -36,7 +36,7 @@ struct TrainingItems: Sendable {
   }
 
   /// Mean square of a component of F/kT (1/Å²).
-  private static func forceVariance(_ frames: [Frame], _ thermalEnergy: Double) -> Double {
+  private static func forceVariance(_ frames: Frames, _ thermalEnergy: Double) -> Double {
     var (sum, count) = (0.0, 0)
     for frame in frames {
       for force in frame.forces! { sum += dot(force, force) }

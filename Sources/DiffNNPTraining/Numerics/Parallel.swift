@@ -1,3 +1,5 @@
+import DiffNNP
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -5,8 +7,17 @@
 /// Work shared by threads. Each item of work is done by one thread from start to end and writes only its own result,
 /// so that results do not depend on the number of threads.
 public enum Parallel {
-  /// Processors this process may use.
+  /// Processors of this machine.
   public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Those that this process may use: a launcher or a queue may have bound it to some.
+  public static var usableProcessorCount: Int {
+    guard let status = try? FileIO.read("/proc/self/status") else { return processorCount }
+    let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
+    let mask = lines.first { $0.hasPrefix("Cpus_allowed:") } ?? ""
+    let bits = mask.dropFirst("Cpus_allowed:".count).compactMap(\.hexDigitValue).reduce(0) { $0 + $1.nonzeroBitCount }
+    return bits > 0 ? bits : processorCount
+  }
 
   /// Results of `body` for items 0..<count, in order. Items are handed out in order to whichever thread is free.
   /// - Throws: the error of the first item (by number) that failed.

@@ -31,8 +31,8 @@ public struct LearningCurve: Sendable {
   /// - Throws: where there are too few frames for two points, and what `PairFit` throws.
   public func run(_ trajectory: Trajectory, progress: (String) -> Void = { _ in }) throws -> [Point] {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
-    let heldOut = Array(trajectory.frames[blocks.ranges.last!])
-    let training = Array(trajectory.frames[..<blocks.ranges.last!.lowerBound])
+    let heldOut = trajectory.frames.at(blocks.ranges.last!)
+    let training = trajectory.frames.at(0..<blocks.ranges.last!.lowerBound)
     guard training.count >= 2 * Self.fewestFrames else {
       throw DiffNNPError(
         "a learning curve needs at least \(2 * Self.fewestFrames) frames besides the last block of time, found "
@@ -47,7 +47,7 @@ public struct LearningCurve: Sendable {
       var sums = [Double](repeating: 0, count: heldOut.count)
       for subset in 0..<subsets {
         let first = subset * stride / subsets
-        let frames = (0..<frameCount).map { training[first + $0 * stride] }
+        let frames = training.at((0..<frameCount).map { first + $0 * stride })
         let subset = Trajectory(typeNames: trajectory.typeNames, frames: frames)
         let objectives = try fit.heldOutObjectives(of: fit.run(subset), heldOut, typeNames: subset.typeNames)
         for k in sums.indices { sums[k] += objectives[k] / Double(subsets) }

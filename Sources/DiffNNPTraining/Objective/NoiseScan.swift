@@ -31,9 +31,9 @@ public struct NoiseScan: Sendable {
     _ trajectory: Trajectory, sigmas: [Double] = defaultSigmas, progress: (String) -> Void = { _ in }
   ) throws -> [Point] {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
-    let heldOut = Array(trajectory.frames[blocks.ranges.last!])
+    let heldOut = trajectory.frames.at(blocks.ranges.last!)
     let training = Trajectory(
-      typeNames: trajectory.typeNames, frames: Array(trajectory.frames[..<blocks.ranges.last!.lowerBound]))
+      typeNames: trajectory.typeNames, frames: trajectory.frames.at(0..<blocks.ranges.last!.lowerBound))
     return try (sigmas.map { $0 } + [nil]).map { sigma in
       progress(sigma.map { "σ = \($0) Å" } ?? "the noise ladder")
       var settings = settings

@@ -18,7 +18,7 @@ import DiffNNPFrames
 /// passes.
 struct ConditionalLikelihood {
   let basis: LinearBasis
-  let frames: [Frame]
+  let frames: Frames
   let blocks: TimeBlocks
   /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
   var radii = [0.75, 1.5, 3.0]
@@ -29,6 +29,7 @@ struct ConditionalLikelihood {
   let smallestDistances: [Double]
   let seed: UInt64
   let threads: Int
+  var ranks = Ranks.one
 
   /// How many choices are posed.
   enum Effort {
@@ -53,18 +54,33 @@ struct ConditionalLikelihood {
   /// Parts that a block is cut into, so that there is work for several threads.
   private static let parts = 4
 
+  /// Value, gradient (in the form's vector) and Hessian over a part of a block.
+  private struct PartSum: Parcelled {
+    var form: QuadraticForm
+    var value: Double
+
+    init(form: QuadraticForm, value: Double) { (self.form, self.value) = (form, value) }
+    init(from parcel: inout Parcel) { self.init(form: QuadraticForm(from: &parcel), value: Double(from: &parcel)) }
+
+    func put(into parcel: inout Parcel) {
+      form.put(into: &parcel)
+      value.put(into: &parcel)
+    }
+  }
+
   /// Expansions about `coefficients` for all blocks.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
-    let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
+    let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let sums = try Parallel.map(blocks.count * Self.parts, threads: threads) { item in
+    let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
       let sum = Choices(self, coefficients, stride: stride, repeats: repeats)
-      for f in range.lowerBound + first..<range.lowerBound + last { try sum.add(frames[f], number: f) }
-      return (form: sum.form(), value: sum.value)
+      for f in range.lowerBound + first..<range.lowerBound + last
+      where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
+      return PartSum(form: sum.form(), value: sum.value)
     }
     return (0..<blocks.count).map { block in
       let parts = sums[block * Self.parts..<(block + 1) * Self.parts]
@@ -134,6 +150,9 @@ private final class Choices {
     form.vector = gradient
     return form
   }
+
+  /// Whether there is a question in a frame.
+  func asks(inFrame number: Int, ofAtoms count: Int) -> Bool { (stride - number % stride) % stride < count }
 
   func add(_ frame: Frame, number: Int) throws {
     try atom.begin(frame.configuration)

@@ -31,6 +31,13 @@ struct NoisedDistances {
     basis.rMax + reach * largestSigma * 2.0.squareRoot()
   }
 
+  /// With counts that were made elsewhere.
+  init(_ basis: PairBasis, counts: [Double]) {
+    self.basis = basis
+    self.counts = counts
+    binCount = counts.count / basis.pairCount
+  }
+
   /// Adds the pairs of a frame. Images of one atom do not move against it and are left out.
   mutating func add(_ edges: EdgeList) {
     for i in 0..<edges.centreCount {

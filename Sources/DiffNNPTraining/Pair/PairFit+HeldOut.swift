@@ -8,7 +8,7 @@ extension PairFit {
   /// The objective of denoising without noise, for an atom (1/Å²), of each of some frames that the fit has not seen.
   ///
   /// Without walls: where pairs are closer than any before, steep walls would be all that the objective sees.
-  func heldOutObjectives(of result: Result, _ frames: [Frame], typeNames: [String]) throws -> [Double] {
+  func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
     let potential = try Potential(
       typeNames: typeNames, energyScale: thermalEnergy, pair: result.basis.pairTerm(result.powers[0]),
       triplets: result.triplets, network: nil)

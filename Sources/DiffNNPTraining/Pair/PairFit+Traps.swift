@@ -4,6 +4,8 @@ import DiffNNPFrames
 extension PairFit {
   /// Above this share of frames, what lies beyond a gap in the distances is no accident.
   private static let largestTrappedShare = 0.05
+  /// Items of work that frames are dealt to.
+  private static let trapParts = 16
 
   /// The frames without those in which a pair is beyond a gap in the distances of all (`NoisedDistances.smallestConnected`): such
   /// a pair fell into a trap, or is an error. Nothing in the data says how far its energy is from that of the others, yet
@@ -11,25 +13,28 @@ extension PairFit {
   /// - Throws: what `check` throws.
   public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
     let basis = try prepare(trajectory).basis
-    let counted = try Parallel.map(settings.threads, threads: settings.threads) { part in
+    let parts = Self.trapParts
+    let counted = try settings.ranks.map(parts, threads: settings.threads) { part in
       var distances = NoisedDistances(basis, largestSigma: 0)
       let (edges, search) = (EdgeList(), NeighbourSearch())
-      for k in stride(from: part, to: trajectory.frames.count, by: settings.threads) {
+      for k in stride(from: part, to: trajectory.frames.count, by: parts) {
         try search.fill(edges, trajectory.frames[k].configuration, cutoff: basis.rMax)
         distances.add(edges)
       }
-      return distances
+      return distances.counts
     }
-    let smallest = NoisedDistances.smallestConnected(counted)
-    let (edges, search) = (EdgeList(), NeighbourSearch())
+    let smallest = NoisedDistances.smallestConnected(counted.map { NoisedDistances(basis, counts: $0) })
     let largest = smallest.filter(\.isFinite).max() ?? basis.rMax
-    let kept = try trajectory.frames.filter { frame in
-      try search.fill(edges, frame.configuration, cutoff: largest)
-      return !Self.hasPair(edges, closerThan: smallest, typeCount: basis.typeCount)
-    }
+    let kept = try settings.ranks.map(parts, threads: settings.threads) { part in
+      let (edges, search) = (EdgeList(), NeighbourSearch())
+      return try stride(from: part, to: trajectory.frames.count, by: parts).filter { k in
+        try search.fill(edges, trajectory.frames[k].configuration, cutoff: largest)
+        return !Self.hasPair(edges, closerThan: smallest, typeCount: basis.typeCount)
+      }
+    }.flatMap { $0 }.sorted()
     let trapped = trajectory.frames.count - kept.count
     guard Double(trapped) <= Self.largestTrappedShare * Double(trajectory.frames.count) else { return trajectory }
-    return Trajectory(typeNames: trajectory.typeNames, frames: kept)
+    return Trajectory(typeNames: trajectory.typeNames, frames: trajectory.frames.at(kept))
   }
 
   private static func hasPair(_ edges: EdgeList, closerThan smallest: [Double], typeCount: Int) -> Bool {

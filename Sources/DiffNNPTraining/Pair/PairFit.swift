@@ -39,6 +39,8 @@ public struct PairFit: Sendable {
     public var blockCount = 5
     public var seed: UInt64 = 1
     public var threads = Parallel.processorCount
+    /// Processes that share the work; the result does not depend on them.
+    public var ranks = Ranks.one
 
     public init() {}
 
@@ -163,13 +165,15 @@ public struct PairFit: Sendable {
     let statistics = try PairStatistics(
       frames, blocks: blocks,
       PairStatistics.Request(
-        basis: basis, noise: settings.noise, sigmas: sigmas, seed: settings.seed, threads: settings.threads))
-    let atoms = Double(frames.reduce(0) { $0 + $1.positions.count }) / Double(frames.count)
-    let selection = PairSelection(statistics: statistics, atomsPerFrame: atoms, threads: settings.threads)
+        basis: basis, noise: settings.noise, sigmas: sigmas, seed: settings.seed, threads: settings.threads,
+        ranks: settings.ranks))
+    let atoms = Double(frames.atomCount) / Double(frames.count)
+    let selection = PairSelection(
+      statistics: statistics, atomsPerFrame: atoms, threads: settings.threads, ranks: settings.ranks)
     return try solve(frames, statistics, selection)
   }
 
-  private func solve(_ frames: [Frame], _ statistics: PairStatistics, _ selection: PairSelection) throws -> Result {
+  private func solve(_ frames: Frames, _ statistics: PairStatistics, _ selection: PairSelection) throws -> Result {
     guard case .ladder(let sigmas) = settings.noise else {
       let sigma = settings.noise.sigmas[0]
       let ladder = try selection.best(of: PairSelection.single(statistics, sigma: sigma))
@@ -207,18 +211,18 @@ public struct PairFit: Sendable {
 
   /// What follows the ladder; nil where nothing does.
   private func objective(
-    _ basis: LinearBasis, _ frames: [Frame], _ statistics: PairStatistics
+    _ basis: LinearBasis, _ frames: Frames, _ statistics: PairStatistics
   ) -> LinearObjective? {
     var objective = LinearObjective(basis: basis)
     if settings.objective == .mixed || (settings.objective == .denoising && settings.usesLikelihood) {
       objective.likelihood = ConditionalLikelihood(
         basis: basis, frames: frames, blocks: statistics.blocks, smallestDistances: statistics.connectedDistances,
-        seed: settings.seed, threads: settings.threads)
+        seed: settings.seed, threads: settings.threads, ranks: settings.ranks)
     }
     if settings.objective != .denoising {
       objective.labels = ForceLabels(
-        basis: basis, frames: frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy, threads: settings.threads
-      )
+        basis: basis, frames: frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy,
+        threads: settings.threads, ranks: settings.ranks)
     }
     return objective.likelihood == nil && objective.labels == nil ? nil : objective
   }

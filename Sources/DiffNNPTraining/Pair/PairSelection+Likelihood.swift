@@ -149,7 +149,7 @@ extension PairSelection {
   ) throws -> (Choice, LinearPrior) {
     let total = QuadraticForm.sum(objective.forms)
     let constant = objective.constants.reduce(0, +) / frameCount
-    let solutions = try Parallel.map(priors.count * blocks.count, threads: threads) { item in
+    let solutions = try ranks.map(priors.count * blocks.count, threads: threads) { item in
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
       rest.add(objective.forms[block], weight: -1)

@@ -8,6 +8,7 @@ struct PairSelection {
   let statistics: PairStatistics
   let atomsPerFrame: Double
   let threads: Int
+  var ranks = Ranks.one
 
   /// A combination of noise levels: Σ_σ τ^p L_σ(Σ_k τ^k c_k).
   struct Levels {
@@ -75,9 +76,9 @@ struct PairSelection {
   /// there is only one).
   func best(of combinations: [Levels], priors: [SmoothnessPrior] = SmoothnessPrior.candidates) throws -> Choice {
     let validation = combinations.count == 1 ? combinations[0].levels[0] : 0
-    let results = try Parallel.map(combinations.count, threads: threads) { item in
-      try best(of: combinations[item], priors: priors, validation: validation)
-    }
+    let results = try ranks.map(combinations.count, threads: threads) { item in
+      try compare(priors, for: combinations[item], validation: validation)
+    }.enumerated().map { self.choice(combinations[$0], priors, $1) }
     var choice = results.min { $0.chosen.heldOut < $1.chosen.heldOut }!
     choice.candidates = results.flatMap(\.candidates)
     return choice
@@ -95,7 +96,41 @@ struct PairSelection {
     return second.chosen.heldOut < first.chosen.heldOut ? second : first
   }
 
-  private func best(of combination: Levels, priors: [SmoothnessPrior], validation: Int) throws -> Choice {
+  /// What priors are worth for a combination, and the solution with the best of them.
+  private struct Comparison: Parcelled {
+    /// The objective on blocks held out, for each prior.
+    var scores: [Double]
+    var best: Int
+    var powers: [[Double]]
+    var heldOutScore: Double
+
+    init(scores: [Double], best: Int, powers: [[Double]], heldOutScore: Double) {
+      (self.scores, self.best, self.powers, self.heldOutScore) = (scores, best, powers, heldOutScore)
+    }
+
+    init(from parcel: inout Parcel) {
+      self.init(
+        scores: parcel.take(), best: Int(from: &parcel), powers: parcel.take(), heldOutScore: Double(from: &parcel))
+    }
+
+    func put(into parcel: inout Parcel) {
+      parcel.put(scores)
+      best.put(into: &parcel)
+      parcel.put(powers)
+      heldOutScore.put(into: &parcel)
+    }
+  }
+
+  private func choice(_ combination: Levels, _ priors: [SmoothnessPrior], _ found: Comparison) -> Choice {
+    let candidates = priors.indices.map {
+      PairFit.Candidate(
+        name: combination.name, degree: combination.degree, prior: priors[$0], heldOut: found.scores[$0])
+    }
+    return Choice(
+      chosen: candidates[found.best], candidates: candidates, powers: found.powers, heldOutScore: found.heldOutScore)
+  }
+
+  private func compare(_ priors: [SmoothnessPrior], for combination: Levels, validation: Int) throws -> Comparison {
     let forms = blocks.ranges.indices.map { ladderForm(combination, block: $0) }
     let total = QuadraticForm.sum(forms)
     let scale = priorScale(total, reference: validation)
@@ -104,12 +139,9 @@ struct PairSelection {
     }
     let scores = solutions.map { heldOut($0, statistics.forms[validation]) }
     let k = scores.indices.min { scores[$0] < scores[$1] }!
-    let candidates = priors.indices.map {
-      PairFit.Candidate(name: combination.name, degree: combination.degree, prior: priors[$0], heldOut: scores[$0])
-    }
     let c = try solution(total, priors[k], weight: scale * frameCount, degree: combination.degree)
-    return Choice(
-      chosen: candidates[k], candidates: candidates, powers: powers(c, degree: combination.degree),
+    return Comparison(
+      scores: scores, best: k, powers: powers(c, degree: combination.degree),
       heldOutScore: heldOut(solutions[k], statistics.forms[0]))
   }
 

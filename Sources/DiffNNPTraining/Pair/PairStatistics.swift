@@ -26,44 +26,69 @@ public struct PairStatistics: Sendable {
     var sigmas: [Double]
     var seed: UInt64
     var threads: Int
+    var ranks = Ranks.one
     /// Centres of which G is summed, at most, over all frames and draws of a level; the rest are skipped evenly.
     var centreBudget = 400_000
   }
 
-  init(_ frames: [Frame], blocks: TimeBlocks, _ request: Request) throws {
+  init(_ frames: Frames, blocks: TimeBlocks, _ request: Request) throws {
     let largest = request.sigmas.max() ?? 0
     let cutoff = NoisedDistances.cutoff(request.basis, largestSigma: largest)
-    let atoms = blocks.ranges.reduce(0) { sum, range in sum + range.reduce(0) { $0 + frames[$1].positions.count } }
-    let stride = max(1, atoms * request.noise.drawCount / max(1, request.centreBudget))
+    let stride = max(1, frames.atomCount * request.noise.drawCount / max(1, request.centreBudget))
     // Levels are dealt to a few items of work in each block: enough of them for the threads, few searches.
     let groups = min(4, request.sigmas.count)
-    let parts = try Parallel.map(blocks.count * groups, threads: request.threads) { item in
+    let parts = try request.ranks.map(blocks.count * groups, threads: request.threads) { item in
       let levels = Swift.stride(from: item % groups, to: request.sigmas.count, by: groups).map { $0 }
       let sums = BlockSums(request, levels: levels, countsDistances: item % groups == 0, cutoff: cutoff, stride: stride)
       for f in blocks.ranges[item / groups] { try sums.add(frames[f], number: f) }
-      return sums
+      return BlockTotals(sums)
     }
 
     var forms = request.sigmas.map { _ in blocks.ranges.map { _ in QuadraticForm(count: request.basis.count) } }
     for (item, part) in parts.enumerated() {
-      for (k, level) in part.levels.enumerated() { forms[level][item / groups] = part.sums[k].form() }
+      let levels = Swift.stride(from: item % groups, to: request.sigmas.count, by: groups)
+      for (level, form) in zip(levels, part.forms) { forms[level][item / groups] = form }
     }
     let counted = blocks.ranges.indices.map { parts[$0 * groups] }
-    let exact = try Parallel.map(blocks.count * request.sigmas.count, threads: request.threads) { item -> [Double]? in
+    let distances = counted.map { NoisedDistances(request.basis, counts: $0.distances) }
+    let exact = try request.ranks.map(blocks.count * request.sigmas.count, threads: request.threads) {
+      item -> [Double] in
       let (level, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       let sigma = request.sigmas[level]
-      guard sigma == 0 || request.noise.label == .exact else { return nil }
-      return sigma == 0 ? nil : counted[block].distances.laplacians(sigma: sigma)
+      return sigma == 0 || request.noise.label != .exact ? [] : distances[block].laplacians(sigma: sigma)
     }
     for (item, vector) in exact.enumerated() {
-      if let vector { forms[item / blocks.count][item % blocks.count].vector = vector }
+      if !vector.isEmpty { forms[item / blocks.count][item % blocks.count].vector = vector }
     }
     self.forms = forms
     basis = request.basis
     self.blocks = blocks
     sigmas = request.sigmas
     smallestDistances = (0..<request.basis.pairCount).map { p in counted.map { $0.closest[p] }.min()! }
-    connectedDistances = NoisedDistances.smallestConnected(counted.map(\.distances))
+    connectedDistances = NoisedDistances.smallestConnected(distances)
+  }
+}
+
+/// What remains of the sums over one block.
+private struct BlockTotals: Parcelled {
+  let forms: [QuadraticForm]
+  /// Counts of `NoisedDistances`.
+  let distances: [Double]
+  let closest: [Double]
+
+  init(_ sums: BlockSums) {
+    forms = sums.sums.map { $0.form() }
+    (distances, closest) = (sums.distances.counts, sums.closest)
+  }
+
+  init(from parcel: inout Parcel) {
+    (forms, distances, closest) = (parcel.take(), parcel.take(), parcel.take())
+  }
+
+  func put(into parcel: inout Parcel) {
+    parcel.put(forms)
+    parcel.put(distances)
+    parcel.put(closest)
   }
 }
 

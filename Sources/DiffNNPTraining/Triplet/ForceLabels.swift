@@ -4,11 +4,12 @@ import DiffNNPFrames
 /// Force labels of frames, for potentials that are linear in their coefficients.
 struct ForceLabels {
   let basis: LinearBasis
-  let frames: [Frame]
+  let frames: Frames
   let blocks: TimeBlocks
   /// kT (eV).
   let thermalEnergy: Double
   let threads: Int
+  var ranks = Ranks.one
 
   /// A label farther than this many standard deviations from the force of a potential is an error, as near a place where
   /// the sampled potential itself broke down: of Gaussian ones hardly one in a million is. (A few such would outweigh all others.)
@@ -18,16 +19,16 @@ struct ForceLabels {
   /// - Parameter c: coefficients of that potential.
   func forms(about c: [Double]) throws -> ForceForms {
     let limits = try variances(about: c).map { Self.mostDeviations * Self.mostDeviations * $0 }
-    let blockSums = try Parallel.map(blocks.count, threads: threads) { block in
+    let blockSums = try ranks.map(blocks.count, threads: threads) { block in
       let sums = ForceSums(basis)
       try forEach(in: block, about: c) { row, force, residual, type in
         if residual <= limits[type] { sums.add(row, force, type: type) }
       }
-      return sums
+      return ForceTotals(sums)
     }
     let types = 0..<basis.pairs.typeCount
     return ForceForms(
-      forms: types.map { type in blockSums.map { $0.form(ofType: type) } },
+      forms: types.map { type in blockSums.map { $0.forms[type] } },
       squares: types.map { type in blockSums.map { $0.squares[type] } },
       counts: types.map { type in blockSums.map { $0.counts[type] } })
   }
@@ -35,7 +36,7 @@ struct ForceLabels {
   /// Of what a potential leaves of the labels, for each type, in (kT/Å)² a component: from the median of squares, which errors do
   /// not move.
   private func variances(about c: [Double]) throws -> [Double] {
-    let residuals = try Parallel.map(blocks.count, threads: threads) { block in
+    let residuals = try ranks.map(blocks.count, threads: threads) { block in
       var residuals = Array(repeating: [Double](), count: basis.pairs.typeCount)
       try forEach(in: block, about: c) { _, _, residual, type in residuals[type].append(residual) }
       return residuals
@@ -100,6 +101,27 @@ struct ForceForms {
       let sum = squares[type].reduce(0, +) + 2 * forms[type].reduce(0) { $0 + $1.value(c) }
       return max(sum / Double(max(1, counts[type].reduce(0, +))), 1e-6)
     }
+  }
+}
+
+/// What remains of the sums over one block.
+private struct ForceTotals: Parcelled {
+  /// For each type.
+  let forms: [QuadraticForm]
+  let squares: [Double]
+  let counts: [Int]
+
+  init(_ sums: ForceSums) {
+    forms = sums.counts.indices.map { sums.form(ofType: $0) }
+    (squares, counts) = (sums.squares, sums.counts)
+  }
+
+  init(from parcel: inout Parcel) { (forms, squares, counts) = (parcel.take(), parcel.take(), parcel.take()) }
+
+  func put(into parcel: inout Parcel) {
+    parcel.put(forms)
+    parcel.put(squares)
+    parcel.put(counts)
   }
 }
 

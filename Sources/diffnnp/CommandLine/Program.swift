@@ -1,5 +1,7 @@
 import DiffNNP
 import DiffNNPCommandLine
+import DiffNNPMPI
+import DiffNNPTraining
 
 /// The program: finds the verb, and says what went wrong.
 enum Program {
@@ -10,13 +12,33 @@ enum Program {
   ]
 
   /// Runs a command line, and returns the exit code.
-  static func run(_ words: [String]) -> Int32 { exitCode(program: "diffnnp") { try dispatch(words) } }
+  ///
+  /// Where `mpirun` has started several processes, the first speaks for all, and all end in the same way.
+  static func run(_ words: [String]) -> Int32 {
+    let communicator: MPICommunicator?
+    do { communicator = try MPICommunicator.ofLaunch() } catch {
+      return MPICommunicator.launchedRank == 0 ? exitCode(program: name) { throw error } : verdict(on: error).exitCode
+    }
+    guard let communicator else { return exitCode(program: name) { try dispatch(words, .one) } }
+    defer { communicator.end() }
+    let ranks = Ranks(communicator)
+    var failure: RankFailure?
+    do { try dispatch(words, ranks) } catch let foreign as RankFailure { failure = foreign } catch {
+      let (code, message) = verdict(on: error)
+      failure = RankFailure(message, exitCode: code)
+    }
+    failure = ranks.finish(failure)
+    if let failure, ranks.isFirst { complain(name, failure.message) }
+    return failure?.exitCode ?? 0
+  }
 
-  private static func dispatch(_ words: [String]) throws {
+  private static let name = "diffnnp"
+
+  private static func dispatch(_ words: [String], _ ranks: Ranks) throws {
     guard let verb = words.first else { throw UsageError("no verb given; see diffnnp --help") }
     switch verb {
-    case "--help", "-h", "help": print(helpPage, terminator: "")
-    case "--version": print("diffnnp \(diffnnpVersion)")
+    case "--help", "-h", "help": if ranks.isFirst { print(helpPage, terminator: "") }
+    case "--version": if ranks.isFirst { print("diffnnp \(diffnnpVersion)") }
     default:
       guard let command = commands.first(where: { $0.syntax.name == verb }) else {
         let verbs = commands.map { $0.syntax.name }
@@ -24,9 +46,9 @@ enum Program {
       }
       let arguments = try Arguments(Array(words.dropFirst()), command.syntax)
       if arguments.flag("--help") {
-        print(command.syntax.helpPage, terminator: "")
+        if ranks.isFirst { print(command.syntax.helpPage, terminator: "") }
       } else {
-        try command.run(arguments)
+        try command.run(arguments, on: ranks)
       }
     }
   }

@@ -17,6 +17,7 @@ final class ProgressBar {
   private let label: String
   private let total: Int
   private let moves: Bool
+  private let isShown: Bool
   private let start = monotonicSeconds()
   private var lastDrawn = -Double.infinity
   private var drawnWidth = 0
@@ -27,9 +28,12 @@ final class ProgressBar {
   /// Seconds between drawings of a bar, and between lines of a log.
   private static let intervals = (bar: 0.1, log: 10.0)
 
-  /// - Parameter total: how many steps make the whole; positive.
-  init(_ label: String, total: Int) {
+  /// - Parameters:
+  ///   - total: how many steps make the whole; positive.
+  ///   - isShown: not where another process shows the same.
+  init(_ label: String, total: Int, isShown: Bool = true) {
     self.label = label
+    self.isShown = isShown
     self.total = max(1, total)
     let terminal = getenv("TERM").map { String(cString: $0) }
     moves = isatty(STDERR_FILENO) == 1 && terminal != nil && terminal != "dumb"
@@ -74,6 +78,7 @@ final class ProgressBar {
   }
 
   private func draw(_ now: Double) {
+    guard isShown else { return }
     let line = line(elapsed: now - start)
     if moves {
       // Spaces cover what a longer line left behind.

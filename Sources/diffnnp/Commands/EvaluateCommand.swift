@@ -99,7 +99,7 @@ enum EvaluateCommand: Command {
   }
 
   private static func estimate(
-    _ objective: HeldOutObjective, _ frames: [Frame], _ calculator: Calculator
+    _ objective: HeldOutObjective, _ frames: Frames, _ calculator: Calculator
   ) throws -> [JSONValue.Member] {
     let series = try frames.enumerated().map { k, frame in
       try objective.estimate(frame.configuration, frame: k) { try calculator.compute($0).forces }
@@ -109,7 +109,7 @@ enum EvaluateCommand: Command {
   }
 
   /// Root mean squares over all components of all frames that carry forces; empty where none does.
-  private static func forceErrors(_ results: [Calculator.Result], _ frames: [Frame]) -> [JSONValue.Member] {
+  private static func forceErrors(_ results: [Calculator.Result], _ frames: Frames) -> [JSONValue.Member] {
     var error = ForceError()
     for (result, frame) in zip(results, frames) {
       if let forces = frame.forces { error.add(result.forces, given: forces) }
@@ -131,7 +131,7 @@ enum EvaluateCommand: Command {
 
   /// Empty without an ensemble.
   private static func deviationMeasures(
-    _ deviations: [[Double]], _ results: [Calculator.Result], _ frames: [Frame]
+    _ deviations: [[Double]], _ results: [Calculator.Result], _ frames: Frames
   ) -> [JSONValue.Member] {
     let all = deviations.flatMap { $0 }
     guard let largest = all.max() else { return [] }
@@ -194,7 +194,7 @@ enum EvaluateCommand: Command {
         })
   }
 
-  private static func printTable(_ results: [Calculator.Result], _ frames: [Frame], _ measures: [JSONValue.Member]) {
+  private static func printTable(_ results: [Calculator.Result], _ frames: Frames, _ measures: [JSONValue.Member]) {
     let hasGrades = results.contains { $0.grades != nil }
     print("frame  energy [eV]  largest force [eV/Å]" + (hasGrades ? "  largest grade" : ""))
     for (result, frame) in zip(results, frames) {
@@ -220,8 +220,6 @@ extension Trajectory {
       return type
     }
     guard types != Array(potential.typeNames.indices) else { return self }
-    var mapped = Trajectory(typeNames: potential.typeNames, frames: frames)
-    for k in frames.indices { mapped.frames[k].types = frames[k].types.map { types[$0] } }
-    return mapped
+    return Trajectory(typeNames: potential.typeNames, frames: frames.renumbered(types))
   }
 }

@@ -12,6 +12,7 @@ import DiffNNPTraining
 struct NetworkStage {
   let trainer: NetworkTrainer
   let output: String
+  private let ranks: Ranks
   /// Begins the refinement; called once the trainer is finished.
   private let makeRefinement: () throws -> LikelihoodRefinement
   private var refinement: LikelihoodRefinement?
@@ -44,18 +45,18 @@ struct NetworkStage {
     }
   }
 
-  static func sayWhereNothingContinues(_ configuration: TrainingConfiguration) {
+  static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
     let path = checkpointPath(configuration.output)
     guard access(path, F_OK) != 0 else { return }
-    fputs("train: no checkpoint \(path) to continue from; training starts anew\n", stderr)
+    ranks.say("no checkpoint \(path) to continue from; training starts anew")
   }
 
   init(
-    _ trainer: NetworkTrainer, output: String, resumes: Bool,
+    _ trainer: NetworkTrainer, output: String, resumes: Bool, ranks: Ranks,
     makeRefinement: @escaping () throws -> LikelihoodRefinement
   ) throws {
     self.trainer = trainer
-    self.output = output
+    (self.output, self.ranks) = (output, ranks)
     self.makeRefinement = makeRefinement
     log = StepLog(path: Self.logPath(output), header: "step,loss,held_out,learning_rate")
     likelihoodLog = StepLog(path: Self.likelihoodLogPath(output), header: "step,pair_difference,restarts")
@@ -75,7 +76,7 @@ struct NetworkStage {
       self.refinement = refinement
       place = "step \(refinement.step) of the refinement by likelihood"
     }
-    fputs("train: continuing from \(place)\n", stderr)
+    ranks.say("continuing from \(place)")
   }
 
   /// Trains to the end. Returns the best network and, where it was refined, the pair term that goes with it.
@@ -94,7 +95,7 @@ struct NetworkStage {
 
   private mutating func learnScores() throws {
     guard !trainer.isFinished else { return }
-    let bar = ProgressBar("network", total: trainer.settings.steps)
+    let bar = ProgressBar("network", total: trainer.settings.steps, isShown: ranks.isFirst)
     defer { bar.finish() }
     while !trainer.isFinished {
       let report = try trainer.advance()
@@ -108,7 +109,7 @@ struct NetworkStage {
   }
 
   private mutating func refine(_ refinement: LikelihoodRefinement) throws {
-    let bar = ProgressBar("likelihood", total: refinement.steps)
+    let bar = ProgressBar("likelihood", total: refinement.steps, isShown: ranks.isFirst)
     defer { bar.finish() }
     while !refinement.isFinished {
       let report = try refinement.advance()
@@ -121,12 +122,13 @@ struct NetworkStage {
   }
 
   private func stopIfAsked(_ place: String) throws {
-    guard Interruption.isRequested else { return }
+    guard try ranks.any(Interruption.isRequested) else { return }
     try saveProgress()
     throw Interrupted("interrupted at \(place); \(Self.checkpointPath(output)) is saved: --resume continues")
   }
 
   private func saveProgress() throws {
+    guard ranks.isFirst else { return }
     var file = trainer.checkpoint()
     refinement?.addCheckpoint(to: &file)
     try FileIO.write(file.serialised(), to: Self.checkpointPath(output))

@@ -2,6 +2,7 @@ import DiffNNP
 import DiffNNPAnalysis
 import DiffNNPCommandLine
 import DiffNNPFrames
+import DiffNNPMPI
 import DiffNNPTraining
 
 #if canImport(Glibc)
@@ -34,6 +35,8 @@ enum TrainCommand: Command {
         summary: "Continue a network's training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
+      mpirun -np N diffnnp train … shares the work among N processes; the result does not depend on them.
+
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
 
@@ -83,14 +86,17 @@ enum TrainCommand: Command {
           likelihood_rate: X   of Adam in these steps [0.002]
       """)
 
-  static func run(_ arguments: Arguments) throws {
-    let configuration = try configuration(arguments)
+  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
+
+  static func run(_ arguments: Arguments, on ranks: Ranks) throws {
+    var configuration = try configuration(arguments, ranks)
+    configuration.pair.ranks = ranks
     let resumes = arguments.flag("--resume")
     guard configuration.network != nil || !resumes else {
       throw UsageError(
         "--resume continues the training of a network, and none is asked for; add --network or leave it out")
     }
-    for output in outputs(configuration) {
+    for output in ranks.isFirst ? outputs(configuration) : [] {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
     }
     let all = try Trajectory.read(path: configuration.frames, configuration.selection)
@@ -100,16 +106,16 @@ enum TrainCommand: Command {
       try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
     }
     if trajectory.frames.count < all.frames.count {
-      fputs(
-        "train: \(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
-          + "than a wide gap in the distances allows: a trap of the run, or an error\n", stderr)
+      ranks.say(
+        "\(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
+          + "than a wide gap in the distances allows: a trap of the run, or an error")
     }
     for number in 1...(resumes ? configuration.members : 1) {
       try NetworkStage.check(
         configuration.configuration(ofMember: number), frames(ofMember: number, configuration, trajectory),
         resumes: resumes)
     }
-    if resumes { NetworkStage.sayWhereNothingContinues(configuration) }
+    if resumes { NetworkStage.sayWhereNothingContinues(configuration, ranks) }
 
     let first = try Member(1, configuration, trajectory, resumes: resumes)
     let members =
@@ -120,7 +126,9 @@ enum TrainCommand: Command {
         return try Member(number, settings, trajectory, resumes: resumes)
       }
     let elapsed = monotonicSeconds() - start
-    try potential(members, trajectory, configuration).save(path: configuration.output)
+    let learned = try potential(members, trajectory, configuration)
+    guard ranks.isFirst else { return }
+    try learned.save(path: configuration.output)
     for number in 1...configuration.members {
       unlink(NetworkStage.checkpointPath(configuration.configuration(ofMember: number).output))
     }
@@ -140,9 +148,10 @@ enum TrainCommand: Command {
       let trajectory = try frames(ofMember: number, whole, all)
       let name = whole.members > 1 ? "member \(number) of \(whole.members): " : ""
       var pairFit = try PairFit(configuration.pair, temperature: configuration.temperature)
-      pairFit.progress = { fputs("train: \(name)\($0)\n", stderr) }
+      let ranks = configuration.pair.ranks
+      pairFit.progress = { ranks.say("\(name)\($0)") }
       let fit = try naming(configuration.frames) { try pairFit.run(trajectory) }
-      try writeLog(fit, path: pairLogPath(configuration.output))
+      if ranks.isFirst { try writeLog(fit, path: pairLogPath(configuration.output)) }
       self.fit = fit
       guard let network = configuration.network else {
         (trainer, pair, self.network) = (nil, try fit.pairTerm(), nil)
@@ -151,9 +160,9 @@ enum TrainCommand: Command {
       let trainer = try NetworkTrainer(
         network, pair: fit, pairSettings: configuration.pair, trajectory: trajectory,
         temperature: configuration.temperature)
-      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes) {
+      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes, ranks: ranks) {
         try LikelihoodRefinement(
-          after: trainer, pair: fit, trajectory: trajectory, threads: configuration.pair.threads)
+          after: trainer, pair: fit, trajectory: trajectory, threads: configuration.pair.threads, ranks: ranks)
       }
       let learned = try stage.run()
       self.trainer = trainer
@@ -178,7 +187,8 @@ enum TrainCommand: Command {
     return try Potential(
       typeNames: names, energyScale: scale, pair: first.pair, triplets: first.fit.triplets, network: first.network,
       grade: ExtrapolationGrade(
-        of: trajectory, pair: first.pair, network: first.network, threads: configuration.pair.threads),
+        of: trajectory, pair: first.pair, network: first.network, threads: configuration.pair.threads,
+        ranks: configuration.pair.ranks),
       others: members.dropFirst().map {
         try Potential(
           typeNames: names, energyScale: scale, pair: $0.pair, triplets: $0.fit.triplets, network: $0.network)
@@ -206,7 +216,7 @@ enum TrainCommand: Command {
   // MARK: Configuration
 
   /// The configuration file, or the frames in its place, with the options set over it.
-  static func configuration(_ arguments: Arguments) throws -> TrainingConfiguration {
+  static func configuration(_ arguments: Arguments, _ ranks: Ranks = .one) throws -> TrainingConfiguration {
     let operand = arguments.operands[0]
     let isConfiguration = [".yaml", ".yml"].contains { operand.hasSuffix($0) }
     var root = isConfiguration ? try YAMLNode.load(path: operand) : .empty(place: "diffnnp train")
@@ -227,7 +237,17 @@ enum TrainCommand: Command {
       try root.set("network={}", place: "--network")
     }
     for assignment in arguments.all("--set") { try root.set(assignment, place: "--set") }
+    if ranks.count > 1, root.mapping?.contains(where: { $0.key == "threads" }) != true {
+      try root.set("threads=\(threadsOfARank)", place: "mpirun")
+    }
     return try TrainingConfiguration(root)
+  }
+
+  /// Threads where several processes share a machine.
+  private static var threadsOfARank: Int {
+    min(
+      Parallel.usableProcessorCount,
+      max(1, Parallel.processorCount / MPICommunicator.processesOnThisMachine))
   }
 
   /// Text that YAML reads as that text and nothing else.
@@ -304,6 +324,6 @@ enum TrainCommand: Command {
       }
     }
     lines.append("\(trajectory.frames.count) frames, \(thousandths(elapsed)) s; wrote \(configuration.output)")
-    for line in lines { fputs("train: \(line)\n", stderr) }
+    for line in lines { Ranks.one.say(line) }
   }
 }

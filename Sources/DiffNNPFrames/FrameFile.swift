@@ -1,0 +1,119 @@
+import DiffNNP
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any order by
+/// any thread.
+final class FrameFile: @unchecked Sendable {
+  private let descriptor: Int32
+  private let directory: String
+  /// Where each frame begins, and the last one ends (bytes).
+  private var offsets = [0]
+  private var atomCounts: [Int32] = []
+  private var pending: [UInt8] = []
+  private static let bufferSize = 1 << 20
+
+  /// What stands before the atoms of a frame.
+  private struct Header {
+    var number: Int
+    var atomCount: Int
+    var hasForces: Bool
+    var cell: (SIMD3<Double>, SIMD3<Double>, SIMD3<Double>)
+    var periodic: (Bool, Bool, Bool)
+  }
+
+  /// - Parameter directory: a place on disk; that of the environment's TMPDIR, or /var/tmp, as /tmp may be memory.
+  /// - Throws: where no file can be made there.
+  init(directory: String? = nil) throws {
+    self.directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    var template = Array((self.directory + "/diffnnp-XXXXXX").utf8CString)
+    descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { throw Self.failure(self.directory) }
+    unlink(template)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+  }
+
+  deinit { close(descriptor) }
+
+  private static func failure(_ directory: String) -> DiffNNPError {
+    DiffNNPError(
+      "\(directory): \(String(cString: strerror(errno))); long trajectories need a temporary file: name a directory that has "
+        + "room with the environment variable TMPDIR")
+  }
+
+  var count: Int { offsets.count - 1 }
+
+  // MARK: Writing
+
+  /// - Throws: where the file cannot be written.
+  func append(_ frame: Frame) throws {
+    let start = pending.count
+    let (vectors, periodic) = (frame.cell.vectors, frame.cell.periodic)
+    var header = Header(
+      number: frame.number, atomCount: frame.positions.count, hasForces: frame.forces != nil,
+      cell: (vectors[0], vectors[1], vectors[2]), periodic: (periodic[0], periodic[1], periodic[2]))
+    withUnsafeBytes(of: &header) { pending.append(contentsOf: $0) }
+    frame.positions.withUnsafeBytes { pending.append(contentsOf: $0) }
+    frame.types.withUnsafeBytes { pending.append(contentsOf: $0) }
+    frame.forces?.withUnsafeBytes { pending.append(contentsOf: $0) }
+    offsets.append(offsets[count] + pending.count - start)
+    atomCounts.append(Int32(frame.positions.count))
+    if pending.count >= Self.bufferSize { try flush() }
+  }
+
+  /// Writes what waits; only then can frames be read.
+  func flush() throws {
+    var done = 0
+    while done < pending.count {
+      let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
+      if written < 0 && errno == EINTR { continue }
+      guard written >= 0 else { throw Self.failure(directory) }
+      done += written
+    }
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  // MARK: Reading
+
+  func atomCount(_ k: Int) -> Int { Int(atomCounts[k]) }
+
+  /// The frame with a number, counted from 0.
+  func frame(_ k: Int) -> Frame {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: offsets[k + 1] - offsets[k], alignment: MemoryLayout<SIMD3<Double>>.alignment)
+    defer { bytes.deallocate() }
+    read(into: bytes, at: offsets[k])
+    let header = bytes.load(as: Header.self)
+    let n = header.atomCount
+    var place = MemoryLayout<Header>.size
+    func next<Element>(_ type: Element.Type) -> [Element] {
+      defer { place += n * MemoryLayout<Element>.stride }
+      return [Element](unsafeUninitializedCapacity: n) { buffer, count in
+        UnsafeMutableRawBufferPointer(buffer).copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: bytes[place..<place + n * MemoryLayout<Element>.stride]))
+        count = n
+      }
+    }
+    let (a, b, c) = header.cell
+    let (alongA, alongB, alongC) = header.periodic
+    return Frame(
+      // It was a cell before.
+      cell: try! Cell(vectors: [a, b, c], periodic: [alongA, alongB, alongC]), positions: next(SIMD3<Double>.self),
+      types: next(Int.self),
+      forces: header.hasForces ? next(SIMD3<Double>.self) : nil, number: header.number)
+  }
+
+  private func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) {
+    var done = 0
+    while done < bytes.count {
+      let count = pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
+      if count < 0 && errno == EINTR { continue }
+      // The file has no name, so that nobody can have changed it: a disk that fails takes the frames away as it would
+      // memory that was swapped out.
+      precondition(count > 0, "the temporary file of frames cannot be read any more")
+      done += count
+    }
+  }
+}

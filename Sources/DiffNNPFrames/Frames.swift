@@ -1,0 +1,119 @@
+/// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is read from
+/// a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
+public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral, Sendable {
+  private enum Storage: Sendable {
+    case memory([Frame])
+    /// Frames of the file by number.
+    case file(FrameFile, [Int])
+  }
+
+  private var storage: Storage
+  /// What the types become, by their numbers in the storage; nil where they stay.
+  private let newTypes: [Int]?
+
+  /// Frames that take more than this (bytes) go into a file.
+  public static let memoryLimit = 16 << 20
+
+  private init(_ storage: Storage, newTypes: [Int]?) {
+    self.storage = storage
+    self.newTypes = newTypes
+  }
+
+  public init(_ frames: [Frame]) { self.init(.memory(frames), newTypes: nil) }
+  public init(arrayLiteral frames: Frame...) { self.init(frames) }
+  init(_ file: FrameFile) { self.init(.file(file, Array(0..<file.count)), newTypes: nil) }
+
+  public var startIndex: Int { 0 }
+
+  public var endIndex: Int {
+    switch storage {
+    case .memory(let frames): frames.count
+    case .file(_, let numbers): numbers.count
+    }
+  }
+
+  /// A frame. To change one brings all into memory.
+  public subscript(k: Int) -> Frame {
+    get {
+      var frame =
+        switch storage {
+        case .memory(let frames): frames[k]
+        case .file(let file, let numbers): file.frame(numbers[k])
+        }
+      if let newTypes { frame.types = frame.types.map { newTypes[$0] } }
+      return frame
+    }
+    set {
+      var frames: [Frame]
+      if newTypes == nil, case .memory(let held) = storage { frames = held } else { frames = Array(self) }
+      // No second owner, so that nothing is copied.
+      storage = .memory([])
+      frames[k] = newValue
+      self = Frames(frames)
+    }
+  }
+
+  /// Atoms of a frame, which need not be read for that.
+  public func atomCount(at k: Int) -> Int {
+    switch storage {
+    case .memory(let frames): frames[k].positions.count
+    case .file(let file, let numbers): file.atomCount(numbers[k])
+    }
+  }
+
+  /// Atoms of all frames.
+  public var atomCount: Int { indices.reduce(0) { $0 + atomCount(at: $1) } }
+
+  /// Some of the frames, in the order given; one may be there several times.
+  public func at(_ indices: some Sequence<Int>) -> Frames {
+    switch storage {
+    case .memory(let frames): Frames(.memory(indices.map { frames[$0] }), newTypes: newTypes)
+    case .file(let file, let numbers): Frames(.file(file, indices.map { numbers[$0] }), newTypes: newTypes)
+    }
+  }
+
+  /// The same frames with other types.
+  /// - Parameter newTypes: what each type becomes.
+  public func renumbered(_ newTypes: [Int]) -> Frames {
+    Frames(storage, newTypes: self.newTypes.map { old in old.map { $0 < 0 ? $0 : newTypes[$0] } } ?? newTypes)
+  }
+}
+
+/// Collects frames one by one.
+struct FrameCollector {
+  private let memoryLimit: Int
+  private var memory: [Frame] = []
+  private var size = 0
+  private var file: FrameFile?
+
+  init(memoryLimit: Int = Frames.memoryLimit) { self.memoryLimit = memoryLimit }
+
+  /// - Throws: where the temporary file cannot be written.
+  mutating func append(_ frame: Frame) throws {
+    if let file { return try file.append(frame) }
+    memory.append(frame)
+    size += frame.memorySize
+    guard size > memoryLimit else { return }
+    let file = try FrameFile()
+    for frame in memory { try file.append(frame) }
+    memory = []
+    self.file = file
+  }
+
+  var isEmpty: Bool { memory.isEmpty && file == nil }
+
+  /// All that were appended.
+  func frames() throws -> Frames {
+    guard let file else { return Frames(memory) }
+    try file.flush()
+    return Frames(file)
+  }
+}
+
+extension Frame {
+  /// Bytes, about.
+  fileprivate var memorySize: Int {
+    let atom = MemoryLayout<SIMD3<Double>>.stride * (forces == nil ? 1 : 2) + MemoryLayout<Int>.stride
+    return MemoryLayout<Frame>.stride + 128 + atom * positions.count
+  }
+}

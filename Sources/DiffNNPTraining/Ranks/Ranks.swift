@@ -1,0 +1,129 @@
+import DiffNNP
+
+/// The processes that train together. All of them see the same frames and make the same decisions; items of work are dealt
+/// to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one process.
+public struct Ranks: Sendable {
+  private let communicator: (any Communicator)?
+
+  /// A process by itself.
+  public static let one = Ranks(nil)
+
+  /// - Parameter communicator: nil for a process by itself.
+  public init(_ communicator: (any Communicator)?) { self.communicator = communicator }
+
+  public var count: Int { communicator?.count ?? 1 }
+  public var rank: Int { communicator?.rank ?? 0 }
+  /// Whether this process is the one that prints and writes.
+  public var isFirst: Bool { rank == 0 }
+
+  // MARK: Work
+
+  /// Results of `body` for items 0..<count, in order, of which each rank makes a share by its threads.
+  /// - Throws: what `body` throws for the first item of this rank that fails; `RankFailure` where another rank failed.
+  func map<Result: Parcelled>(
+    _ count: Int, threads: Int, _ body: (Int) throws -> Result
+  ) throws -> [Result] {
+    guard self.count > 1 else { return try Parallel.map(count, threads: threads, body) }
+    let own = share(of: count)
+    let results = try Parallel.map(own.count, threads: threads) { try body(own[$0]) }
+    var all = [Result?](repeating: nil, count: count)
+    for (rank, results) in try gather(results).enumerated() {
+      for (item, result) in zip(share(of: count, rank: rank), results) { all[item] = result }
+    }
+    return all.map { $0! }
+  }
+
+  /// The items that are this rank's, in order.
+  func share(of count: Int) -> [Int] { share(of: count, rank: rank) }
+
+  private func share(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
+
+  /// What each rank has, in the order of ranks.
+  func gather<Value: Parcelled>(_ own: Value) throws -> [Value] {
+    guard let communicator else { return [own] }
+    var parcel = Parcel()
+    own.put(into: &parcel)
+    let sizes = try agree(.working, size: parcel.words.count)
+    let starts = sizes.reduce(into: [0]) { $0.append($0.last! + $1) }
+    var words = [UInt64](repeating: 0, count: starts[count])
+    words.replaceSubrange(starts[rank]..<starts[rank + 1], with: parcel.words)
+    try communicator.unite(&words)
+    return (0..<count).map { rank in
+      var parcel = Parcel(words[starts[rank]..<starts[rank + 1]])
+      return Value(from: &parcel)
+    }
+  }
+
+  /// The sum over ranks, the same on all of them.
+  func sum(_ own: [Double]) throws -> [Double] {
+    var parts = try gather(own).filter { !$0.isEmpty }[...]
+    var sum = parts.popFirst() ?? []
+    for part in parts { for k in sum.indices { sum[k] += part[k] } }
+    return sum
+  }
+
+  /// Whether something is so on any rank.
+  public func any(_ own: Bool) throws -> Bool { try gather(own ? 1 : 0).contains(1) }
+
+  // MARK: Ends
+
+  /// What a rank is about.
+  private enum State {
+    case working, finished
+    case failed(RankFailure)
+
+    var word: UInt64 {
+      switch self {
+      case .working: 0
+      case .finished: 1
+      case .failed(let failure): 2 + UInt64(UInt32(bitPattern: failure.exitCode))
+      }
+    }
+  }
+
+  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something from it.
+  /// - Parameter failure: of this rank; nil where it has finished. One that came from another rank ends nothing again.
+  /// - Returns: the failure of the first rank that failed.
+  public func finish(_ failure: RankFailure?) -> RankFailure? {
+    guard communicator != nil, failure?.isForeign != true else { return failure }
+    do {
+      _ = try agree(failure.map { .failed($0) } ?? .finished, size: failure?.message.utf8.count ?? 0)
+      return nil
+    } catch let agreed as RankFailure { return agreed } catch { return RankFailure("\(error)", exitCode: 1) }
+  }
+
+  /// Tells all ranks what this one is about, and returns the size that each has announced.
+  /// - Throws: the failure of the first rank that failed, on all ranks.
+  private func agree(_ state: State, size: Int) throws -> [Int] {
+    guard let communicator else { return [size] }
+    var words = [UInt64](repeating: 0, count: 2 * count)
+    (words[2 * rank], words[2 * rank + 1]) = (state.word, UInt64(size))
+    try communicator.unite(&words)
+    let (states, sizes) = ((0..<count).map { words[2 * $0] }, (0..<count).map { Int(words[2 * $0 + 1]) })
+    if let first = states.firstIndex(where: { $0 >= 2 }) {
+      var message = [UInt64](repeating: 0, count: sizes[first])
+      if first == rank, case .failed(let failure) = state { message = failure.message.utf8.map { UInt64($0) } }
+      try communicator.unite(&message)
+      throw RankFailure(
+        String(decoding: message.map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self),
+        exitCode: Int32(bitPattern: UInt32(states[first] - 2)), isForeign: true)
+    }
+    guard Set(states).count == 1 else { throw RankFailure("ranks are out of step", exitCode: 1, isForeign: true) }
+    return sizes
+  }
+}
+
+/// Why a rank cannot go on.
+public struct RankFailure: Error, Equatable {
+  /// One line.
+  public let message: String
+  public let exitCode: Int32
+  /// Whether all ranks know of it.
+  let isForeign: Bool
+
+  public init(_ message: String, exitCode: Int32) { self.init(message, exitCode: exitCode, isForeign: false) }
+
+  init(_ message: String, exitCode: Int32, isForeign: Bool) {
+    (self.message, self.exitCode, self.isForeign) = (message, exitCode, isForeign)
+  }
+}

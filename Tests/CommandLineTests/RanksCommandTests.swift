@@ -1,0 +1,126 @@
+import DiffNNP
+import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// `mpirun … diffnnp`, as a user starts it. Where there is no mpirun, this says so.
+@Suite(.enabled(if: system("command -v mpirun >/dev/null") == 0, "mpirun is missing"))
+struct RanksCommandTests {
+  private static func command(_ count: Int) -> String {
+    "mpirun --allow-run-as-root --oversubscribe -np \(count)"
+  }
+
+  private static let pairs =
+    "train frames.xyz --temperature 300 --threads 1 --set pair.r_max=3.5 --set pair.spacing=0.25 "
+  private static let network =
+    pairs + """
+      --set pair.likelihood=false --set network.features=2 --set network.layers=2 --set network.l_max=1 \
+      --set network.radial_width=3 --set network.r_max=3.5 --set network.batch_size=2 --set network.validation_interval=3 \
+      --set network.likelihood_steps=0 
+      """
+
+  private func mpirun(_ count: Int, _ arguments: String, in directory: String) throws -> ProgramResult {
+    try shellResult("\(Self.command(count)) '\(programPath)' \(arguments)", in: directory)
+  }
+
+  /// The lines that are the program's, not the launcher's.
+  private func lines(_ run: ProgramResult) -> [Substring] {
+    run.errors.split(separator: "\n").filter { $0.hasPrefix("diffnnp:") || $0.hasPrefix("train:") }
+  }
+
+  @Test(arguments: [2, 3])
+  func weightsAreThoseOfOneProcess(_ count: Int) throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let alone = try diffnnp(Self.pairs + "--set triplets.intervals=4 -o one.safetensors", in: directory)
+      #expect(alone.exitCode == 0, "\(alone.errors)")
+      let run = try mpirun(count, Self.pairs + "--set triplets.intervals=4 -o many.safetensors", in: directory)
+      #expect(run.exitCode == 0 && run.errors.contains("wrote many.safetensors"), "\(run.errors)")
+      #expect(lines(run).count == lines(alone).count, "\(run.errors)")
+      let same = try shellResult(
+        "cmp one.safetensors many.safetensors && cmp one.safetensors.pair.csv many.safetensors.pair.csv", in: directory)
+      #expect(same.exitCode == 0, "\(same.output)")
+    }
+  }
+
+  private func parameters(_ name: String, in directory: String) throws -> [Double] {
+    try #require(Potential.load(path: directory + "/\(name)").network).parameters
+  }
+
+  @Test func networksAreThoseOfOneProcessToRounding() throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      for count in [1, 2, 3] {
+        let run = try mpirun(count, Self.network + "--set network.steps=20 -o \(count)", in: directory)
+        #expect(run.exitCode == 0, "\(run.errors)")
+      }
+      let alone = try parameters("1", in: directory)
+      for count in [2, 3] {
+        let parameters = try parameters("\(count)", in: directory)
+        #expect(zip(parameters, alone).allSatisfy { abs($0 - $1) < 1e-3 })
+      }
+    }
+  }
+
+  /// Interrupted and continued: the same as without interruption.
+  @Test func networksContinue() throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let arguments = Self.network + "--set network.patience=0 --set network.steps=4000 "
+      let interrupted = try shellResult(
+        """
+        \(Self.command(2)) '\(programPath)' \(arguments) -o part & pid=$!
+        while kill -0 $pid && [ ! -e part.checkpoint ]; do sleep 0.02; done 2>/dev/null
+        kill -INT $pid; wait $pid
+        """, in: directory)
+      #expect(interrupted.exitCode != 0, "\(interrupted.errors)")
+      #expect(access(directory + "/part.checkpoint", F_OK) == 0)
+      let resumed = try mpirun(2, arguments + "--resume -o part", in: directory)
+      #expect(resumed.exitCode == 0 && resumed.errors.contains("continuing from step"), "\(resumed.errors)")
+      let whole = try mpirun(2, arguments + "-o whole", in: directory)
+      #expect(whole.exitCode == 0, "\(whole.errors)")
+      let same = try shellResult("cmp part whole && cmp part.log.csv whole.log.csv", in: directory)
+      #expect(same.exitCode == 0, "\(same.output)")
+    }
+  }
+
+  @Test(arguments: [
+    ("train none.xyz --temperature 300 -o m", 1, "none.xyz: No such file"),
+    ("train frames.xyz --temperature 300 -o none/m", 1, "none/m: No such file"),
+    ("trian", 2, "did you mean train?"), ("validate m frames.xyz", 2, "validate runs in one process"),
+  ])
+  func refusesInOneLine(_ arguments: String, _ code: Int32, _ reason: String) throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let run = try mpirun(2, arguments, in: directory)
+      #expect(run.exitCode == code && run.errors.contains(reason), "\(run.errors)")
+      #expect(lines(run).count == 1)
+    }
+  }
+
+  /// What only one rank meets ends all.
+  @Test(arguments: [0, 1])
+  func aRankThatFailsEndsAll(_ failing: Int) throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let run = try shellResult(
+        """
+        mv frames.xyz frames\(1 - failing).xyz
+        \(Self.command(2)) sh -c "exec '\(programPath)' train frames\\$OMPI_COMM_WORLD_RANK.xyz --temperature 300 -o m"
+        """, in: directory)
+      #expect(run.exitCode == 1 && run.errors.contains("frames\(failing).xyz: No such file"), "\(run.errors)")
+      #expect(lines(run).filter { $0.hasPrefix("diffnnp:") }.count == 1, "\(run.errors)")
+      #expect(access(directory + "/m", F_OK) != 0)
+    }
+  }
+
+  /// Without a launcher, no MPI is loaded.
+  @Test func aloneItNeedsNoMPI() throws {
+    try withDirectory { directory in
+      let run = try shellResult("LD_DEBUG=libs '\(programPath)' --version", in: directory)
+      #expect(run.exitCode == 0 && !run.errors.contains("libmpi"), "\(run.errors)")
+    }
+  }
+}
