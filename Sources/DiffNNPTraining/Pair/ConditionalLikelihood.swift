@@ -38,7 +38,7 @@ struct ConditionalLikelihood {
     case full
 
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
-    var budget: Int { self == .low ? 12_000 : 48_000 }
+    var budget: Int { self == .low ? 12_000 : 96_000 }
     static let mostChoicesForAnAtom = 4
   }
 

@@ -162,8 +162,7 @@ public struct PairFit: Sendable {
     let statistics = try PairStatistics(
       frames, blocks: blocks,
       PairStatistics.Request(
-        basis: basis, noise: settings.noise, sigmas: sigmas, usesForces: settings.objective != .denoising,
-        thermalEnergy: thermalEnergy, seed: settings.seed, threads: settings.threads))
+        basis: basis, noise: settings.noise, sigmas: sigmas, seed: settings.seed, threads: settings.threads))
     let atoms = Double(frames.reduce(0) { $0 + $1.positions.count }) / Double(frames.count)
     let selection = PairSelection(statistics: statistics, atomsPerFrame: atoms, threads: settings.threads)
     return try solve(frames, statistics, selection)
@@ -178,7 +177,7 @@ public struct PairFit: Sendable {
     progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
     let ladder = try selection.bestLadder()
     let pairs = LinearBasis(pairs: statistics.basis)
-    guard let objective = try objective(pairs, frames, statistics) else {
+    guard let objective = objective(pairs, frames, statistics) else {
       let powers = try selection.completed(ladder.powers[0], prior: ladder.chosen.prior)
       return result(statistics, powers: powers, sigmas: sigmas, [ladder])
     }
@@ -208,7 +207,7 @@ public struct PairFit: Sendable {
   /// What follows the ladder; nil where nothing does.
   private func objective(
     _ basis: LinearBasis, _ frames: [Frame], _ statistics: PairStatistics
-  ) throws -> LinearObjective? {
+  ) -> LinearObjective? {
     var objective = LinearObjective(basis: basis)
     if settings.objective == .mixed || (settings.objective == .denoising && settings.usesLikelihood) {
       objective.likelihood = ConditionalLikelihood(
@@ -216,13 +215,11 @@ public struct PairFit: Sendable {
         seed: settings.seed, threads: settings.threads)
     }
     if settings.objective != .denoising {
-      objective.forces =
-        basis.triplets == nil
-        ? statistics.forces
-        : try ForceForms(
-          basis, frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy, threads: settings.threads)
+      objective.labels = ForceLabels(
+        basis: basis, frames: frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy, threads: settings.threads
+      )
     }
-    return objective.likelihood == nil && objective.forces == nil ? nil : objective
+    return objective.likelihood == nil && objective.labels == nil ? nil : objective
   }
 
   /// The functions of triplets, if any are wanted.

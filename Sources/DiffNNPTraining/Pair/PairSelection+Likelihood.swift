@@ -9,12 +9,17 @@ struct LinearObjective {
   /// Where atoms could have been instead.
   var likelihood: ConditionalLikelihood?
   /// The likelihood of force labels, Gaussian about the force of the potential with a variance for each type of atom.
-  var forces: ForceForms?
-  /// Of the labels of each type, in (kT/Å)² a component.
-  var variances: [Double] = []
+  var labels: ForceLabels?
+  var weighted: WeightedForces?
+
+  /// What labels ask of coefficients, and their variances about the potential, for each type in (kT/Å)² a component.
+  struct WeightedForces {
+    var forms: ForceForms
+    var variances: [Double]
+  }
 
   var name: String {
-    let stages = [likelihood == nil ? nil : "likelihood", forces == nil ? nil : "forces"]
+    let stages = [likelihood == nil ? nil : "likelihood", labels == nil ? nil : "forces"]
     return (basis.triplets == nil ? "" : "triplets by ") + stages.compactMap { $0 }.joined(separator: " and ")
   }
 }
@@ -28,7 +33,7 @@ extension PairSelection {
     progress: (String) -> Void
   ) throws -> Choice {
     var objective = objective
-    if let forces = objective.forces { objective.variances = try variances(of: forces, objective.basis, priors) }
+    if let labels = objective.labels { objective.weighted = try weighted(labels, priors, from: start) }
     return try newton(objective, priors, last: isLast ? .full : .low, from: start, progress: progress)
   }
 
@@ -111,11 +116,11 @@ extension PairSelection {
         result.value += expansion.value
       }
     }
-    guard let forces = objective.forces else { return result }
-    for (type, variance) in objective.variances.enumerated() {
+    guard let forces = objective.weighted else { return result }
+    for (type, variance) in forces.variances.enumerated() {
       for block in blocks.ranges.indices {
-        let form = forces.forms[type][block]
-        let constant = 0.5 * forces.squares[type][block] / variance
+        let form = forces.forms.forms[type][block]
+        let constant = 0.5 * forces.forms.squares[type][block] / variance
         result.forms[block].add(form, weight: 1 / variance)
         result.constants[block] += constant
         result.value += form.value(c) / variance + constant
@@ -124,25 +129,18 @@ extension PairSelection {
     return result
   }
 
-  /// Variances of the force labels about the force of a potential fitted to them, with which it is fitted again.
-  private func variances(of forces: ForceForms, _ basis: LinearBasis, _ priors: [LinearPrior]) throws -> [Double] {
-    var objective = LinearObjective(basis: basis, forces: forces, variances: variances(of: forces, about: nil))
-    let none = Array(repeating: 0.0, count: basis.count)
-    for _ in 0..<2 {
-      let choice = try choose(expansion(of: objective, .full, about: none), priors, basis, name: objective.name).0
-      objective.variances = variances(of: forces, about: choice.coefficients)
-    }
-    return objective.variances
-  }
-
-  /// Mean square of what the potential leaves of the force labels, for each type, in (kT/Å)² a component.
-  private func variances(of forces: ForceForms, about c: [Double]?) -> [Double] {
-    forces.forms.indices.map { type in
-      var sum = forces.squares[type].reduce(0, +)
-      let count = max(1, forces.counts[type].reduce(0, +))
-      if let c { sum += 2 * forces.forms[type].reduce(0) { $0 + $1.value(c) } }
-      return max(sum / Double(count), 1e-6)
-    }
+  /// Labels without errors, and their variances, about the force of a potential fitted to them; what is an error is asked again
+  /// once there is such a potential.
+  private func weighted(
+    _ labels: ForceLabels, _ priors: [LinearPrior], from start: [Double]
+  ) throws -> LinearObjective.WeightedForces {
+    var forms = try labels.forms(about: start)
+    let objective = LinearObjective(
+      basis: labels.basis, labels: labels, weighted: .init(forms: forms, variances: forms.variances(about: start)))
+    let c = try choose(expansion(of: objective, .full, about: start), priors, labels.basis, name: objective.name).0
+      .coefficients
+    forms = try labels.forms(about: c)
+    return .init(forms: forms, variances: forms.variances(about: c))
   }
 
   /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it.
@@ -151,41 +149,25 @@ extension PairSelection {
   ) throws -> (Choice, LinearPrior) {
     let total = QuadraticForm.sum(objective.forms)
     let constant = objective.constants.reduce(0, +) / frameCount
-    let heldOut = try Parallel.map(priors.count * blocks.count, threads: threads) { item in
+    let solutions = try Parallel.map(priors.count * blocks.count, threads: threads) { item in
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
       rest.add(objective.forms[block], weight: -1)
-      let frames = blocks.trainingFrameCount(holdingOut: block)
-      let c = try minimiser(of: rest, priors[prior], basis, frames: Double(frames))
-      return (value: objective.forms[block].value(c), score: statistics.forms[0][block].value(basis.pairPart(c)))
+      return try minimiser(
+        of: rest, priors[prior], basis, frames: Double(blocks.trainingFrameCount(holdingOut: block)))
     }
-    func items(_ prior: Int) -> Range<Int> { prior * blocks.count..<(prior + 1) * blocks.count }
     let candidates = priors.indices.map { k in
       PairFit.Candidate(
         name: name, degree: 0, prior: priors[k].smoothness, tripletWidth: priors[k].tripletWidth,
-        heldOut: heldOut[items(k)].reduce(0) { $0 + $1.value } / frameCount + constant)
+        heldOut: heldOut(Array(solutions[k * blocks.count..<(k + 1) * blocks.count]), objective.forms) + constant)
     }
-    let k = stiffest(priors, heldOut: priors.indices.map { heldOut[items($0)].map(\.value) })
+    let k = candidates.indices.min { candidates[$0].heldOut < candidates[$1].heldOut }!
     let c = try minimiser(of: total, priors[k], basis, frames: frameCount)
+    let pairs = solutions[k * blocks.count..<(k + 1) * blocks.count].map(basis.pairPart)
     let choice = Choice(
       chosen: candidates[k], candidates: candidates, powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
-      heldOutScore: heldOut[items(k)].reduce(0) { $0 + $1.score } / frameCount)
+      heldOutScore: heldOut(pairs, statistics.forms[0]))
     return (choice, priors[k])
-  }
-
-  /// The stiffest, for pairs, of all priors that are as good as the best one, to within a standard error of the difference between
-  /// blocks. What few blocks cannot tell apart, smoothness decides.
-  /// - Parameter heldOut: the objective [prior][block].
-  private func stiffest(_ priors: [LinearPrior], heldOut: [[Double]]) -> Int {
-    let best = heldOut.indices.min { heldOut[$0].reduce(0, +) < heldOut[$1].reduce(0, +) }!
-    let good = priors.indices.filter { k in
-      guard priors[k].tripletWidth == priors[best].tripletWidth else { return false }
-      let differences = zip(heldOut[k], heldOut[best]).map { $0 - $1 }
-      let mean = differences.reduce(0, +) / Double(blocks.count)
-      let squares = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-      return mean <= (squares / Double(blocks.count * (blocks.count - 1))).squareRoot()
-    }
-    return good.max { priors[$0].stiffness < priors[$1].stiffness }!
   }
 
   private func minimiser(

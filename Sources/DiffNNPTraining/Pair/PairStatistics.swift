@@ -13,8 +13,6 @@ public struct PairStatistics: Sendable {
   /// Noise levels (Å); `forms[level][block]`.
   public let sigmas: [Double]
   public let forms: [[QuadraticForm]]
-  /// The same with force labels, for pairs alone; without types where no forces are asked for.
-  public let forces: ForceForms
   /// Smallest distance seen (Å), for each pair of types; infinite where a pair never comes within reach.
   public let smallestDistances: [Double]
   /// The same without outliers (see `NoisedDistances.smallestConnected`): where walls begin.
@@ -26,9 +24,6 @@ public struct PairStatistics: Sendable {
     var noise: NoiseMode
     /// Noise levels (Å) that `noise` is applied at, and σ = 0 first where it is wanted for validation.
     var sigmas: [Double]
-    var usesForces = false
-    /// kT (eV).
-    var thermalEnergy: Double
     var seed: UInt64
     var threads: Int
     /// Centres of which G is summed, at most, over all frames and draws of a level; the rest are skipped evenly.
@@ -67,11 +62,6 @@ public struct PairStatistics: Sendable {
     basis = request.basis
     self.blocks = blocks
     sigmas = request.sigmas
-    let types = 0..<(request.usesForces ? request.basis.typeCount : 0)
-    forces = ForceForms(
-      forms: types.map { a in counted.map { $0.forceSums[a].form() } },
-      squares: types.map { a in counted.map { $0.forceSquares[a] } },
-      counts: types.map { a in counted.map { $0.forceCounts[a] } })
     smallestDistances = (0..<request.basis.pairCount).map { p in counted.map { $0.closest[p] }.min()! }
     connectedDistances = NoisedDistances.smallestConnected(counted.map(\.distances))
   }
@@ -81,10 +71,7 @@ public struct PairStatistics: Sendable {
 private final class BlockSums {
   let levels: [Int]
   let sums: [FeatureSum]
-  let forceSums: [FeatureSum]
   var distances: NoisedDistances
-  var forceSquares: [Double]
-  var forceCounts: [Int]
   /// The smallest distance, for each pair of types.
   var closest: [Double]
   private let request: PairStatistics.Request
@@ -102,10 +89,6 @@ private final class BlockSums {
     self.cutoff = cutoff
     self.stride = stride
     sums = levels.map { _ in FeatureSum(request.basis) }
-    let types = countsDistances && request.usesForces ? request.basis.typeCount : 0
-    forceSums = (0..<types).map { _ in FeatureSum(request.basis) }
-    forceSquares = Array(repeating: 0, count: types)
-    forceCounts = Array(repeating: 0, count: types)
     distances = NoisedDistances(request.basis, largestSigma: request.sigmas.max() ?? 0)
     closest = Array(repeating: .infinity, count: request.basis.pairCount)
   }
@@ -117,7 +100,6 @@ private final class BlockSums {
     if countsDistances {
       distances.add(edges)
       addClosest()
-      if request.usesForces { try addForces(frame) }
     }
     for (k, level) in levels.enumerated() where request.sigmas[level] == 0 { addExact(to: sums[k]) }
     if scale != 1 {
@@ -180,22 +162,6 @@ private final class BlockSums {
         let direction = SIMD4(noise[i], 0)
         for run in runs { sum.addVector(run, (direction * run.direction).sum() / (sigma * Double(draws))) }
       }
-    }
-  }
-
-  private func addForces(_ frame: Frame) throws {
-    for i in 0..<edges.centreCount {
-      let force = frame.forces![i] / request.thermalEnergy
-      guard (force * force).sum().isFinite else {
-        throw DiffNNPError("force on atom \(i + 1) of frame \(frame.number) is not finite")
-      }
-      let type = Int(edges.types[i])
-      gather(i, noise: nil, sigma: 0)
-      runs.withUnsafeBufferPointer { forceSums[type].addSquare($0.baseAddress!, $0.count, weight: 1) }
-      let direction = SIMD4(force, 0)
-      for run in runs { forceSums[type].addVector(run, -(direction * run.direction).sum()) }
-      forceSquares[type] += (force * force).sum()
-      forceCounts[type] += 3
     }
   }
 

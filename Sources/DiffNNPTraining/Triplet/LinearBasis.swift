@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
 import DiffNNP
 
 /// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there are any.
@@ -23,9 +20,6 @@ struct LinearPrior: Equatable, Sendable {
   var smoothness: SmoothnessPrior
   /// Coefficients of triplets come from a Gaussian about 0 of this width (kT).
   var tripletWidth: Double?
-
-  /// Orders priors by how much they hold back pairs: the penalty at 6 Å.
-  var stiffness: Double { smoothness.strength * exp(smoothness.growth * log(2)) }
 
   /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would show, and
   /// runs find holes there.

@@ -19,9 +19,10 @@ enum LAMMPSLauncher {
   }
 
   /// The commands that make a LAMMPS run with a weight file.
-  static func potential(model: String, typeNames: [String]) throws -> [String] {
+  /// - Parameter options: of the pair style.
+  static func potential(model: String, typeNames: [String], options: String? = nil) throws -> [String] {
     [
-      "pair_style diffnnp",
+      "pair_style diffnnp" + (options.map { " \($0)" } ?? ""),
       "pair_coeff * * \"\(try absolutePath(model))\" \(typeNames.joined(separator: " "))",
     ]
   }

@@ -60,7 +60,7 @@ enum TrainCommand: Command {
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
         triplets:              three-body functions beside the pair term, or false for none [without a network: with these]
           r_max: Å             cutoff [3.1 times the smallest distance of the frames, at most the pair term's]
-          intervals: N         knot intervals of the splines up to there [8, 6, 5, 4 with 1, 2, 3, more types]
+          intervals: N         knot intervals of the splines up to there [8, 8, 5, 4 with 1, 2, 3, more types]
           l_max: N             highest Legendre polynomial of angles, 0 to 3 [3 with one type, else 2]
         network:               a network for what the pair term leaves; without this section, none
           features: N          of each degree on an atom [16]

@@ -51,6 +51,7 @@ extension Study.Row {
     name = try section.required("name")
     label = try section.text("label") ?? name
     x = try section.double("x")
+    pairStyle = try section.text("pair_style")
     let training = try section.text("training").map(resolve)
     let program = try section.text("program").map(resolve)
     let isFrames = try section.bool("frames_themselves") ?? false

@@ -59,6 +59,8 @@ struct Study {
     var name: String
     var label: String
     var source: Source
+    /// Options of `pair_style diffnnp` in its runs.
+    var pairStyle: String?
     /// What stands on the axis of a figure over rows, say a noise level.
     var x: Double?
     var trials: [Trial]

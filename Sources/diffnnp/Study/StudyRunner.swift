@@ -50,9 +50,10 @@ struct StudyRunner {
     let system = study.system(job.trial.system)
     let equilibration = system.equilibration > 0 ? "after \(system.equilibration) ps " : ""
     let (cells, density) = (job.trial.cells, job.trial.density)
+    let options = job.row.pairStyle.map { "pair_style \($0) " } ?? ""
     let elsewhere = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
     return
-      "\(source) \(elsewhere)\(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
+      "\(source) \(options)\(elsewhere)\(study.isQuick ? "quick " : "")replicas \(job.trial.replicas) T \(system.temperature) "
       + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
@@ -127,9 +128,9 @@ struct StudyRunner {
       }
       if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
       try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")
-      return (
-        try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames), try Potential.load(path: model)
-      )
+      let commands = try LAMMPSLauncher.potential(
+        model: model, typeNames: trajectory.typeNames, options: job.row.pairStyle)
+      return (commands, try Potential.load(path: model))
     case .program(let program):
       let frames = "\(directory)/frames.extxyz"
       let writer = try ExtendedXYZWriter(path: frames)
