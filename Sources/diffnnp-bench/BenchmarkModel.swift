@@ -13,7 +13,7 @@ struct BenchmarkModel {
   /// A potential of `names` with random weights, which make no difference to speed, or one from a file.
   init(_ name: String, neighbours: Double?) throws {
     switch name {
-    case "licl": self = try Self.licl(neighbours ?? 12.5)
+    case "licl": self = try Self.licl(neighbours ?? 21.5)
     case "published": self = try Self.published(neighbours ?? 12.5)
     case "water": self = try Self.water(name, neighbours ?? 17.5, features: NetworkSettings().features)
     case "large": self = try Self.water(name, neighbours ?? 17.5, features: 32)
@@ -27,13 +27,13 @@ struct BenchmarkModel {
     self.neighbours = neighbours
   }
 
-  /// What training makes of LiCl with default settings: pairs up to 10 Å, and triplets.
+  /// What training makes of LiCl with default settings: pairs up to 12 Å, and triplets.
   private static func licl(_ neighbours: Double) throws -> BenchmarkModel {
     var random = Philox(seed: 1, purpose: .network, frame: 0)
-    let basis = try TripletBasis(typeCount: 2, rMax: 6.5, intervals: 6, first: 1, lMax: 2)
+    let basis = try TripletBasis(typeCount: 2, rMax: 6.5, intervals: 8, first: 2, lMax: 2)
     let potential = try Potential(
       typeNames: ["Li", "Cl"], energyScale: 1,
-      pair: PairTerm(typeCount: 2, rMax: 10, intervals: 100, free: (0..<300).map { _ in random.uniform() }),
+      pair: PairTerm(typeCount: 2, rMax: 12, intervals: 120, free: (0..<360).map { _ in random.uniform() }),
       triplets: TripletTerm(basis, coefficients: (0..<basis.count).map { _ in random.uniform() }), network: nil)
     return BenchmarkModel(name: "licl", potential: potential, neighbours: neighbours)
   }

@@ -108,6 +108,16 @@ extension RadialDistribution {
     return pairs * (centre == neighbour ? 2 : 1) / counts.atoms[centre]
   }
 
+  /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774 (1951)):
+  /// times the density of one type, by how many of it there are more around one of the other than without it.
+  public func kirkwoodBuffIntegral(_ pair: TypePair, within radius: Double) -> Double {
+    let g = values[index(pair)]
+    return bins(below: radius).reduce(0) { sum, k in
+      let (inner, outer) = (binWidth * Double(k), binWidth * Double(k + 1))
+      return sum + (g[k] - 1) * 4 / 3 * Double.pi * (outer * outer * outer - inner * inner * inner)
+    }
+  }
+
   /// Weighted mean over five bins, 1 2 3 2 1: removes bin noise, keeps positions.
   private func smoothed(_ g: [Double]) -> [Double] {
     g.indices.map { k in

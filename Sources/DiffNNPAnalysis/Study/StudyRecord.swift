@@ -44,8 +44,14 @@ public struct StudyRecord: Sendable {
     self.failure = failure
   }
 
-  /// nil where the run has no such measure.
-  public func value(_ measure: String) -> Double? { measures.first { $0.name == measure }?.value }
+  /// A measure, or "kirkwood_buff.PAIR" (Å³, up to 10 Å), which follows from g(r); nil where the run has no such.
+  public func value(_ measure: String) -> Double? {
+    if let stored = measures.first(where: { $0.name == measure }) { return stored.value }
+    guard let g = distribution else { return nil }
+    return g.pairs.first { "kirkwood_buff.\($0.key(g.typeNames))" == measure }.map {
+      g.kirkwoodBuffIntegral($0, within: 10)
+    }
+  }
 }
 
 // MARK: - Files

@@ -29,7 +29,8 @@ public struct PairFit: Sendable {
     public var noise = NoiseMode.ladder(sigmas: NoiseMode.defaultSigmas)
     /// Whether stage 2 follows stage 1; it needs a noise ladder.
     public var usesLikelihood = true
-    /// Cutoff (Å); nil for 10 Å or half the smallest height of a cell, whichever is less.
+    /// Cutoff (Å); nil for 12 Å, half the smallest height of a cell, or as far as the mean atom has 150 neighbours, whichever is
+    /// least.
     public var rMax: Double?
     /// Knot spacing (Å).
     public var spacing = 0.1
@@ -240,12 +241,22 @@ public struct PairFit: Sendable {
       heldOutObjective: stages[min(1, stages.count - 1)].heldOutScore)
   }
 
-  private func makeBasis(_ trajectory: Trajectory) throws -> PairBasis {
-    var largest = Double.infinity
+  /// Where charges or long structure act far, and atoms are few, a long cutoff costs little; in dense liquids it costs most of the time.
+  private static let (longestDefault, mostDefaultNeighbours) = (12.0, 150.0)
+
+  private func defaultCutoff(_ trajectory: Trajectory) -> Double {
+    var cutoff = Self.longestDefault
     for frame in trajectory.frames {
-      for k in 0..<3 where frame.cell.periodic[k] { largest = min(largest, frame.cell.heights[k] / 2) }
+      for k in 0..<3 where frame.cell.periodic[k] { cutoff = min(cutoff, frame.cell.heights[k] / 2) }
+      let volume = Self.mostDefaultNeighbours * frame.cell.volume / Double(frame.positions.count)
+      let radius = cbrt(volume / (4 / 3 * Double.pi))
+      if radius < cutoff { cutoff = max((radius / settings.spacing).rounded(.down), 4) * settings.spacing }
     }
-    let rMax = settings.rMax ?? min(10, largest)
+    return cutoff
+  }
+
+  private func makeBasis(_ trajectory: Trajectory) throws -> PairBasis {
+    let rMax = settings.rMax ?? defaultCutoff(trajectory)
     guard rMax.isFinite, rMax >= 4 * settings.spacing else {
       let origin = settings.rMax == nil ? ", half the smallest height of a cell" : ""
       throw DiffNNPError(

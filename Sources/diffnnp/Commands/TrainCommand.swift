@@ -55,7 +55,7 @@ enum TrainCommand: Command {
           sigma: Å             one level; for the ladder a list from 0 on [0 … 0.4]
           copies: N            draws for each frame, for modes copies, antithetic (pairs) and variance-preserving
         pair:
-          r_max: Å             cutoff [10, or half the cell where that is less]
+          r_max: Å             cutoff [12, half the cell, or as far as 150 neighbours, whichever is least]
           spacing: Å           between knots of the splines [0.1]
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
         triplets:              three-body functions beside the pair term, or false for none [without a network: with these]
