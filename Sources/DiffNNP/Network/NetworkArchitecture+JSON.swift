@@ -20,7 +20,7 @@ extension NetworkArchitecture {
       .init("num_types", JSONValue(typeNames.count)),
       .init("type_names", JSONValue(typeNames)),
     ]
-    return .object(members + (floor.json.map { [.init("floor", $0)] } ?? []))
+    return .object(members + floor.json)
   }
 
   /// Keys that NequIP derives from `l_max`, `num_features` and `parity` may be given through these instead.

@@ -59,9 +59,9 @@ public struct DistanceFloor: Equatable, Sendable {
 }
 
 extension DistanceFloor {
-  /// What the metadata of a term say, under `floor`; nil where there is none.
-  var json: JSONValue? {
-    self == .none ? nil : ["distances": JSONValue(distances), "width": .number(width)]
+  /// What the metadata of a term say of it, which is nothing where there is none.
+  var json: [JSONValue.Member] {
+    self == .none ? [] : [.init("floor", ["distances": JSONValue(distances), "width": .number(width)])]
   }
 
   /// From the metadata of a term.

@@ -209,6 +209,6 @@ extension TripletBasis {
       .init("r_max", .number(rMax)), .init("intervals", JSONValue(intervals)), .init("first", JSONValue(first)),
       .init("l_max", JSONValue(lMax)),
     ]
-    return .object(members + (floor.json.map { [.init("floor", $0)] } ?? []))
+    return .object(members + floor.json)
   }
 }

@@ -179,8 +179,7 @@ public final class LikelihoodRefinement {
     let share = 0.5 * (1 + cos(Double.pi * progress))
     let drawBacks = self.drawBacks
     correctPair(rate: Self.pairRate * share, drawBacks)
-    let own = ranks.share(of: gradients.count).map { gradients[$0] }
-    let gradient = try ranks.sum(own.isEmpty ? [] : network.parameterGradient(own))
+    let gradient = try network.parameterGradient(gradients[...], over: ranks)
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
         "the refinement by likelihood diverged at step \(step); lower network.likelihood_rate from "

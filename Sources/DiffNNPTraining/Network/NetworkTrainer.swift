@@ -122,9 +122,8 @@ public final class NetworkTrainer {
     let batch = trainingBatch(step: step, sigma: sigma)
     while gradients.count < batch.count { gradients.append(network.makeGradient()) }
     let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
-    let own = ranks.share(of: batch.count).map { gradients[$0] }
     let gradient = try state.parameters.pullBack(
-      ranks.sum(own.isEmpty ? [] : network.parameterGradient(own)), sigma: sigma)
+      network.parameterGradient(gradients[..<batch.count], over: ranks), sigma: sigma)
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
         "the network's training diverged at step \(step); lower network.learning_rate from \(settings.learningRate)")
