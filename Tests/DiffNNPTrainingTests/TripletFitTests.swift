@@ -74,6 +74,35 @@ import Testing
     }
   }
 
+  /// With more choices than the Hessian is summed over.
+  @Test func slopesOfTheLikelihoodAreThoseOfItsValues() throws {
+    let frames = try (UInt64(1)...1000).map { seed -> Frame in
+      let configuration = try sample(seed: seed)
+      return Frame(cell: configuration.cell, positions: configuration.positions, types: configuration.types)
+    }
+    let likelihood = ConditionalLikelihood(
+      basis: Self.basis, frames: Frames(frames), blocks: try TimeBlocks(frameCount: 1000, blockCount: 2),
+      smallestDistances: [0, 0, 0], seed: 1, threads: 2)
+    let c = coefficients().map { 0.1 * $0 }
+    let direction = coefficients(seed: 3)
+    func expansions(_ step: Double) throws -> [ConditionalLikelihood.Expansion] {
+      try likelihood.expansions(about: zip(c, direction).map { $0 + step * $1 }, .full)
+    }
+    let step = 1e-3
+    let (down, here, up) = (try expansions(-step), try expansions(0), try expansions(step))
+    for block in here.indices {
+      let (form, value) = (here[block].form, here[block].value)
+      #expect(abs(form.value(c) + here[block].constant - value) < 1e-9 * abs(value))
+      let slope = zip(direction, zip(form.product(c), form.vector)).reduce(0) { $0 + $1.0 * ($1.1.0 - $1.1.1) }
+      let expected = (up[block].value - down[block].value) / (2 * step)
+      #expect(abs(slope - expected) < 1e-4 * abs(expected))
+      let curvature = zip(direction, form.product(direction)).reduce(0) { $0 + $1.0 * $1.1 }
+      let bent = (up[block].value + down[block].value - 2 * value) / (step * step)
+      // Of some 6000 choices, which differ by as much as they are.
+      #expect(abs(curvature - bent) < 0.05 * bent, "\(curvature) against \(bent)")
+    }
+  }
+
   @Test func sumsOfSquaresAreThoseOfRows() {
     var random = Philox(seed: 4, purpose: .network, frame: 0)
     let (count, rows) = (37, 150)
@@ -185,7 +214,11 @@ import Testing
     let found = try forceError(whole, test)
     // What frames without labels leave is due to their number; labels without noise leave what the splines cannot say.
     #expect(found < (objective == .denoising ? 0.7 : 0.5) * pairs, "\(found) against \(pairs)")
-    #expect(whole.chosen.last?.tripletWidth != nil)
+    // Both parts of the prior are chosen with triplets in place, whatever was best for pairs alone.
+    let chosen = try #require(whole.chosen.last)
+    let rivals = whole.candidates.filter { $0.tripletWidth != nil && $0.tripletWidth == chosen.tripletWidth }
+    #expect(Set(rivals.map(\.prior.strength)).count == SmoothnessPrior.candidates.count)
+    #expect(chosen.heldOut == rivals.map(\.heldOut).min())
     #expect(whole.triplets?.basis.floor.distances == whole.wallDistances)
   }
 

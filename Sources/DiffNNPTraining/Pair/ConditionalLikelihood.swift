@@ -41,6 +41,8 @@ struct ConditionalLikelihood {
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
     var budget: Int { self == .low ? 12_000 : 96_000 }
     static let mostChoicesForAnAtom = 4
+    /// The Hessian is summed over so many of them, which are drawn: its error is one of the step, not of the minimum.
+    static let hessianBudget = 12_000
   }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
@@ -73,11 +75,12 @@ struct ConditionalLikelihood {
     let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
+    let hessianShare = min(1, Double(Effort.hessianBudget) / Double(max(1, atoms / stride * repeats)))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
-      let sum = Choices(self, coefficients, stride: stride, repeats: repeats)
+      let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianShare: hessianShare)
       for f in range.lowerBound + first..<range.lowerBound + last
       where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
       return PartSum(form: sum.form(), value: sum.value)
@@ -109,6 +112,7 @@ private final class Choices {
   private let coefficients: [Double]
   private let stride: Int
   private let repeats: Int
+  private let hessianShare: Double
   private let atom: AtomFeatures
   private let hessian: SymmetricSum
   private var gradient: [Double]
@@ -127,11 +131,15 @@ private final class Choices {
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
-  init(_ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int) {
+  ///   - hessianShare: part of the choices that the Hessian is summed over.
+  init(
+    _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianShare: Double
+  ) {
     self.likelihood = likelihood
     self.coefficients = coefficients
     self.stride = stride
     self.repeats = repeats
+    self.hessianShare = hessianShare
     let (count, places) = (likelihood.basis.count, likelihood.candidates + 1)
     // A candidate is at most two radii away from the atom's place.
     atom = AtomFeatures(likelihood.basis, reach: 2 * (likelihood.radii.max() ?? 0))
@@ -162,7 +170,7 @@ private final class Choices {
       for choice in 0..<repeats {
         let radius = likelihood.radii[((i + number) / stride + choice) % likelihood.radii.count]
         pose(i, radius: radius, &random)
-        addChoice()
+        addChoice(withHessian: hessianShare == 1 || random.uniform() < hessianShare)
       }
       atom.putBack(i)
     }
@@ -190,7 +198,7 @@ private final class Choices {
     }
   }
 
-  private func addChoice() {
+  private func addChoice(withHessian: Bool) {
     let lowest = energies.min()!
     let total = energies.reduce(0) { $0 + exp(lowest - $1) }
     for place in places { probabilities[place] = exp(lowest - energies[place]) / total }
@@ -205,9 +213,10 @@ private final class Choices {
           for k in 0..<count { mean[k] += p * row[k] }
         }
         for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
+        guard withHessian else { return }
         for place in places where probabilities[place] > Self.leastForHessian {
           hessian.add(
-            rows + place * count, minus: mean, factor: (weight * probabilities[place]).squareRoot())
+            rows + place * count, minus: mean, factor: (weight / hessianShare * probabilities[place]).squareRoot())
         }
       }
     }

@@ -190,8 +190,8 @@ public struct PairFit: Sendable {
     let triplets = try tripletBasis(statistics)
     stages.append(
       try selection.minimum(
-        of: objective, priors: SmoothnessPrior.candidates.map { LinearPrior(smoothness: $0) },
-        isLast: triplets == nil, from: ladder.coefficients, progress: progress))
+        of: objective, prior: LinearPrior(smoothness: ladder.chosen.prior), isLast: triplets == nil,
+        from: ladder.coefficients, progress: progress))
     guard let triplets else {
       let powers = try selection.completed(stages[1].powers[0], prior: stages[1].chosen.prior)
       return result(statistics, powers: powers, sigmas: sigmas, stages)
@@ -201,10 +201,8 @@ public struct PairFit: Sendable {
     stages.append(
       try selection.minimum(
         of: self.objective(whole, frames, statistics)!,
-        priors: LinearPrior.tripletWidths.map {
-          LinearPrior(smoothness: stages[1].chosen.prior, tripletWidth: $0)
-        }, isLast: true, from: stages[1].coefficients + Array(repeating: 0, count: triplets.count),
-        progress: progress))
+        prior: LinearPrior(smoothness: stages[1].chosen.prior, tripletWidth: LinearPrior.tripletWidths[0]),
+        isLast: true, from: stages[1].coefficients + Array(repeating: 0, count: triplets.count), progress: progress))
     let term = try TripletTerm(triplets, coefficients: stages[2].triplets)
     return result(statistics, powers: stages[2].powers, triplets: term, sigmas: [0], stages)
   }

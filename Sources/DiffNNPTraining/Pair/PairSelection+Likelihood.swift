@@ -27,14 +27,16 @@ struct LinearObjective {
 extension PairSelection {
   /// Newton steps on an objective from coefficients of its basis; each chooses its prior by the objective of blocks held out, to
   /// second order about the current point.
-  /// - Parameter isLast: whether the result is to be used, and not only to start from.
+  /// - Parameters:
+  ///   - prior: to choose from first.
+  ///   - isLast: whether the result is to be used, and not only to start from.
   func minimum(
-    of objective: LinearObjective, priors: [LinearPrior], isLast: Bool, from start: [Double],
+    of objective: LinearObjective, prior: LinearPrior, isLast: Bool, from start: [Double],
     progress: (String) -> Void
   ) throws -> Choice {
     var objective = objective
-    if let labels = objective.labels { objective.weighted = try weighted(labels, priors, from: start) }
-    return try newton(objective, priors, last: isLast ? .full : .low, from: start, progress: progress)
+    if let labels = objective.labels { objective.weighted = try weighted(labels, prior, from: start) }
+    return try newton(objective, prior, last: isLast ? .full : .low, from: start, progress: progress)
   }
 
   /// Coefficients of τ and τ² for a potential whose σ → 0 limit is given: Σ_σ τ L_σ(c_0 + τ c_1 + τ² c_2) is least.
@@ -70,10 +72,11 @@ extension PairSelection {
   }
 
   private func newton(
-    _ objective: LinearObjective, _ priors: [LinearPrior], last: ConditionalLikelihood.Effort, from start: [Double],
+    _ objective: LinearObjective, _ prior: LinearPrior, last: ConditionalLikelihood.Effort, from start: [Double],
     progress: (String) -> Void
   ) throws -> Choice {
     let basis = objective.basis
+    var prior = prior
     // The start may have holes where no pair was seen; the wall closes them.
     var c =
       RepulsiveWall().applied(
@@ -83,7 +86,7 @@ extension PairSelection {
       let tolerance = 1e-4 * frameCount * atomsPerFrame
       var current = try expansion(of: objective, .low, about: c)
       for _ in 0..<20 {
-        let (choice, prior) = try choose(current, priors, basis, name: objective.name)
+        let choice = try choose(current, &prior, basis, name: objective.name)
         progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
         let before = current.value + penalty(c, prior, basis)
         var next = choice.coefficients
@@ -98,7 +101,7 @@ extension PairSelection {
         if gain < tolerance { break }
       }
     }
-    let choice = try choose(expansion(of: objective, last, about: c), priors, basis, name: objective.name).0
+    let choice = try choose(expansion(of: objective, last, about: c), &prior, basis, name: objective.name)
     progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
     return choice
   }
@@ -132,23 +135,54 @@ extension PairSelection {
   /// Labels without errors, and their variances, about the force of a potential fitted to them; what is an error is asked again
   /// once there is such a potential.
   private func weighted(
-    _ labels: ForceLabels, _ priors: [LinearPrior], from start: [Double]
+    _ labels: ForceLabels, _ prior: LinearPrior, from start: [Double]
   ) throws -> LinearObjective.WeightedForces {
+    var prior = prior
     var forms = try labels.forms(about: start)
     let objective = LinearObjective(
       basis: labels.basis, labels: labels, weighted: .init(forms: forms, variances: forms.variances(about: start)))
-    let c = try choose(expansion(of: objective, .full, about: start), priors, labels.basis, name: objective.name).0
+    let c = try choose(expansion(of: objective, .full, about: start), &prior, labels.basis, name: objective.name)
       .coefficients
     forms = try labels.forms(about: c)
     return .init(forms: forms, variances: forms.variances(about: c))
   }
 
   /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it.
+  /// - Parameter prior: where to begin; becomes the best. One part of it after the other is chosen anew.
   private func choose(
-    _ objective: Expansion, _ priors: [LinearPrior], _ basis: LinearBasis, name: String
-  ) throws -> (Choice, LinearPrior) {
+    _ objective: Expansion, _ prior: inout LinearPrior, _ basis: LinearBasis, name: String
+  ) throws -> Choice {
     let total = QuadraticForm.sum(objective.forms)
-    let constant = objective.constants.reduce(0, +) / frameCount
+    let widths = try scores(prior.widths, objective, total, basis)
+    prior = widths.best.prior
+    let smoothnesses = try scores(prior.smoothnesses, objective, total, basis)
+    prior = smoothnesses.best.prior
+    let scores =
+      smoothnesses.all + widths.all.filter { width in !smoothnesses.all.contains { $0.prior == width.prior } }
+    let c = try minimiser(of: total, prior, basis, frames: frameCount)
+    return Choice(
+      chosen: smoothnesses.best.candidate(name), candidates: scores.map { $0.candidate(name) },
+      powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
+      heldOutScore: heldOut(smoothnesses.best.solutions.map(basis.pairPart), statistics.forms[0]))
+  }
+
+  /// What a prior is worth.
+  private struct Score {
+    var prior: LinearPrior
+    /// For each block, from all other blocks.
+    var solutions: [[Double]]
+    /// The mean over frames of the objective on the blocks held out.
+    var heldOut: Double
+
+    func candidate(_ name: String) -> PairFit.Candidate {
+      PairFit.Candidate(
+        name: name, degree: 0, prior: prior.smoothness, tripletWidth: prior.tripletWidth, heldOut: heldOut)
+    }
+  }
+
+  private func scores(
+    _ priors: [LinearPrior], _ objective: Expansion, _ total: QuadraticForm, _ basis: LinearBasis
+  ) throws -> (all: [Score], best: Score) {
     let solutions = try ranks.map(priors.count * blocks.count, threads: threads) { item in
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
@@ -156,18 +190,12 @@ extension PairSelection {
       return try minimiser(
         of: rest, priors[prior], basis, frames: Double(blocks.trainingFrameCount(holdingOut: block)))
     }
-    let candidates = priors.indices.map { k in
-      PairFit.Candidate(
-        name: name, degree: 0, prior: priors[k].smoothness, tripletWidth: priors[k].tripletWidth,
-        heldOut: heldOut(Array(solutions[k * blocks.count..<(k + 1) * blocks.count]), objective.forms) + constant)
+    let constant = objective.constants.reduce(0, +) / frameCount
+    let all = priors.indices.map { k in
+      let own = Array(solutions[k * blocks.count..<(k + 1) * blocks.count])
+      return Score(prior: priors[k], solutions: own, heldOut: heldOut(own, objective.forms) + constant)
     }
-    let k = candidates.indices.min { candidates[$0].heldOut < candidates[$1].heldOut }!
-    let c = try minimiser(of: total, priors[k], basis, frames: frameCount)
-    let pairs = solutions[k * blocks.count..<(k + 1) * blocks.count].map(basis.pairPart)
-    let choice = Choice(
-      chosen: candidates[k], candidates: candidates, powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
-      heldOutScore: heldOut(pairs, statistics.forms[0]))
-    return (choice, priors[k])
+    return (all, all.min { $0.heldOut < $1.heldOut }!)
   }
 
   private func minimiser(

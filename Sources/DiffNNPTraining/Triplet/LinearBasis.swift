@@ -25,6 +25,16 @@ struct LinearPrior: Equatable, Sendable {
   /// runs find holes there.
   static let tripletWidths = [0.1, 0.3, 1]
 
+  /// Candidates for cross-validation: any width, with the smoothness as it is.
+  var widths: [LinearPrior] {
+    tripletWidth == nil ? [self] : Self.tripletWidths.map { LinearPrior(smoothness: smoothness, tripletWidth: $0) }
+  }
+
+  /// Any smoothness, with the width as it is. What triplets explain need not bend pairs: with them another is best.
+  var smoothnesses: [LinearPrior] {
+    SmoothnessPrior.candidates.map { LinearPrior(smoothness: $0, tripletWidth: tripletWidth) }
+  }
+
   /// Adds the penalty to a form.
   /// - Parameter weight: of the smoothness of pairs; grows with the data.
   func add(to form: inout QuadraticForm, _ basis: LinearBasis, weight: Double) {

@@ -284,16 +284,16 @@ enum TrainCommand: Command {
   }
 
   private static func describe(_ candidate: PairFit.Candidate) -> String {
-    "\(candidate.name), degree \(candidate.degree), smoothness \(candidate.prior.strength), "
-      + "growth \(candidate.prior.growth)" + (candidate.tripletWidth.map { ", width of triplets \($0) kT" } ?? "")
+    "\(candidate.name), degree \(candidate.degree), smoothness \(candidate.prior.strength)"
+      + (candidate.tripletWidth.map { ", width of triplets \($0) kT" } ?? "")
   }
 
   /// All candidates, one a line.
   private static func writeLog(_ result: PairFit.Result, path: String) throws {
-    var text = "objective,degree,smoothness,growth,triplet_width,held_out,chosen\n"
+    var text = "objective,degree,smoothness,triplet_width,held_out,chosen\n"
     for candidate in result.candidates {
       text +=
-        "\"\(candidate.name)\",\(candidate.degree),\(candidate.prior.strength),\(candidate.prior.growth),"
+        "\"\(candidate.name)\",\(candidate.degree),\(candidate.prior.strength),"
         + "\(candidate.tripletWidth.map { "\($0)" } ?? ""),\(candidate.heldOut),\(result.chosen.contains(candidate) ? 1 : 0)\n"
     }
     try FileIO.write(Array(text.utf8), to: path)
