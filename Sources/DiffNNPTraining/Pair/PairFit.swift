@@ -17,7 +17,8 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
 /// The first stage of training: a potential that is linear in its coefficients, in closed form.
 ///
 /// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
-///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0.
+///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0. Where 2
+///    or 3 follows, one small level is enough to start from.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
 /// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
@@ -179,19 +180,21 @@ public struct PairFit: Sendable {
       let ladder = try selection.best(of: PairSelection.single(statistics, sigma: sigma))
       return result(statistics, powers: ladder.powers, sigmas: [sigma], [ladder])
     }
-    progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
-    let ladder = try selection.bestLadder()
     let pairs = LinearBasis(pairs: statistics.basis)
     guard let objective = objective(pairs, frames, statistics) else {
+      progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
+      let ladder = try selection.bestLadder()
       let powers = try selection.completed(ladder.powers[0], prior: ladder.chosen.prior)
       return result(statistics, powers: powers, sigmas: sigmas, [ladder])
     }
-    var stages = [ladder]
+    // A start for what follows, whose minimum does not depend on it.
+    let start = try selection.best(of: PairSelection.small(statistics))
+    var stages = [start]
     let triplets = try tripletBasis(statistics)
     stages.append(
       try selection.minimum(
-        of: objective, prior: LinearPrior(smoothness: ladder.chosen.prior), isLast: triplets == nil,
-        from: ladder.coefficients, progress: progress))
+        of: objective, prior: LinearPrior(smoothness: start.chosen.prior), isLast: triplets == nil,
+        from: start.coefficients, progress: progress))
     guard let triplets else {
       let powers = try selection.completed(stages[1].powers[0], prior: stages[1].chosen.prior)
       return result(statistics, powers: powers, sigmas: sigmas, stages)
