@@ -73,9 +73,9 @@ import Testing
     let trainer = try NetworkTrainer(
       settings, pair: nil, pairSettings: pair, trajectory: Self.data, temperature: 300)
     let fit = PairFit.Result(
-      basis: Self.basis, blocks: try TimeBlocks(frameCount: 400, blockCount: 5), powers: [start], triplets: nil,
-      sigmas: [0], sigma: 0,
-      smallestDistances: [0.1], wallDistances: [wall], candidates: [], chosen: [], heldOutObjective: 0)
+      basis: Self.basis, blocks: try TimeBlocks(frameCount: 400, blockCount: 5), bareCoefficients: start,
+      triplets: nil, sigmas: [0], sigma: 0, smallestDistances: [0.1], wallDistances: [wall], candidates: [], chosen: [],
+      heldOutObjective: 0)
     return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: Self.data, threads: threads, effort)
   }
 

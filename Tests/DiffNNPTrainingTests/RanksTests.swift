@@ -33,7 +33,7 @@ import Testing
     let grade = try ExtrapolationGrade(
       of: fluid, pair: result.pairTerm(), network: nil, threads: 1, ranks: ranks)
     return (
-      result.powers.flatMap { $0 } + (result.triplets?.coefficients ?? []) + result.smallestDistances + grade.means
+      result.bareCoefficients + (result.triplets?.coefficients ?? []) + result.smallestDistances + grade.means
         + grade.whitening + grade.closest, result.candidates
     )
   }

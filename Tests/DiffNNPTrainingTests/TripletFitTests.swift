@@ -232,6 +232,6 @@ import Testing
       return try PairFit(settings, temperature: 300).run(training)
     }
     #expect(fits[0].triplets == fits[1].triplets)
-    #expect(fits[0].powers == fits[1].powers)
+    #expect(fits[0].coefficients == fits[1].coefficients)
   }
 }

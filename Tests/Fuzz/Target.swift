@@ -125,10 +125,9 @@ enum Target: String, CaseIterable {
   private static func refinement(_ trainer: NetworkTrainer) throws -> LikelihoodRefinement {
     let basis = PairBasis(typeCount: 1, rMax: 2.9, intervals: 4)
     let fit = PairFit.Result(
-      basis: basis, blocks: try TimeBlocks(frameCount: 5, blockCount: 5), powers: [[9, 5, 2, 0]], triplets: nil,
-      sigmas: [0],
-      sigma: 0,
-      smallestDistances: [2], wallDistances: [2], candidates: [], chosen: [], heldOutObjective: 0)
+      basis: basis, blocks: try TimeBlocks(frameCount: 5, blockCount: 5), bareCoefficients: [9, 5, 2, 0],
+      triplets: nil, sigmas: [0], sigma: 0, smallestDistances: [2], wallDistances: [2], candidates: [], chosen: [],
+      heldOutObjective: 0)
     var effort = LikelihoodRefinement.Effort()
     (effort.chainAtoms, effort.chainCounts, effort.stride) = (6, 2...2, 2)
     (effort.measuringSteps, effort.settlingSteps) = (2, 1)

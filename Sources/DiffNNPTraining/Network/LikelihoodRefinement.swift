@@ -88,7 +88,7 @@ public final class LikelihoodRefinement {
     frames = trajectory.frames
     (self.threads, self.ranks) = (threads, ranks)
     fit = pair
-    startingPair = pair.coefficients(sigma: pair.sigma)
+    startingPair = pair.coefficients
     network = try TrainableNetwork(trainer.architecture)
     network.set(parameters)
     data = try Self.evidence(trajectory.frames, pair.blocks, pair.basis, ranks)
@@ -145,7 +145,7 @@ public final class LikelihoodRefinement {
 
   /// The corrected pair term. Its walls begin with what they continue, which corrections change.
   private func pairTerm(_ correction: [Double]) throws -> PairTerm {
-    try basis.pairTerm(fit.walled(zip(startingPair, correction).map { $0 + $1 }, sigma: fit.sigma))
+    try basis.pairTerm(fit.walled(zip(startingPair, correction).map { $0 + $1 }))
   }
 
   // MARK: Steps

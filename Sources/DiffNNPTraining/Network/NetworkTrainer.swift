@@ -88,7 +88,7 @@ public final class NetworkTrainer {
     let fit = try PairFit(settings, temperature: temperature)
     var pairs: [Double: Potential] = [:]
     for sigma in sigmas {
-      let term = try usesLadder ? fit.pairTerm(ofLevel: sigma, trajectory) : result.pairTerm(sigma: sigma)
+      let term = try usesLadder ? fit.pairTerm(ofLevel: sigma, trajectory) : result.pairTerm()
       pairs[sigma] = try Potential(typeNames: trajectory.typeNames, energyScale: 1, pair: term, network: nil)
     }
     return pairs

@@ -18,7 +18,7 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
 ///
 /// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
 ///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0. Where 2
-///    or 3 follows, one small level is enough to start from.
+///    or 3 follows, the level without noise is enough to start from.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
 /// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
@@ -45,8 +45,8 @@ public struct PairFit: Sendable {
 
     public init() {}
 
-    /// Whether there is a stage that triplets can be fitted in.
-    public var allowsTriplets: Bool {
+    /// Whether a likelihood follows the closed form, 2 or 3; triplets need one.
+    public var isRefined: Bool {
       guard case .ladder = noise else { return false }
       return objective != .denoising || usesLikelihood
     }
@@ -68,14 +68,13 @@ public struct PairFit: Sendable {
   public struct Result: Sendable {
     public let basis: PairBasis
     public let blocks: TimeBlocks
-    /// u_τ = Σ_k τ^k u_k, τ = σ²: coefficients of u_k [k][pair][interval] in kT/Å^2k, without walls. One row where the
-    /// noise mode has one level: there u is the potential of that level.
-    public let powers: [[Double]]
+    /// Coefficients [pair][interval] in kT, without walls.
+    public let bareCoefficients: [Double]
     /// What is added to the pair term; nil without triplets.
     public let triplets: TripletTerm?
-    /// Noise levels (Å) the powers were fitted to.
+    /// Noise levels (Å) that were fitted.
     public let sigmas: [Double]
-    /// Noise level the potential is run at (Å): 0, or the only level.
+    /// Noise level of the potential (Å): 0, or the only level.
     public let sigma: Double
     /// Smallest distance in the data (Å), and without outliers: where walls begin. Infinite for pairs that never meet.
     public let smallestDistances: [Double]
@@ -86,36 +85,24 @@ public struct PairFit: Sendable {
     /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice of pairs alone; lower is better.
     public let heldOutObjective: Double
 
-    /// Coefficients [pair][interval] at a noise level (Å), with the walls.
-    public func coefficients(sigma: Double) -> [Double] {
-      let tau = sigma * sigma
-      var sum = powers.last!
-      for power in powers.dropLast().reversed() {
-        for k in sum.indices { sum[k] = sum[k] * tau + power[k] }
-      }
-      return walled(sum, sigma: sigma)
-    }
+    /// Coefficients [pair][interval] in kT, with the walls.
+    public var coefficients: [Double] { walled(bareCoefficients) }
 
-    /// Coefficients of a potential at a noise level (Å), with the walls.
-    func walled(_ coefficients: [Double], sigma: Double) -> [Double] {
-      RepulsiveWall().applied(to: coefficients, basis, smallestDistances: wallDistances(sigma: sigma))
+    /// Coefficients with the walls of this potential.
+    func walled(_ coefficients: [Double]) -> [Double] {
+      RepulsiveWall().applied(to: coefficients, basis, smallestDistances: noisedWallDistances)
     }
 
     /// How near the other terms of the potential to be run may see atoms, for a term with a cutoff (Å).
     func floor(within rMax: Double) throws -> DistanceFloor {
-      try RepulsiveWall.floor(basis, smallestDistances: wallDistances(sigma: sigma), within: rMax)
+      try RepulsiveWall.floor(basis, smallestDistances: noisedWallDistances, within: rMax)
     }
 
     /// Noise brings pairs closer than any in the data: by two standard deviations of their distance.
-    private func wallDistances(sigma: Double) -> [Double] {
-      wallDistances.map { max($0 - 2 * 2.0.squareRoot() * sigma, 0) }
-    }
+    private var noisedWallDistances: [Double] { wallDistances.map { max($0 - 2 * 2.0.squareRoot() * sigma, 0) } }
 
-    /// The potential at a noise level (Å).
-    public func pairTerm(sigma: Double) throws -> PairTerm { try basis.pairTerm(coefficients(sigma: sigma)) }
-
-    /// The potential to be run.
-    public func pairTerm() throws -> PairTerm { try pairTerm(sigma: sigma) }
+    /// The pair term of the potential.
+    public func pairTerm() throws -> PairTerm { try basis.pairTerm(coefficients) }
   }
 
   /// More spline functions for a pair of types make dense normal equations out of all proportion.
@@ -161,8 +148,6 @@ public struct PairFit: Sendable {
     let frames = trajectory.frames
     let (blocks, basis) = try prepare(trajectory)
     progress("\(frames.count) frames in \(blocks.count) blocks; \(basis.count) pair functions up to \(basis.rMax) Å")
-    var sigmas = settings.noise.sigmas
-    if sigmas[0] != 0 { sigmas.insert(0, at: 0) }
     let statistics = try PairStatistics(
       frames, blocks: blocks,
       PairStatistics.Request(
@@ -174,48 +159,49 @@ public struct PairFit: Sendable {
     return try solve(frames, statistics, selection)
   }
 
+  /// Levels to gather statistics of.
+  private var sigmas: [Double] {
+    let sigmas = settings.isRefined ? [0] : settings.noise.sigmas
+    return sigmas[0] == 0 ? sigmas : [0] + sigmas
+  }
+
   private func solve(_ frames: Frames, _ statistics: PairStatistics, _ selection: PairSelection) throws -> Result {
-    guard case .ladder(let sigmas) = settings.noise else {
+    guard case .ladder = settings.noise else {
       let sigma = settings.noise.sigmas[0]
-      let ladder = try selection.best(of: PairSelection.single(statistics, sigma: sigma))
-      return result(statistics, powers: ladder.powers, sigmas: [sigma], [ladder])
+      return result(statistics, sigmas: [sigma], [try selection.best(ofLevel: sigma)])
     }
-    let pairs = LinearBasis(pairs: statistics.basis)
-    guard let objective = objective(pairs, frames, statistics) else {
+    guard settings.isRefined else {
       progress("noise ladder: \(sigmas.count) levels up to \(sigmas.last!) Å")
-      let ladder = try selection.bestLadder()
-      let powers = try selection.completed(ladder.powers[0], prior: ladder.chosen.prior)
-      return result(statistics, powers: powers, sigmas: sigmas, [ladder])
+      return result(statistics, sigmas: sigmas, [try selection.bestLadder()])
     }
-    // A start for what follows, whose minimum does not depend on it.
-    let start = try selection.best(of: PairSelection.small(statistics))
+    // Where the minimum of a likelihood is does not depend on the start.
+    let start = try selection.best(ofLevel: 0)
     var stages = [start]
+    let pairs = LinearBasis(pairs: statistics.basis)
     let triplets = try tripletBasis(statistics)
     stages.append(
       try selection.minimum(
-        of: objective, prior: LinearPrior(smoothness: start.chosen.prior), isLast: triplets == nil,
+        of: objective(pairs, frames, statistics), prior: LinearPrior(smoothness: start.chosen.prior),
+        isLast: triplets == nil,
         from: start.coefficients, progress: progress))
-    guard let triplets else {
-      let powers = try selection.completed(stages[1].powers[0], prior: stages[1].chosen.prior)
-      return result(statistics, powers: powers, sigmas: sigmas, stages)
-    }
+    guard let triplets else { return result(statistics, sigmas: [0], stages) }
     progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")
     let whole = LinearBasis(pairs: statistics.basis, triplets: triplets)
     stages.append(
       try selection.minimum(
-        of: self.objective(whole, frames, statistics)!,
+        of: objective(whole, frames, statistics),
         prior: LinearPrior(smoothness: stages[1].chosen.prior, tripletWidth: LinearPrior.tripletWidths[0]),
         isLast: true, from: stages[1].coefficients + Array(repeating: 0, count: triplets.count), progress: progress))
     let term = try TripletTerm(triplets, coefficients: stages[2].triplets)
-    return result(statistics, powers: stages[2].powers, triplets: term, sigmas: [0], stages)
+    return result(statistics, triplets: term, sigmas: [0], stages)
   }
 
-  /// What follows the ladder; nil where nothing does.
+  /// What follows the ladder.
   private func objective(
     _ basis: LinearBasis, _ frames: Frames, _ statistics: PairStatistics
-  ) -> LinearObjective? {
+  ) -> LinearObjective {
     var objective = LinearObjective(basis: basis)
-    if settings.objective == .mixed || (settings.objective == .denoising && settings.usesLikelihood) {
+    if settings.objective != .forces {
       objective.likelihood = ConditionalLikelihood(
         basis: basis, frames: frames, blocks: statistics.blocks, smallestDistances: statistics.connectedDistances,
         seed: settings.seed, threads: settings.threads, ranks: settings.ranks)
@@ -225,7 +211,7 @@ public struct PairFit: Sendable {
         basis: basis, frames: frames, blocks: statistics.blocks, thermalEnergy: thermalEnergy,
         threads: settings.threads, ranks: settings.ranks)
     }
-    return objective.likelihood == nil && objective.labels == nil ? nil : objective
+    return objective
   }
 
   /// The functions of triplets, if any are wanted.
@@ -235,11 +221,11 @@ public struct PairFit: Sendable {
   }
 
   private func result(
-    _ statistics: PairStatistics, powers: [[Double]], triplets: TripletTerm? = nil, sigmas: [Double],
-    _ stages: [PairSelection.Choice]
+    _ statistics: PairStatistics, triplets: TripletTerm? = nil, sigmas: [Double], _ stages: [PairSelection.Choice]
   ) -> Result {
     Result(
-      basis: statistics.basis, blocks: statistics.blocks, powers: powers, triplets: triplets, sigmas: sigmas,
+      basis: statistics.basis, blocks: statistics.blocks, bareCoefficients: stages.last!.pairs,
+      triplets: triplets, sigmas: sigmas,
       sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
       wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
       chosen: stages.map(\.chosen),

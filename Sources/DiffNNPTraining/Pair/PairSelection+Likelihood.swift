@@ -39,31 +39,6 @@ extension PairSelection {
     return try newton(objective, prior, last: isLast ? .full : .low, from: start, progress: progress)
   }
 
-  /// Coefficients of τ and τ² for a potential whose σ → 0 limit is given: Σ_σ τ L_σ(c_0 + τ c_1 + τ² c_2) is least.
-  func completed(_ limit: [Double], prior: SmoothnessPrior) throws -> [[Double]] {
-    let n = limit.count
-    let noisy = statistics.sigmas.indices.filter { statistics.sigmas[$0] > 0 }
-    let degree = min(2, noisy.count)
-    let unit = noisy.map { statistics.sigmas[$0] * statistics.sigmas[$0] }.max()!
-    var total = QuadraticForm(count: n * degree)
-    for level in noisy {
-      let tau = statistics.sigmas[level] * statistics.sigmas[level] / unit
-      var form = QuadraticForm.sum(statistics.forms[level])
-      let explained = form.product(limit)
-      for k in 0..<n { form.vector[k] -= explained[k] }
-      for a in 1...degree {
-        for b in 1...degree {
-          total.add(
-            form, weight: tau * power(tau, a + b), vectorWeight: b == 1 ? tau * power(tau, a) : 0, row: (a - 1) * n,
-            column: (b - 1) * n)
-        }
-      }
-    }
-    let c = try solution(total, prior, weight: frameCount, degree: degree - 1)
-    return [limit]
-      + (1...degree).map { a in c[(a - 1) * n..<a * n].map { $0 / power(unit, a) } }
-  }
-
   /// An objective about the current point, for each block.
   private struct Expansion {
     var forms: [QuadraticForm]
@@ -162,7 +137,7 @@ extension PairSelection {
     let c = try minimiser(of: total, prior, basis, frames: frameCount)
     return Choice(
       chosen: smoothnesses.best.candidate(name), candidates: scores.map { $0.candidate(name) },
-      powers: [basis.pairPart(c)], triplets: basis.tripletPart(c),
+      pairs: basis.pairPart(c), triplets: basis.tripletPart(c),
       heldOutScore: heldOut(smoothnesses.best.solutions.map(basis.pairPart), statistics.forms[0]))
   }
 

@@ -25,15 +25,15 @@ struct PairSelection {
   struct Choice {
     var chosen: PairFit.Candidate
     var candidates: [PairFit.Candidate]
-    /// Coefficients of the powers of τ, of pairs.
-    var powers: [[Double]]
+    /// Coefficients of pairs at τ → 0, or at the only level.
+    var pairs: [Double]
     /// Those of triplets, where there are any.
     var triplets: [Double] = []
     /// Held-out objective at σ → 0 for a frame.
     var heldOutScore: Double
 
-    /// Of a potential at σ → 0: pairs, then triplets.
-    var coefficients: [Double] { powers[0] + triplets }
+    /// Pairs, then triplets.
+    var coefficients: [Double] { pairs + triplets }
   }
 
   var basis: PairBasis { statistics.basis }
@@ -84,6 +84,9 @@ struct PairSelection {
     return choice
   }
 
+  /// The best prior for one level alone.
+  func best(ofLevel sigma: Double) throws -> Choice { try best(of: Self.single(statistics, sigma: sigma)) }
+
   /// The best of small levels alone with any prior, and of ladders with the prior found there.
   func bestLadder() throws -> Choice {
     var first = try best(of: Self.small(statistics))
@@ -101,22 +104,23 @@ struct PairSelection {
     /// The objective on blocks held out, for each prior.
     var scores: [Double]
     var best: Int
-    var powers: [[Double]]
+    var coefficients: [Double]
     var heldOutScore: Double
 
-    init(scores: [Double], best: Int, powers: [[Double]], heldOutScore: Double) {
-      (self.scores, self.best, self.powers, self.heldOutScore) = (scores, best, powers, heldOutScore)
+    init(scores: [Double], best: Int, coefficients: [Double], heldOutScore: Double) {
+      (self.scores, self.best, self.coefficients, self.heldOutScore) = (scores, best, coefficients, heldOutScore)
     }
 
     init(from parcel: inout Parcel) {
       self.init(
-        scores: parcel.take(), best: Int(from: &parcel), powers: parcel.take(), heldOutScore: Double(from: &parcel))
+        scores: parcel.take(), best: Int(from: &parcel), coefficients: parcel.take(),
+        heldOutScore: Double(from: &parcel))
     }
 
     func put(into parcel: inout Parcel) {
       parcel.put(scores)
       best.put(into: &parcel)
-      parcel.put(powers)
+      parcel.put(coefficients)
       heldOutScore.put(into: &parcel)
     }
   }
@@ -127,7 +131,8 @@ struct PairSelection {
         name: combination.name, degree: combination.degree, prior: priors[$0], heldOut: found.scores[$0])
     }
     return Choice(
-      chosen: candidates[found.best], candidates: candidates, powers: found.powers, heldOutScore: found.heldOutScore)
+      chosen: candidates[found.best], candidates: candidates, pairs: found.coefficients,
+      heldOutScore: found.heldOutScore)
   }
 
   private func compare(_ priors: [SmoothnessPrior], for combination: Levels, validation: Int) throws -> Comparison {
@@ -141,7 +146,7 @@ struct PairSelection {
     let k = scores.indices.min { scores[$0] < scores[$1] }!
     let c = try solution(total, priors[k], weight: scale * frameCount, degree: combination.degree)
     return Comparison(
-      scores: scores, best: k, powers: powers(c, degree: combination.degree),
+      scores: scores, best: k, coefficients: Array(c[..<basis.count]),
       heldOutScore: heldOut(solutions[k], statistics.forms[0]))
   }
 
@@ -201,10 +206,6 @@ struct PairSelection {
   /// Mean over frames of an objective on the blocks held out.
   func heldOut(_ solutions: [[Double]], _ forms: [QuadraticForm]) -> Double {
     zip(solutions, forms).reduce(0) { $0 + $1.1.value($1.0) } / frameCount
-  }
-
-  private func powers(_ c: [Double], degree: Int) -> [[Double]] {
-    (0...degree).map { Array(c[$0 * basis.count..<($0 + 1) * basis.count]) }
   }
 
   func power(_ x: Double, _ n: Int) -> Double { (0..<n).reduce(1) { product, _ in product * x } }

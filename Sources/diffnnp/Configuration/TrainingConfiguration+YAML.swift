@@ -52,7 +52,7 @@ extension PairFit.Settings {
 extension TrainingConfiguration {
   /// Triplets as the section says; where nothing is said, there are some without a network, where the objective allows them.
   private func triplets(_ root: ConfigurationSection) throws -> TripletSettings? {
-    let canHave = pair.allowsTriplets
+    let canHave = pair.isRefined
     guard let node = root.node("triplets") else {
       return canHave && root.node("network") == nil ? TripletSettings() : nil
     }
