@@ -121,6 +121,8 @@ def main():
     print("| potential | precision | timestep | drift (meV/atom/ns) | rms (meV/atom) |\n|---|---|---|---|---|")
     for name in arguments.names:
         options = MODELS[name]
+        # The published model has holes: what becomes of it is told, not judged.
+        is_ours = options is not None
         model = make(name, options)
         # Pairs and triplets are in double precision either way.
         for precision in ["single", "double"] if "network" in name else ["double"]:
@@ -128,15 +130,15 @@ def main():
                 rows = run(CONSTANT_ENERGY, model, precision=precision, timestep=timestep, steps=steps // 4)
                 slope, error, rms = drift(rows, timestep)
                 print(f"| {name} | {precision} | {1000 * timestep:g} fs | {slope:.3f} ± {error:.3f} | {rms:.2g} |", flush=True)
-                failed |= abs(slope) > 1 + 3 * error
-        if options is not None:
+                failed |= is_ours and abs(slope) > 1 + 3 * error
+        if is_ours:
             repulsion = least_repulsion(model)
             tell(f"{name}: below the smallest distances of the frames, atoms repel by at least {repulsion:.0f} kT/A")
             failed |= not repulsion > 0
         rows = run("run {steps}\n", model, precision="single", steps=steps)
         temperature, grade = rows[len(rows) // 20 :, 1].mean(), rows[:, 3].max()
         tell(f"{name}: {steps} steps of 4 fs at 300 K: {temperature:.1f} K, largest extrapolation grade {grade:.2f}")
-        failed |= abs(temperature - 300) > 3 or grade > 4
+        failed |= is_ours and (abs(temperature - 300) > 3 or grade > 4)
     if failed:
         sys.exit("failed: see above")
 
