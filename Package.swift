@@ -47,7 +47,9 @@ let package = Package(
     .testTarget(name: "DiffNNPTrainingTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining"]),
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining"]),
+      dependencies: [
+        "CZlib", "diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining",
+      ]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPAnalysis"]),
   ],
   swiftLanguageModes: [.v5]

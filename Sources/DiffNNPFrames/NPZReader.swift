@@ -5,8 +5,8 @@ import DiffNNP
 /// are forces. `symbols` may name the types.
 struct NPZReader: FrameReader {
   private let path: String
-  private let positions: NPYArray
-  private let forces: NPYArray?
+  private let positions: NPYStream
+  private let forces: NPYStream?
   private let cells: [Cell]
   /// Types of one frame, or of all of them in a row.
   private let types: [Int]
@@ -20,67 +20,67 @@ struct NPZReader: FrameReader {
     let archive = try ZipArchive(path: path)
     let arrays = Arrays(archive: archive)
     self.path = path
-    let positions = try arrays.required("R")
+    let positions = try arrays.frames("R")
+    guard let positions else {
+      throw DiffNNPError("\(path): no array R; it has \(archive.names.joined(separator: " "))")
+    }
     guard positions.shape.count == 3, positions.shape[2] == 3 else {
-      throw arrays.wrongShape(positions, "[frames][atoms][3]")
+      throw arrays.wrongShape("R", positions.shape, "[frames][atoms][3]")
     }
     self.positions = positions
     let (frames, atoms) = (positions.shape[0], positions.shape[1])
-    forces = try arrays.optional("F")
-    if let forces, forces.shape != positions.shape { throw arrays.wrongShape(forces, "that of R, \(positions.shape)") }
+    forces = try arrays.frames("F")
+    if let forces, forces.shape != positions.shape {
+      throw arrays.wrongShape("F", forces.shape, "that of R, \(positions.shape)")
+    }
     cells = try arrays.cells(frames: frames)
     (types, speciesNames) = try arrays.species(frames: frames, atoms: atoms, typeNames: typeNames)
   }
 
   var place: String { "\(path): frame \(next - 1)" }
 
-  mutating func skipFrame() -> Bool {
+  mutating func skipFrame() throws -> Bool {
     guard next < frameCount else { return false }
     next += 1
+    _ = try (positions.next(), forces?.next())
     return true
   }
 
-  mutating func readFrame() -> Frame? {
+  mutating func readFrame() throws -> Frame? {
     guard next < frameCount else { return nil }
     defer { next += 1 }
     let n = atomCount
     let typeStart = types.count == n ? 0 : next * n
     return Frame(
-      cell: cells.count == 1 ? cells[0] : cells[next], positions: positions.vectors(from: 3 * n * next, count: n),
-      types: Array(types[typeStart..<typeStart + n]), forces: forces?.vectors(from: 3 * n * next, count: n))
+      cell: cells.count == 1 ? cells[0] : cells[next], positions: try positions.next().vectors(from: 0, count: n),
+      types: Array(types[typeStart..<typeStart + n]), forces: try forces?.next().vectors(from: 0, count: n))
   }
 
   /// Members of the archive, with errors that name the file.
   private struct Arrays {
     let archive: ZipArchive
 
-    func optional(_ key: String) throws -> NPYArray? {
-      guard let bytes = try archive.member(key + ".npy") else { return nil }
-      do { return try NPYArray(bytes, name: key) } catch let error as DiffNNPError {
-        throw DiffNNPError("\(archive.path): \(error.message)")
-      }
+    /// One to be read frame by frame. It is read once before, so that damage shows before any work.
+    func frames(_ key: String) throws -> NPYStream? {
+      try archive.member(key + ".npy")?.readToEnd()
+      return try archive.stream(key)
     }
 
-    func required(_ key: String) throws -> NPYArray {
-      if let array = try optional(key) { return array }
-      throw DiffNNPError("\(archive.path): no array \(key); it has \(archive.names.joined(separator: " "))")
-    }
-
-    func wrongShape(_ array: NPYArray, _ expected: String) -> DiffNNPError {
-      DiffNNPError("\(archive.path): \(array.name) has shape \(array.shape), expected \(expected)")
+    func wrongShape(_ name: String, _ shape: [Int], _ expected: String) -> DiffNNPError {
+      DiffNNPError("\(archive.path): \(name) has shape \(shape), expected \(expected)")
     }
 
     /// One cell for all frames, or one for each.
     func cells(frames: Int) throws -> [Cell] {
       let periodic = try periodicity()
-      guard let array = try optional("cell") else {
-        guard let edge = try optional("L"), edge.count == 1 else {
+      guard let array = try archive.array("cell") else {
+        guard let edge = try archive.array("L"), edge.count == 1 else {
           throw DiffNNPError("\(archive.path): no cell; give it as an array cell [3][3] (Å), or as L, a cube's edge")
         }
         return [try cell("L") { try Cell(orthogonal: SIMD3(repeating: edge.double(0)), periodic: periodic) }]
       }
       guard array.shape == [3, 3] || array.shape == [frames, 3, 3] else {
-        throw wrongShape(array, "[3][3] or [frames][3][3]")
+        throw wrongShape(array.name, array.shape, "[3][3] or [frames][3][3]")
       }
       return try (0..<array.count / 9).map { k in
         try cell("cell \(k)") { try Cell(vectors: array.vectors(from: 9 * k, count: 3), periodic: periodic) }
@@ -94,8 +94,8 @@ struct NPZReader: FrameReader {
     }
 
     private func periodicity() throws -> [Bool] {
-      guard let array = try optional("pbc") else { return [true, true, true] }
-      guard array.count == 3 || array.count == 1 else { throw wrongShape(array, "[3]") }
+      guard let array = try archive.array("pbc") else { return [true, true, true] }
+      guard array.count == 3 || array.count == 1 else { throw wrongShape(array.name, array.shape, "[3]") }
       return (0..<3).map { array.double(array.count == 1 ? 0 : $0) != 0 }
     }
 
@@ -124,9 +124,9 @@ struct NPZReader: FrameReader {
     }
 
     private func integers(_ key: String, frames: Int, atoms: Int) throws -> [Int]? {
-      guard let array = try optional(key) else { return nil }
+      guard let array = try archive.array(key) else { return nil }
       guard array.shape == [atoms] || array.shape == [frames, atoms] else {
-        throw wrongShape(array, "[atoms], \(atoms) as in R")
+        throw wrongShape(array.name, array.shape, "[atoms], \(atoms) as in R")
       }
       return try (0..<array.count).map {
         guard let value = array.integer($0) else {
@@ -137,7 +137,7 @@ struct NPZReader: FrameReader {
     }
 
     private func symbols() throws -> [String]? {
-      guard let array = try optional("symbols") else { return nil }
+      guard let array = try archive.array("symbols") else { return nil }
       let names = (0..<array.count).compactMap(array.string)
       return names.count == array.count ? names : nil
     }

@@ -1,11 +1,10 @@
-import CZlib
 import DiffNNP
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Reads members of a ZIP archive: stored or deflated, with the 64-bit extension (PKWARE APPNOTE 6.3.10).
+/// The directory of a ZIP archive of stored or deflated members, with the 64-bit extension (PKWARE APPNOTE 6.3.10).
 final class ZipArchive {
   let path: String
   private let descriptor: Int32
@@ -33,54 +32,45 @@ final class ZipArchive {
 
   var names: [String] { entries.keys.sorted() }
 
-  /// The contents of a member; nil where there is none of this name.
+  /// A member, from its beginning on; nil where there is none of this name.
   /// - Throws: where it is damaged or compressed in another way.
-  func member(_ name: String) throws -> [UInt8]? {
+  func member(_ name: String) throws -> ZipMember? {
     guard let entry = entries[name] else { return nil }
     let header = try bytes(at: entry.headerOffset, count: 30)
     guard header.load(0, as: UInt32.self) == 0x0403_4b50 else { throw damaged("no header for \(name)") }
     let start = entry.headerOffset + 30 + Int(header.load(26, as: UInt16.self)) + Int(header.load(28, as: UInt16.self))
-    let stored = try bytes(at: start, count: entry.compressedSize)
-    let contents: [UInt8]
-    switch entry.method {
-    case 0: contents = stored
-    case 8: contents = try inflate(stored, entry, name)
-    default:
+    guard entry.method == 0 || entry.method == 8 else {
       throw DiffNNPError("\(path): \(name) is compressed by method \(entry.method); use numpy's savez_compressed")
     }
-    guard contents.count == entry.size, crc(contents) == entry.checksum else { throw damaged("checksum of \(name)") }
-    return contents
+    // Deflate shrinks by 1032 at most: a larger size is a lie, and must not be believed with an allocation.
+    let isPossible = entry.method == 8 ? entry.size / 1033 <= entry.compressedSize : entry.size == entry.compressedSize
+    guard isPossible else { throw damaged("size of \(name)") }
+    return try ZipMember(
+      name, of: self, compressed: start..<start.addingReportingOverflow(entry.compressedSize).partialValue,
+      isDeflated: entry.method == 8, size: entry.size, checksum: entry.checksum)
   }
 
-  private func damaged(_ what: String) -> DiffNNPError {
+  func damaged(_ what: String) -> DiffNNPError {
     DiffNNPError("\(path): damaged or truncated NPZ archive (\(what)); write it again")
   }
 
   private func bytes(at offset: Int, count: Int) throws -> [UInt8] {
-    guard offset >= 0, count >= 0, offset <= size, count <= size - offset else { throw damaged("end of file") }
-    try requireMemory(count)
-    var done = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
-      while done < count {
-        let n = pread(descriptor, buffer.baseAddress! + done, count - done, off_t(offset + done))
-        if n < 0 && errno == EINTR { continue }
-        if n <= 0 { break }
-        done += n
-      }
-      initialised = done
-    }
-    guard done == count else { throw damaged("read error") }
+    guard count >= 0, count <= size else { throw damaged("end of file") }
+    var bytes = [UInt8](repeating: 0, count: count)
+    try bytes.withUnsafeMutableBytes { try read(at: offset, into: $0) }
     return bytes
   }
 
-  /// Files with holes can be larger than any memory. An array that finds none would stop the program.
-  private func requireMemory(_ count: Int) throws {
-    // Not by malloc, which the compiler leaves out where nothing is done with what it gives.
-    let room = mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard room != MAP_FAILED else {
-      throw DiffNNPError("\(path): \(count >> 20) MiB do not fit into memory; write fewer frames into a file")
+  /// Fills a buffer from the file.
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {
+    guard offset >= 0, offset <= size, buffer.count <= size - offset else { throw damaged("end of file") }
+    var done = 0
+    while done < buffer.count {
+      let n = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if n < 0 && errno == EINTR { continue }
+      guard n > 0 else { throw damaged("read error") }
+      done += n
     }
-    munmap(room, max(count, 1))
   }
 
   private func readDirectory() throws {
@@ -147,41 +137,6 @@ final class ZipArchive {
       }
       field = end
     }
-  }
-
-  private func inflate(_ input: [UInt8], _ entry: Entry, _ name: String) throws -> [UInt8] {
-    // Deflate shrinks by 1032 at most: a larger size is a lie, and must not be believed with an allocation.
-    guard entry.size / 1033 <= input.count else { throw damaged("size of \(name)") }
-    try requireMemory(entry.size)
-    var stream = z_stream()
-    guard inflateInit2_(&stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-      throw DiffNNPError("\(path): zlib could not be started")
-    }
-    defer { inflateEnd(&stream) }
-    var status = Z_OK
-    let chunk = 1 << 30  // zlib counts in 32 bits
-    let output = [UInt8](unsafeUninitializedCapacity: entry.size) { output, initialised in
-      input.withUnsafeBufferPointer { input in
-        var (read, written) = (0, 0)
-        while status == Z_OK {
-          let (readable, writable) = (min(input.count - read, chunk), min(entry.size - written, chunk))
-          stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress.map { $0 + read })
-          stream.avail_in = UInt32(readable)
-          stream.next_out = output.baseAddress.map { $0 + written }
-          stream.avail_out = UInt32(writable)
-          status = CZlib.inflate(&stream, Z_NO_FLUSH)
-          read += readable - Int(stream.avail_in)
-          written += writable - Int(stream.avail_out)
-        }
-        initialised = written
-      }
-    }
-    guard status == Z_STREAM_END else { throw damaged("contents of \(name)") }
-    return output
-  }
-
-  private func crc(_ bytes: [UInt8]) -> UInt32 {
-    UInt32(bytes.withUnsafeBufferPointer { crc32_z(0, $0.baseAddress, $0.count) })
   }
 }
 

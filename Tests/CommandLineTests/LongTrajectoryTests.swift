@@ -1,3 +1,4 @@
+import CZlib
 import DiffNNP
 import Testing
 
@@ -6,23 +7,60 @@ import Testing
 #endif
 
 @Suite struct LongTrajectoryTests {
-  /// Writes `name`: frames of 2000 atoms near the sites of a lattice.
-  private func writeFrames(_ count: Int, _ name: String) throws {
-    let file = try ReplacementFile(name)
+  /// A few frames of 2000 atoms near the sites of a lattice, to be written many times: making them must not take longer than
+  /// reading them.
+  private static let frames: [[SIMD3<Double>]] = {
     var random = Philox(seed: 1, purpose: .noise, frame: 0)
-    // Few different frames, many times: making them must not take longer than reading them.
-    let frames = (0..<5).map { _ -> String in
-      var text = "2000\nLattice=\"40 0 0 0 20 0 0 0 20\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
-      for i in 0..<2000 {
+    return (0..<5).map { _ in
+      (0..<2000).map { i in
         let x = SIMD3(Double(i % 20), Double(i / 20 % 10), Double(i / 200)) * 2 + 0.2 * random.normal3()
-        func rounded(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
-        text += "Ar \(rounded(x.x)) \(rounded(x.y)) \(rounded(x.z))\n"
+        return (1000 * x).rounded(.toNearestOrEven) / 1000
       }
-      return text
     }
-    for k in 0..<count { try file.write(frames[k % frames.count]) }
+  }()
+
+  private func writeText(_ count: Int, _ name: String) throws {
+    let file = try ReplacementFile(name)
+    let texts = Self.frames.map { frame in
+      "2000\nLattice=\"40 0 0 0 20 0 0 0 20\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
+        + frame.map { "Ar \($0.x) \($0.y) \($0.z)\n" }.joined()
+    }
+    for k in 0..<count { try file.write(texts[k % texts.count]) }
     try file.commit()
   }
+
+  private func writeArchive(_ count: Int, _ name: String) throws {
+    let frames = Self.frames.map { frame in bytes(frame.flatMap { [$0.x, $0.y, $0.z] }) }
+    let file = try ReplacementFile(name)
+    var (directory, offset): ([UInt8], Int) = ([], 0)
+    let arrays: [(name: String, type: String, shape: String, pieces: [[UInt8]])] = [
+      ("z", "<i4", "2000,", [bytes(Array(repeating: Int32(18), count: 2000))]),
+      ("cell", "<f8", "3, 3", [bytes([40.0, 0, 0, 0, 20, 0, 0, 0, 20])]),
+      ("R", "<f8", "\(count), 2000, 3", (0..<count).map { frames[$0 % frames.count] }),
+    ]
+    for (name, type, shape, pieces) in arrays {
+      let header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(shape))}\n"
+      let prefix = [0x93] + Array("NUMPY".utf8) + [1, 0] + bytes([UInt16(header.utf8.count)]) + Array(header.utf8)
+      let checksum = ([prefix] + pieces).reduce(UInt(0)) { crc32_z($0, $1, $1.count) }
+      let size = UInt32(([prefix] + pieces).reduce(0) { $0 + $1.count })
+      let entry =
+        bytes([UInt16(20), 0, 0, 0, 0]) + bytes([UInt32(checksum), size, size])
+        + bytes([UInt16(name.utf8.count + 4), 0])
+      let local = bytes([UInt32(0x0403_4b50)]) + entry + Array((name + ".npy").utf8)
+      directory += bytes([UInt32(0x0201_4b50)]) + bytes([UInt16(20)]) + entry
+      directory += bytes([UInt16(0), 0, 0]) + bytes([UInt32(0), UInt32(offset)]) + Array((name + ".npy").utf8)
+      for piece in [local, prefix] + pieces { try file.write(piece) }
+      offset += local.count + Int(size)
+    }
+    try file.write(directory)
+    let count = UInt16(arrays.count)
+    try file.write(
+      bytes([UInt32(0x0605_4b50)]) + bytes([UInt16(0), 0, count, count])
+        + bytes([UInt32(directory.count), UInt32(offset)]) + [0, 0])
+    try file.commit()
+  }
+
+  private func bytes<T>(_ values: [T]) -> [UInt8] { values.withUnsafeBytes { Array($0) } }
 
   /// The largest memory (MiB) of a training from some frames.
   private func peak(_ path: String) throws -> Int {
@@ -43,11 +81,12 @@ import Testing
   }
 
   /// Frames in memory would take 80 MiB more.
-  @Test func memoryDoesNotGrowWithTheNumberOfFrames() throws {
+  @Test(arguments: ["xyz", "npz"]) func memoryDoesNotGrowWithTheNumberOfFrames(_ format: String) throws {
     try withDirectory { directory in
-      try writeFrames(300, directory + "/short.xyz")
-      try writeFrames(1300, directory + "/long.xyz")
-      let (short, long) = (try peak(directory + "/short.xyz"), try peak(directory + "/long.xyz"))
+      let write = format == "xyz" ? writeText : writeArchive
+      try write(300, directory + "/short." + format)
+      try write(1300, directory + "/long." + format)
+      let (short, long) = (try peak(directory + "/short." + format), try peak(directory + "/long." + format))
       #expect(long < short + 10, "\(short) and \(long) MiB")
     }
   }

@@ -37,7 +37,7 @@ import Testing
     let evaluator = Evaluator(potential, precision: precision)
     let archive = try ZipArchive(path: folder + "/reference.npz")
     func array(_ name: String) throws -> NPYArray {
-      try NPYArray(#require(try archive.member(name + ".npy")), name: name)
+      try #require(try archive.array(name))
     }
     let (energies, atomEnergies, forces) = (try array("E"), try array("atomic_energy"), try array("F"))
     let trajectory = try Trajectory.read(path: folder + "/reference.npz", .init(species: names))
