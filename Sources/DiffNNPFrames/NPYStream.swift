@@ -49,6 +49,11 @@ final class NPYStream {
       name: name, shape: shape, kind: kind, bytes: try member.read(shape.reduce(kind.size, *)))
   }
 
+  /// Passes over the rest, to see whether it is whole.
+  func readToEnd() throws {
+    while member.left > 0 { _ = try next() }
+  }
+
   /// All of it, before any has been read.
   func whole() throws -> NPYArray {
     NPYArray(name: name, shape: shape, kind: kind, bytes: try member.read(member.left))

@@ -24,7 +24,7 @@ struct NPZReader: FrameReader {
     guard let positions else {
       throw DiffNNPError("\(path): no array R; it has \(archive.names.joined(separator: " "))")
     }
-    guard positions.shape.count == 3, positions.shape[2] == 3 else {
+    guard positions.shape.count == 3, positions.shape[1] > 0, positions.shape[2] == 3 else {
       throw arrays.wrongShape("R", positions.shape, "[frames][atoms][3]")
     }
     self.positions = positions
@@ -62,7 +62,7 @@ struct NPZReader: FrameReader {
 
     /// One to be read frame by frame. It is read once before, so that damage shows before any work.
     func frames(_ key: String) throws -> NPYStream? {
-      try archive.member(key + ".npy")?.readToEnd()
+      try archive.stream(key)?.readToEnd()
       return try archive.stream(key)
     }
 

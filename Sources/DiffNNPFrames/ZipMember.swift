@@ -57,11 +57,6 @@ final class ZipMember {
     return bytes
   }
 
-  /// Passes over the rest, to see whether it is whole.
-  func readToEnd() throws {
-    while left > 0 { _ = try read(min(left, Self.inputSize)) }
-  }
-
   private func fill(_ buffer: UnsafeMutableRawBufferPointer) throws {
     guard !buffer.isEmpty else { return }
     if stream == nil {

@@ -55,7 +55,7 @@ enum TrainCommand: Command {
         blocks: N              blocks of time for cross-validation [5]
         noise:
           mode: NAME           ladder, fixed, copies, fresh, antithetic or variance-preserving [ladder]
-          sigma: Å             one level; for the ladder a list from 0 on [0 … 0.4]
+          sigma: Å             one level; for the ladder, where pair.likelihood is false, a list from 0 on [0 … 0.4]
           copies: N            draws for each frame, for modes copies, antithetic (pairs) and variance-preserving
         pair:
           r_max: Å             cutoff [12, half the cell, or as far as 150 neighbours, whichever is least]

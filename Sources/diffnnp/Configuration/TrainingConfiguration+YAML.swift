@@ -40,12 +40,18 @@ extension PairFit.Settings {
     if let value = try root.positive("seed", or: nil) { seed = UInt64(value) }
     threads = try root.positive("threads", or: threads)!
     blockCount = try root.positive("blocks", or: blockCount)!
-    noise = try NoiseMode(root.section("noise"))
+    let noiseSection = try root.section("noise")
+    noise = try NoiseMode(noiseSection)
     let section = try root.section("pair")
     rMax = try section.double("r_max")
     spacing = try section.double("spacing") ?? spacing
     usesLikelihood = try section.bool("likelihood") ?? usesLikelihood
     try section.finish()
+    guard !isRefined || noiseSection.node("sigma") == nil else {
+      throw noiseSection.failure(
+        "sigma", "is for training without force labels and with pair.likelihood: false; leave it out"
+      )
+    }
   }
 }
 
