@@ -6,10 +6,12 @@ final class NPYStream {
   let shape: [Int]
   private let kind: NPYArray.Kind
   private let member: ZipMember
+  /// Of those along the first axis, how many have been read.
+  private var rowsRead = 0
 
   /// - Parameters:
   ///   - member: at its beginning.
-  ///   - name: what to call it in errors.
+  ///   - name: what to call it in errors: file and key.
   /// - Throws: where it is not such an array, or its size does not fit its shape.
   init(_ member: ZipMember, name: String) throws {
     let start = member.left >= 12 ? try member.read(10) : []
@@ -42,16 +44,21 @@ final class NPYStream {
     (self.name, self.shape, self.kind, self.member) = (name, shape, kind, member)
   }
 
-  /// The next `count` of those along the first axis.
-  func next(_ count: Int = 1) throws -> NPYArray {
-    let shape = [count] + shape.dropFirst()
-    return NPYArray(
-      name: name, shape: shape, kind: kind, bytes: try member.read(shape.reduce(kind.size, *)))
+  /// Number `k` of those along the first axis; unread ones before it are passed over.
+  func row(_ k: Int) throws -> NPYArray {
+    while rowsRead < k { _ = try nextRow() }
+    return try nextRow()
+  }
+
+  private func nextRow() throws -> NPYArray {
+    rowsRead += 1
+    let shape = Array(shape.dropFirst())
+    return NPYArray(name: name, shape: shape, kind: kind, bytes: try member.read(shape.reduce(kind.size, *)))
   }
 
   /// Passes over the rest, to see whether it is whole.
   func readToEnd() throws {
-    while member.left > 0 { _ = try next() }
+    while member.left > 0 { _ = try nextRow() }
   }
 
   /// All of it, before any has been read.
@@ -84,10 +91,7 @@ final class NPYStream {
 extension ZipArchive {
   /// An array of the archive, at its beginning; nil where there is none of this name.
   func stream(_ key: String) throws -> NPYStream? {
-    guard let member = try member(key + ".npy") else { return nil }
-    do { return try NPYStream(member, name: key) } catch let error as DiffNNPError {
-      throw DiffNNPError(error.message.hasPrefix(path) ? error.message : "\(path): \(error.message)")
-    }
+    try member(key + ".npy").map { try NPYStream($0, name: "\(path): \(key)") }
   }
 
   func array(_ key: String) throws -> NPYArray? { try stream(key)?.whole() }

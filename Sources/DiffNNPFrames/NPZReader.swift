@@ -25,13 +25,13 @@ struct NPZReader: FrameReader {
       throw DiffNNPError("\(path): no array R; it has \(archive.names.joined(separator: " "))")
     }
     guard positions.shape.count == 3, positions.shape[1] > 0, positions.shape[2] == 3 else {
-      throw arrays.wrongShape("R", positions.shape, "[frames][atoms][3]")
+      throw arrays.wrongShape(positions.name, positions.shape, "[frames][atoms][3]")
     }
     self.positions = positions
     let (frames, atoms) = (positions.shape[0], positions.shape[1])
     forces = try arrays.frames("F")
     if let forces, forces.shape != positions.shape {
-      throw arrays.wrongShape("F", forces.shape, "that of R, \(positions.shape)")
+      throw arrays.wrongShape(forces.name, forces.shape, "that of R, \(positions.shape)")
     }
     cells = try arrays.cells(frames: frames)
     (types, speciesNames) = try arrays.species(frames: frames, atoms: atoms, typeNames: typeNames)
@@ -39,10 +39,9 @@ struct NPZReader: FrameReader {
 
   var place: String { "\(path): frame \(next - 1)" }
 
-  mutating func skipFrame() throws -> Bool {
+  mutating func skipFrame() -> Bool {
     guard next < frameCount else { return false }
     next += 1
-    _ = try (positions.next(), forces?.next())
     return true
   }
 
@@ -52,8 +51,8 @@ struct NPZReader: FrameReader {
     let n = atomCount
     let typeStart = types.count == n ? 0 : next * n
     return Frame(
-      cell: cells.count == 1 ? cells[0] : cells[next], positions: try positions.next().vectors(from: 0, count: n),
-      types: Array(types[typeStart..<typeStart + n]), forces: try forces?.next().vectors(from: 0, count: n))
+      cell: cells.count == 1 ? cells[0] : cells[next], positions: try positions.row(next).vectors(from: 0, count: n),
+      types: Array(types[typeStart..<typeStart + n]), forces: try forces?.row(next).vectors(from: 0, count: n))
   }
 
   /// Members of the archive, with errors that name the file.
@@ -67,7 +66,7 @@ struct NPZReader: FrameReader {
     }
 
     func wrongShape(_ name: String, _ shape: [Int], _ expected: String) -> DiffNNPError {
-      DiffNNPError("\(archive.path): \(name) has shape \(shape), expected \(expected)")
+      DiffNNPError("\(name) has shape \(shape), expected \(expected)")
     }
 
     /// One cell for all frames, or one for each.

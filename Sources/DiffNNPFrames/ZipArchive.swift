@@ -45,9 +45,10 @@ final class ZipArchive {
     // Deflate shrinks by 1032 at most: a larger size is a lie, and must not be believed with an allocation.
     let isPossible = entry.method == 8 ? entry.size / 1033 <= entry.compressedSize : entry.size == entry.compressedSize
     guard isPossible else { throw damaged("size of \(name)") }
+    guard start <= size, entry.compressedSize <= size - start else { throw damaged("end of file") }
     return try ZipMember(
-      name, of: self, compressed: start..<start.addingReportingOverflow(entry.compressedSize).partialValue,
-      isDeflated: entry.method == 8, size: entry.size, checksum: entry.checksum)
+      name, of: self, compressed: start..<start + entry.compressedSize, isDeflated: entry.method == 8,
+      size: entry.size, checksum: entry.checksum)
   }
 
   func damaged(_ what: String) -> DiffNNPError {
@@ -56,10 +57,28 @@ final class ZipArchive {
 
   private func bytes(at offset: Int, count: Int) throws -> [UInt8] {
     guard count >= 0, count <= size else { throw damaged("end of file") }
-    var bytes = [UInt8](repeating: 0, count: count)
-    try bytes.withUnsafeMutableBytes { try read(at: offset, into: $0) }
-    return bytes
+    return try bytes(count) { try read(at: offset, into: $0) }
   }
+
+  /// An array of `count` bytes. Files with holes can be larger than any memory, and a large array that finds none would stop the
+  /// program.
+  func bytes(_ count: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws -> [UInt8] {
+    if count > Self.largeSize {
+      // Not by malloc, which the compiler leaves out where nothing is done with what it gives.
+      let room = mmap(nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      guard room != MAP_FAILED else {
+        throw DiffNNPError("\(path): \(count >> 20) MiB do not fit into memory; write fewer frames into a file")
+      }
+      munmap(room, count)
+    }
+    return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
+      try fill(UnsafeMutableRawBufferPointer(buffer))
+      initialised = count
+    }
+  }
+
+  /// Arrays up to this (bytes) are like any other of the program.
+  private static let largeSize = 1 << 20
 
   /// Fills a buffer from the file.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws {

@@ -51,10 +51,7 @@ final class ZipMember {
   /// - Throws: where there are fewer, or, at the end, where the checksum is wrong.
   func read(_ count: Int) throws -> [UInt8] {
     guard count >= 0, count <= left else { throw archive.damaged("end of \(name)") }
-    if count > Self.inputSize { try requireMemory(count) }
-    var bytes = [UInt8](repeating: 0, count: count)
-    try bytes.withUnsafeMutableBytes(fill)
-    return bytes
+    return try archive.bytes(count, filledBy: fill)
   }
 
   private func fill(_ buffer: UnsafeMutableRawBufferPointer) throws {
@@ -91,15 +88,5 @@ final class ZipMember {
         throw archive.damaged("contents of \(name)")
       }
     }
-  }
-
-  /// Files with holes can be larger than any memory. An array that finds none would stop the program.
-  private func requireMemory(_ count: Int) throws {
-    // Not by malloc, which the compiler leaves out where nothing is done with what it gives.
-    let room = mmap(nil, max(count, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard room != MAP_FAILED else {
-      throw DiffNNPError("\(archive.path): \(count >> 20) MiB do not fit into memory; write fewer frames into a file")
-    }
-    munmap(room, max(count, 1))
   }
 }

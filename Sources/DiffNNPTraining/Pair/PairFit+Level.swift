@@ -3,7 +3,7 @@ import DiffNNPFrames
 
 extension PairFit {
   /// The pair term of the density at one noise level, fitted at that level alone, for a network that is to learn what no pair
-  /// term can say there. The powers of a wide ladder are too few for that: where a sharp well is smeared, a network would
+  /// term can say there. That of the potential to be run would not do: where a sharp well is smeared, a network would
   /// spend itself on the well's bias.
   func pairTerm(ofLevel sigma: Double, _ trajectory: Trajectory) throws -> PairTerm {
     var settings = settings

@@ -182,8 +182,7 @@ public struct PairFit: Sendable {
     stages.append(
       try selection.minimum(
         of: objective(pairs, frames, statistics), prior: LinearPrior(smoothness: start.chosen.prior),
-        isLast: triplets == nil,
-        from: start.coefficients, progress: progress))
+        isLast: triplets == nil, from: start.coefficients, progress: progress))
     guard let triplets else { return result(statistics, sigmas: [0], stages) }
     progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")
     let whole = LinearBasis(pairs: statistics.basis, triplets: triplets)
@@ -224,9 +223,8 @@ public struct PairFit: Sendable {
     _ statistics: PairStatistics, triplets: TripletTerm? = nil, sigmas: [Double], _ stages: [PairSelection.Choice]
   ) -> Result {
     Result(
-      basis: statistics.basis, blocks: statistics.blocks, bareCoefficients: stages.last!.pairs,
-      triplets: triplets, sigmas: sigmas,
-      sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
+      basis: statistics.basis, blocks: statistics.blocks, bareCoefficients: stages.last!.pairs, triplets: triplets,
+      sigmas: sigmas, sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
       wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
       chosen: stages.map(\.chosen),
       heldOutObjective: stages[min(1, stages.count - 1)].heldOutScore)

@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
 import DiffNNP
 
 /// What the coefficients of a linear potential are fitted to beyond scores.
@@ -129,16 +126,16 @@ extension PairSelection {
   ) throws -> Choice {
     let total = QuadraticForm.sum(objective.forms)
     let widths = try scores(prior.widths, objective, total, basis)
-    prior = widths.best.prior
+    if let best = Score.best(widths) { prior = best.prior }
     let smoothnesses = try scores(prior.smoothnesses, objective, total, basis)
-    prior = smoothnesses.best.prior
-    let scores =
-      smoothnesses.all + widths.all.filter { width in !smoothnesses.all.contains { $0.prior == width.prior } }
+    let best = Score.best(smoothnesses)!
+    prior = best.prior
+    let others = widths.filter { width in !smoothnesses.contains { $0.prior == width.prior } }
     let c = try minimiser(of: total, prior, basis, frames: frameCount)
     return Choice(
-      chosen: smoothnesses.best.candidate(name), candidates: scores.map { $0.candidate(name) },
+      chosen: best.candidate(name), candidates: (others + smoothnesses).map { $0.candidate(name) },
       pairs: basis.pairPart(c), triplets: basis.tripletPart(c),
-      heldOutScore: heldOut(smoothnesses.best.solutions.map(basis.pairPart), statistics.forms[0]))
+      heldOutScore: heldOut(best.solutions.map(basis.pairPart), statistics.forms[0]))
   }
 
   /// What a prior is worth.
@@ -149,6 +146,9 @@ extension PairSelection {
     /// The mean over frames of the objective on the blocks held out.
     var heldOut: Double
 
+    /// The one with the lowest objective; nil among none.
+    static func best(_ scores: [Score]) -> Score? { scores.min { $0.heldOut < $1.heldOut } }
+
     func candidate(_ name: String) -> PairFit.Candidate {
       PairFit.Candidate(
         name: name, degree: 0, prior: prior.smoothness, tripletWidth: prior.tripletWidth, heldOut: heldOut)
@@ -157,7 +157,7 @@ extension PairSelection {
 
   private func scores(
     _ priors: [LinearPrior], _ objective: Expansion, _ total: QuadraticForm, _ basis: LinearBasis
-  ) throws -> (all: [Score], best: Score) {
+  ) throws -> [Score] {
     let solutions = try ranks.map(priors.count * blocks.count, threads: threads) { item in
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
@@ -166,11 +166,10 @@ extension PairSelection {
         of: rest, priors[prior], basis, frames: Double(blocks.trainingFrameCount(holdingOut: block)))
     }
     let constant = objective.constants.reduce(0, +) / frameCount
-    let all = priors.indices.map { k in
+    return priors.indices.map { k in
       let own = Array(solutions[k * blocks.count..<(k + 1) * blocks.count])
       return Score(prior: priors[k], solutions: own, heldOut: heldOut(own, objective.forms) + constant)
     }
-    return (all, all.min { $0.heldOut < $1.heldOut }!)
   }
 
   private func minimiser(

@@ -183,7 +183,8 @@ struct PairSelection {
 
   var frameCount: Double { Double(blocks.frameCount) }
 
-  func solution(_ form: QuadraticForm, _ prior: SmoothnessPrior, weight: Double, degree: Int) throws -> [Double] {
+  private func solution(_ form: QuadraticForm, _ prior: SmoothnessPrior, weight: Double, degree: Int) throws -> [Double]
+  {
     var form = form
     for k in 0...degree {
       prior.add(to: &form, basis, weight: weight * atomsPerFrame, offset: k * basis.count)
@@ -192,7 +193,7 @@ struct PairSelection {
   }
 
   /// For each block, the solution (first power of τ only) from all others.
-  func heldOutSolutions(
+  private func heldOutSolutions(
     _ forms: [QuadraticForm], _ total: QuadraticForm, _ prior: SmoothnessPrior, scale: Double, degree: Int
   ) throws -> [[Double]] {
     try forms.indices.map { block in
@@ -208,5 +209,5 @@ struct PairSelection {
     zip(solutions, forms).reduce(0) { $0 + $1.1.value($1.0) } / frameCount
   }
 
-  func power(_ x: Double, _ n: Int) -> Double { (0..<n).reduce(1) { product, _ in product * x } }
+  private func power(_ x: Double, _ n: Int) -> Double { (0..<n).reduce(1) { product, _ in product * x } }
 }

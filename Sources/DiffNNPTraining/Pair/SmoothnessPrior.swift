@@ -10,6 +10,7 @@ import DiffNNP
 public struct SmoothnessPrior: Equatable, Sendable {
   /// λ (Å⁵) for each atom of a frame.
   public var strength: Double
+
   /// Candidates for cross-validation.
   static let candidates = (-8...0).map { SmoothnessPrior(strength: 1e-5 * exp(0.5 * log(10) * Double($0))) }
 

@@ -25,9 +25,9 @@ struct LinearPrior: Equatable, Sendable {
   /// runs find holes there.
   static let tripletWidths = [0.1, 0.3, 1]
 
-  /// Candidates for cross-validation: any width, with the smoothness as it is.
+  /// Candidates for cross-validation: any width, with the smoothness as it is; none without triplets.
   var widths: [LinearPrior] {
-    tripletWidth == nil ? [self] : Self.tripletWidths.map { LinearPrior(smoothness: smoothness, tripletWidth: $0) }
+    tripletWidth == nil ? [] : Self.tripletWidths.map { LinearPrior(smoothness: smoothness, tripletWidth: $0) }
   }
 
   /// Any smoothness, with the width as it is. What triplets explain need not bend pairs: with them another is best.

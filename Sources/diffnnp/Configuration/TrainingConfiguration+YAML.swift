@@ -49,8 +49,7 @@ extension PairFit.Settings {
     try section.finish()
     guard !isRefined || noiseSection.node("sigma") == nil else {
       throw noiseSection.failure(
-        "sigma", "is for training without force labels and with pair.likelihood: false; leave it out"
-      )
+        "sigma", "is for training without force labels and with pair.likelihood: false; leave it out")
     }
   }
 }
