@@ -9,7 +9,7 @@
 public struct Philox: RandomNumberGenerator {
   /// What a stream is for; streams of different purposes never overlap.
   public enum Purpose: UInt32, Sendable {
-    case noise = 1, candidates, network, objective, likelihood, lattice, resampling
+    case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian
   }
 
   private let key: SIMD2<UInt32>

@@ -41,8 +41,15 @@ struct ConditionalLikelihood {
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
     var budget: Int { self == .low ? 12_000 : 96_000 }
     static let mostChoicesForAnAtom = 4
-    /// The Hessian is summed over so many of them, which are drawn: its error is one of the step, not of the minimum.
-    static let hessianBudget = 12_000
+    /// The Hessian is summed over so many places for each function, which are drawn: its error is one of the step, not of the
+    /// minimum.
+    static let hessianPlacesForAFunction = 80.0
+
+    /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
+    var mostSteps: Int { self == .low ? 20 : 3 }
+    /// How far above its minimum the objective may stay, for each coefficient: 0.5 of it is what one more coefficient costs
+    /// by its own uncertainty.
+    var tolerance: Double { self == .low ? 0.1 : 0.02 }
   }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
@@ -75,12 +82,12 @@ struct ConditionalLikelihood {
     let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let hessianShare = min(1, Double(Effort.hessianBudget) / Double(max(1, atoms / stride * repeats)))
+    let hessianPlaces = Effort.hessianPlacesForAFunction * Double(basis.count) / Double(max(1, atoms / stride * repeats))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
-      let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianShare: hessianShare)
+      let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianPlaces: hessianPlaces)
       for f in range.lowerBound + first..<range.lowerBound + last
       where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
       return PartSum(form: sum.form(), value: sum.value)
@@ -112,7 +119,7 @@ private final class Choices {
   private let coefficients: [Double]
   private let stride: Int
   private let repeats: Int
-  private let hessianShare: Double
+  private let hessianPlaces: Double
   private let atom: AtomFeatures
   private let hessian: SymmetricSum
   private var gradient: [Double]
@@ -125,21 +132,21 @@ private final class Choices {
   private var count: Int { likelihood.basis.count }
   private var places: Range<Int> { 0..<likelihood.candidates + 1 }
 
-  /// Places less likely than this add nothing to gradients that counts, and less still to the Hessian.
-  private static let (leastForGradient, leastForHessian) = (1e-7, 1e-3)
+  /// Places less likely than this add nothing to gradients that counts.
+  private static let leastForGradient = 1e-7
 
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
-  ///   - hessianShare: part of the choices that the Hessian is summed over.
+  ///   - hessianPlaces: of a choice that the Hessian is summed over, in the mean; they are drawn.
   init(
-    _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianShare: Double
+    _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianPlaces: Double
   ) {
     self.likelihood = likelihood
     self.coefficients = coefficients
     self.stride = stride
     self.repeats = repeats
-    self.hessianShare = hessianShare
+    self.hessianPlaces = hessianPlaces
     let (count, places) = (likelihood.basis.count, likelihood.candidates + 1)
     // A candidate is at most two radii away from the atom's place.
     atom = AtomFeatures(likelihood.basis, reach: 2 * (likelihood.radii.max() ?? 0))
@@ -166,11 +173,12 @@ private final class Choices {
     try atom.begin(frame.configuration)
     for i in 0..<atom.edges.centreCount where (i + number) % stride == 0 && !isTrapped(i) {
       var random = Philox(seed: likelihood.seed, purpose: .candidates, frame: number, stream: i)
+      var draws = Philox(seed: likelihood.seed, purpose: .hessian, frame: number, stream: i)
       atom.takeAway(i)
       for choice in 0..<repeats {
         let radius = likelihood.radii[((i + number) / stride + choice) % likelihood.radii.count]
         pose(i, radius: radius, &random)
-        addChoice(withHessian: hessianShare == 1 || random.uniform() < hessianShare)
+        addChoice(&draws)
       }
       atom.putBack(i)
     }
@@ -198,7 +206,7 @@ private final class Choices {
     }
   }
 
-  private func addChoice(withHessian: Bool) {
+  private func addChoice(_ draws: inout Philox) {
     let lowest = energies.min()!
     let total = energies.reduce(0) { $0 + exp(lowest - $1) }
     for place in places { probabilities[place] = exp(lowest - energies[place]) / total }
@@ -213,10 +221,10 @@ private final class Choices {
           for k in 0..<count { mean[k] += p * row[k] }
         }
         for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
-        guard withHessian else { return }
-        for place in places where probabilities[place] > Self.leastForHessian {
+        // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn.
+        for place in places where draws.uniform() < hessianPlaces * probabilities[place] {
           hessian.add(
-            rows + place * count, minus: mean, factor: (weight / hessianShare * probabilities[place]).squareRoot())
+            rows + place * count, minus: mean, factor: (weight * max(probabilities[place], 1 / hessianPlaces)).squareRoot())
         }
       }
     }

@@ -40,7 +40,13 @@ extension PairSelection {
   private struct Expansion {
     var forms: [QuadraticForm]
     var constants: [Double]
+    /// The objective itself at the point of expansion.
     var value: Double
+
+    /// The objective of all blocks to second order.
+    func value(_ c: [Double]) -> Double {
+      zip(forms, constants).reduce(0) { $0 + $1.0.value(c) + $1.1 }
+    }
   }
 
   private func newton(
@@ -54,28 +60,44 @@ extension PairSelection {
       RepulsiveWall().applied(
         to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
       + basis.tripletPart(start)
-    if objective.likelihood != nil {
-      let tolerance = 1e-4 * frameCount * atomsPerFrame
-      var current = try expansion(of: objective, .low, about: c)
-      for _ in 0..<20 {
-        let choice = try choose(current, &prior, basis, name: objective.name)
-        progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
-        let before = current.value + penalty(c, prior, basis)
-        var next = choice.coefficients
-        var trial = try expansion(of: objective, .low, about: next)
-        // Far from the minimum a full step may overshoot.
-        for _ in 0..<8 where !(trial.value + penalty(next, prior, basis) < before + tolerance) {
-          next = zip(next, c).map { 0.5 * ($0 + $1) }
-          trial = try expansion(of: objective, .low, about: next)
-        }
-        let gain = before - trial.value - penalty(next, prior, basis)
-        (c, current) = (next, trial)
-        if gain < tolerance { break }
-      }
-    }
-    let choice = try choose(expansion(of: objective, last, about: c), &prior, basis, name: objective.name)
-    progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
+    let efforts: [ConditionalLikelihood.Effort] = last == .low || objective.likelihood == nil ? [last] : [.low, last]
+    var choice: Choice!
+    for effort in efforts { choice = try descend(objective, &prior, effort, from: &c, progress: progress) }
     return choice
+  }
+
+  /// Newton steps on the choices of an effort. What a prior is worth shows near its own minimum, so each step chooses anew.
+  /// - Parameters:
+  ///   - prior: to choose from first; becomes the best.
+  ///   - c: where to begin; becomes the last point of expansion.
+  /// - Returns: the minimiser about that point.
+  private func descend(
+    _ objective: LinearObjective, _ prior: inout LinearPrior, _ effort: ConditionalLikelihood.Effort,
+    from c: inout [Double], progress: (String) -> Void
+  ) throws -> Choice {
+    let basis = objective.basis
+    var current = try expansion(of: objective, effort, about: c)
+    var stepsLeft = effort.mostSteps
+    while true {
+      let choice = try choose(current, &prior, basis, name: objective.name)
+      progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
+      var next = choice.coefficients
+      let before = current.value + penalty(c, prior, basis)
+      let promised = before - current.value(next) - penalty(next, prior, basis)
+      // Labels alone are quadratic, and promise rightly.
+      guard objective.likelihood != nil, stepsLeft > 0, promised > effort.tolerance * Double(basis.count) else {
+        return choice
+      }
+      stepsLeft -= 1
+      var trial = try expansion(of: objective, effort, about: next)
+      // Far from the minimum a full step may overshoot.
+      for halving in 0..<8
+      where !(before - trial.value - penalty(next, prior, basis) > 0.25 * promised / Double(1 << halving)) {
+        next = zip(next, c).map { 0.5 * ($0 + $1) }
+        trial = try expansion(of: objective, effort, about: next)
+      }
+      (c, current) = (next, trial)
+    }
   }
 
   private func expansion(
