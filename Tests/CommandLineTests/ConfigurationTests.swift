@@ -95,11 +95,15 @@ import Testing
   }
 
   /// They are the default where nothing speaks against them.
-  @Test func tripletsUnlessThereIsANetwork() throws {
+  @Test func tripletsAreTheDefault() throws {
     #expect(try Self.training("").pair.triplets == TripletSettings())
     #expect(try Self.training("triplets: true").pair.triplets == TripletSettings())
     #expect(try Self.training("objective: forces").pair.triplets == TripletSettings())
-    for text in ["triplets: false", "network: {}", "pair: {likelihood: false}", "noise: {mode: fixed, sigma: 0.1}"] {
+    #expect(try Self.training("network: {}").pair.triplets == TripletSettings())
+    for text in [
+      "triplets: false", "pair: {likelihood: false}", "network: {}\npair: {likelihood: false}",
+      "noise: {mode: fixed, sigma: 0.1}",
+    ] {
       #expect(try Self.training(text).pair.triplets == nil, "\(text)")
     }
     var settings = TripletSettings()
@@ -108,7 +112,6 @@ import Testing
   }
 
   @Test(arguments: [
-    ("triplets: {}\nnetwork: {}", "leave out one of the two"),
     ("triplets: true\nnoise: {mode: fixed, sigma: 0.1}", "need the noise ladder"),
     ("triplets: {l_max: 4}", "c.yaml:4: triplets.l_max is 4; expected 0, 1, 2 or 3"),
     ("triplets: {intervals: 3}", "triplets.intervals is 3; expected 4 to 50"),

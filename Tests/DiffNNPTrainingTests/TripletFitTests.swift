@@ -222,6 +222,66 @@ import Testing
     #expect(whole.triplets?.basis.floor.distances == whole.wallDistances)
   }
 
+  /// Priors are judged by an expansion of the likelihood, which says little far from where it was made. About the coefficients
+  /// that were found, the prior that was chosen has to be as good as any, and the coefficients those of its minimum: of all
+  /// choices, not only of those on the way. Ions in water's place, as wells are deep and triplets few.
+  @Test func isTheMinimumOfItsObjectiveWithTheBestPrior() throws {
+    let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
+    let training = try Trajectory.read(
+      path: root + "/examples/licl/figures/data/licl-aa.npz",
+      TrajectorySelection(species: ["Li", "Cl"], typeNames: nil, slice: "19:4000:20"))
+    var settings = PairFit.Settings()
+    (settings.seed, settings.threads) = (3, 2)
+    settings.triplets = TripletSettings()
+    let fit = try PairFit(settings, temperature: 300).run(training)
+    let triplets = try #require(fit.triplets)
+    let basis = LinearBasis(pairs: fit.basis, triplets: triplets.basis)
+    let likelihood = ConditionalLikelihood(
+      basis: basis, frames: training.frames, blocks: fit.blocks, smallestDistances: fit.wallDistances, seed: 3,
+      threads: 2)
+    let c = fit.bareCoefficients + triplets.coefficients
+    let forms = try likelihood.expansions(about: c, .full).map(\.form)
+    let chosen = try #require(fit.chosen.last)
+    let prior = LinearPrior(smoothness: chosen.prior, tripletWidth: chosen.tripletWidth)
+    /// The minimiser for the blocks but one, or for all.
+    func minimiser(_ prior: LinearPrior, without block: Int? = nil) throws -> (c: [Double], form: QuadraticForm) {
+      let blocks = forms.indices.filter { $0 != block }
+      var form = QuadraticForm.sum(blocks.map { forms[$0] })
+      let frames = blocks.reduce(0) { $0 + fit.blocks.ranges[$1].count }
+      prior.add(to: &form, basis, weight: Double(frames * training.frames[0].positions.count))
+      return (try form.minimiser(), form)
+    }
+    let (best, form) = try minimiser(prior)
+    let gain = form.value(c) - form.value(best)
+    #expect(gain < 0.05 * Double(basis.count), "\(gain) could be gained")
+
+    func heldOut(_ prior: LinearPrior) throws -> Double {
+      try forms.indices.reduce(0) { $0 + forms[$1].value(try minimiser(prior, without: $1).c) }
+    }
+    let regret = try heldOut(prior) - (prior.smoothnesses + prior.widths).map(heldOut).min()!
+    #expect(regret < 0.05 * Double(basis.count), "another prior is better by \(regret)")
+  }
+
+  /// What a network in training adds to is what it will be run with.
+  @Test func scoresUnderTrainingAreThoseOfThePotential() throws {
+    let (configuration, base) = (try sample(seed: 6), try potential(coefficients(seed: 7)))
+    let architecture = NetworkArchitecture(
+      typeNames: ["A", "B"], rMax: 3, numLayers: 2, lMax: 1, numFeatures: 3, numBasis: 4, invariantLayers: 1,
+      invariantNeurons: 4, avgNumNeighbors: 5)
+    var random = Philox(seed: 8, purpose: .network, frame: 0)
+    let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
+    let network = try TrainableNetwork(architecture)
+    network.set(parameters)
+    var scores: [SIMD3<Double>] = []
+    try TrainableScore(network).evaluate(configuration, base: base, into: &scores)
+    let whole = try Potential(
+      typeNames: ["A", "B"], energyScale: 1, pair: base.pair, triplets: base.triplets,
+      network: Network(architecture, parameters: parameters))
+    let forces = try Calculator(whole, .double).compute(configuration).forces
+    let size = forces.map(length).max()!
+    for (a, b) in zip(scores, forces) { #expect(length(a - b) < 1e-5 * size, "\(a) against \(b)") }
+  }
+
   @Test func doesNotDependOnThreads() throws {
     let training = try trajectory(10, seed: 5)
     var settings = PairFit.Settings()

@@ -100,9 +100,8 @@ public enum CubicBSpline {
     let u = 1 - t
     let t2 = t * t
     let u2 = u * u
-    let value = SIMD4(
-      u2 * u / 6, (3 * t2 * t - 6 * t2 + 4) / 6, (3 * u2 * u - 6 * u2 + 4) / 6, t2 * t / 6)
-    let slope = SIMD4(-u2 / 2, (3 * t2 - 4 * t) / 2, (4 * u - 3 * u2) / 2, t2 / 2)
+    let value = 1 / 6 * SIMD4(u2 * u, 3 * t2 * t - 6 * t2 + 4, 3 * u2 * u - 6 * u2 + 4, t2 * t)
+    let slope = 0.5 * SIMD4(-u2, 3 * t2 - 4 * t, 4 * u - 3 * u2, t2)
     return (value, slope)
   }
 

@@ -123,13 +123,13 @@ public final class LikelihoodRefinement {
   /// Mean squares of the score along a coordinate for each type, which for the model's own configurations are the mean
   /// curvatures.
   private func meanCurvatures() throws -> [Double] {
-    let pair = try pairPotential(state.pairCorrection)
+    let base = try base(state.pairCorrection)
     var sums = [Double](repeating: 0, count: typeNames.count)
     var counts = sums
     var score: [SIMD3<Double>] = []
     for k in state.starts {
       let configuration = frames[k].configuration
-      try models[0].evaluate(configuration, pair: pair, into: &score)
+      try models[0].evaluate(configuration, base: base, into: &score)
       for i in score.indices {
         sums[configuration.types[i]] += dot(score[i], score[i]) / 3
         counts[configuration.types[i]] += 1
@@ -139,8 +139,10 @@ public final class LikelihoodRefinement {
     return sums.indices.map { counts[$0] > 0 && sums[$0] > 0 ? sums[$0] / counts[$0] : mean }
   }
 
-  private func pairPotential(_ correction: [Double]) throws -> Potential {
-    try Potential(typeNames: typeNames, energyScale: 1, pair: pairTerm(correction), network: nil)
+  /// What the network adds to.
+  private func base(_ correction: [Double]) throws -> Potential {
+    try Potential(
+      typeNames: typeNames, energyScale: 1, pair: pairTerm(correction), triplets: fit.triplets, network: nil)
   }
 
   /// The corrected pair term. Its walls begin with what they continue, which corrections change.
@@ -153,10 +155,10 @@ public final class LikelihoodRefinement {
   /// Moves the chains and, once it is known how far they are from the data, the parameters.
   public func advance() throws -> Report {
     network.set(state.parameters)
-    let pair = try pairPotential(state.pairCorrection)
+    let base = try base(state.pairCorrection)
     let isMeasuring = step < effort.measuringSteps
     let moved = try ranks.map(isMeasuring ? chainCount : 2 * chainCount, threads: threads) { k in
-      k < chainCount ? try moveChain(k, pair) : try look(atFrame: k - chainCount)
+      k < chainCount ? try moveChain(k, base) : try look(atFrame: k - chainCount)
     }
     for (k, result) in moved[..<chainCount].enumerated() {
       if let chain = result.chain {
@@ -228,12 +230,12 @@ public final class LikelihoodRefinement {
   }
 
   /// Moves a chain, and differentiates the energy where it ends.
-  private func moveChain(_ k: Int, _ pair: Potential) throws -> Moved {
+  private func moveChain(_ k: Int, _ base: Potential) throws -> Moved {
     var chain = state.chains[k]
     var configuration = frames[state.starts[k]].configuration
     var random = Philox(seed: settings.seed, purpose: .likelihood, frame: k, stream: step)
     let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
-      try models[k].evaluate($0, pair: pair, into: &$1)
+      try models[k].evaluate($0, base: base, into: &$1)
     }
     if !isFine { configuration = frames[state.starts[k]].configuration }
     var moved = Moved(chain: isFine ? chain : nil, pairCounts: Array(repeating: 0, count: basis.count))

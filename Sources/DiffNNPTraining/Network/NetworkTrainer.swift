@@ -5,7 +5,7 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Trains a network on what a pair term leaves of the score, by denoising over a ladder of noise levels with antithetic
+/// Trains a network on what pairs and triplets leave of the score, by denoising over a ladder of noise levels with antithetic
 /// noise; early stopping on the held-out objective at the smallest level, over the last block of time.
 public final class NetworkTrainer {
   /// What a step, and now and then a validation, gave.
@@ -34,14 +34,15 @@ public final class NetworkTrainer {
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
   private let network: TrainableNetwork
-  private let pairs: [Double: Potential]
+  /// What the network adds to, at each level.
+  private let bases: [Double: Potential]
   private let threads: Int
   private let ranks: Ranks
   private var state: TrainingState
   private var gradients: [TrainableNetwork.Gradient] = []
   private let workers: WorkerPool<ScoreObjective>
 
-  /// - Parameter pair: the fit whose pair terms the network adds to; nil for a network alone.
+  /// - Parameter pair: the fit that the network adds to; nil for a network alone.
   public init(
     _ settings: NetworkSettings, pair: PairFit.Result?, pairSettings: PairFit.Settings, trajectory: Trajectory,
     temperature: Double
@@ -63,7 +64,7 @@ public final class NetworkTrainer {
     let network = try TrainableNetwork(architecture)
     self.network = network
     workers = WorkerPool { ScoreObjective(network) }
-    pairs = try pair.map { try Self.pairs($0, pairSettings, sigmas, trajectory, temperature: temperature) } ?? [:]
+    bases = try pair.map { try Self.bases($0, pairSettings, sigmas, trajectory, temperature: temperature) } ?? [:]
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
     state = TrainingState(
       ConditionedParameters(
@@ -78,20 +79,22 @@ public final class NetworkTrainer {
     return pair.noise.sigmas
   }
 
-  /// The pair term at each level, in kT.
-  private static func pairs(
+  /// What the network adds to at each level, in kT. Triplets tell wells and slopes apart better than any level does, and the
+  /// network's own levels are small: with triplets, all levels have what was fitted without noise.
+  private static func bases(
     _ result: PairFit.Result, _ settings: PairFit.Settings, _ sigmas: [Double], _ trajectory: Trajectory,
     temperature: Double
   ) throws -> [Double: Potential] {
     var usesLadder = false
-    if case .ladder = settings.noise, settings.objective != .forces { usesLadder = true }
+    if case .ladder = settings.noise, settings.objective != .forces, result.triplets == nil { usesLadder = true }
     let fit = try PairFit(settings, temperature: temperature)
-    var pairs: [Double: Potential] = [:]
+    var bases: [Double: Potential] = [:]
     for sigma in sigmas {
       let term = try usesLadder ? fit.pairTerm(ofLevel: sigma, trajectory) : result.pairTerm()
-      pairs[sigma] = try Potential(typeNames: trajectory.typeNames, energyScale: 1, pair: term, network: nil)
+      bases[sigma] = try Potential(
+        typeNames: trajectory.typeNames, energyScale: 1, pair: term, triplets: result.triplets, network: nil)
     }
-    return pairs
+    return bases
   }
 
   private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture
@@ -176,12 +179,12 @@ public final class NetworkTrainer {
   private func evaluate(
     _ batch: [ScoreObjective.Item], sigma: Double, gradients: [TrainableNetwork.Gradient]?
   ) throws -> [Double] {
-    let pair = pairs[sigma]
+    let base = bases[sigma]
     let weight = 1 / Double(batch.count)
     return try ranks.map(batch.count, threads: threads) { k in
       let worker = workers.take()
       defer { workers.give(worker) }
-      return try worker.evaluate(batch[k], pair: pair, weight: weight, gradient: gradients?[k])
+      return try worker.evaluate(batch[k], base: base, weight: weight, gradient: gradients?[k])
     }
   }
 

@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// The objective of one configuration, for a pair term that is kept and a network that learns.
+/// The objective of one configuration, for a base that is kept and a network that learns.
 ///
 /// With s = F/kT the score, and a target t whose conditional mean is the score, L = ½|s|² - s·t: least squares without
 /// the constant ½|t|². For noise y = x ± σε the target is ∓ε/σ; the mean of both signs is the antithetic objective,
@@ -25,11 +25,11 @@ public final class ScoreObjective {
   public init(_ network: TrainableNetwork) { model = TrainableScore(network) }
 
   /// The objective for an atom. Where `gradient` is given, it receives the gradient of `weight` times that.
-  /// - Parameter pair: the pair term at the item's noise level, in units of kT.
+  /// - Parameter base: what the network adds to at the item's noise level, in units of kT.
   public func evaluate(
-    _ item: Item, pair: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
+    _ item: Item, base: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {
-    try model.evaluate(item.configuration, pair: pair, into: &score)
+    try model.evaluate(item.configuration, base: base, into: &score)
     let count = Double(score.count)
     var sum = 0.0
     for i in score.indices { sum += dot(score[i], 0.5 * score[i] - item.target[i]) }

@@ -1,15 +1,15 @@
 import DiffNNP
 
-/// Scores of configurations under a pair term that is kept and a network that learns, and the derivatives of their
+/// Scores of configurations under a base that is kept, pairs and perhaps triplets, and a network that learns, and the derivatives of their
 /// objectives and energies. Holds the buffers of one thread.
 final class TrainableScore {
   private let worker: TrainableNetwork.Worker
   private let networkCutoff: Double
   private let search = NeighbourSearch()
   private let networkEdges = EdgeList()
-  private let pairEdges = EdgeList()
-  private var pairEvaluator: Evaluator?
-  private var pairForces: [Double] = []
+  private let baseEdges = EdgeList()
+  private var baseEvaluator: Evaluator?
+  private var baseForces: [Double] = []
 
   /// The network's parameters may change between evaluations.
   init(_ network: TrainableNetwork) {
@@ -18,10 +18,10 @@ final class TrainableScore {
   }
 
   /// The score -∇u (1/Å).
-  /// - Parameter pair: the pair term, in units of kT.
-  func evaluate(_ configuration: Configuration, pair: Potential?, into score: inout [SIMD3<Double>]) throws {
+  /// - Parameter base: what the network adds to, in units of kT.
+  func evaluate(_ configuration: Configuration, base: Potential?, into score: inout [SIMD3<Double>]) throws {
     try search.fill(networkEdges, configuration, cutoff: networkCutoff)
-    try setPairScore(configuration, pair, &score)
+    try setBaseScore(configuration, base, &score)
     _ = worker.addForces(networkEdges, to: &score)
   }
 
@@ -39,22 +39,23 @@ final class TrainableScore {
     worker.differentiateEnergy(networkEdges, weight: weight, into: gradient)
   }
 
-  private func setPairScore(
-    _ configuration: Configuration, _ pair: Potential?, _ score: inout [SIMD3<Double>]
+  private func setBaseScore(
+    _ configuration: Configuration, _ base: Potential?, _ score: inout [SIMD3<Double>]
   ) throws {
     let n = configuration.positions.count
-    guard let pair else {
+    guard let base else {
       score = Array(repeating: .zero, count: n)
       return
     }
-    try search.fill(pairEdges, configuration, cutoff: pair.rMax)
-    let evaluator = pairEvaluator.flatMap { $0.potential === pair ? $0 : nil } ?? Evaluator(pair)
-    pairEvaluator = evaluator
-    if pairForces.count != 3 * n { pairForces = Array(repeating: 0, count: 3 * n) }
-    pairForces.withUnsafeMutableBufferPointer {
-      _ = evaluator.compute(pairEdges, folding: .centres, into: .init(forces: $0.baseAddress!))
+    try search.fill(baseEdges, configuration, cutoff: base.rMax)
+    let evaluator = baseEvaluator.flatMap { $0.potential === base ? $0 : nil } ?? Evaluator(base)
+    baseEvaluator = evaluator
+    if baseForces.count != 3 * n { baseForces = Array(repeating: 0, count: 3 * n) }
+    baseForces.withUnsafeMutableBufferPointer {
+      _ = evaluator.compute(
+        baseEdges, folding: base.triplets == nil ? .centres : .neighbours, into: .init(forces: $0.baseAddress!))
     }
     if score.count != n { score = Array(repeating: .zero, count: n) }
-    for i in 0..<n { score[i] = [pairForces[3 * i], pairForces[3 * i + 1], pairForces[3 * i + 2]] }
+    for i in 0..<n { score[i] = [baseForces[3 * i], baseForces[3 * i + 1], baseForces[3 * i + 2]] }
   }
 }

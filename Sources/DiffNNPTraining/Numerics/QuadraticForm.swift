@@ -71,57 +71,12 @@ public struct QuadraticForm: Equatable, Sendable {
     let scale = trace / Double(count)
     var ridge = 1e-13 * scale
     while ridge.isFinite, ridge <= 1e-3 * scale, scale > 0 {
-      if let solution = solved(ridge: ridge) { return solution }
+      if let factor = CholeskyFactor(matrix, count: count, ridge: ridge), let solution = factor.solve(vector) {
+        return solution
+      }
       ridge *= 100
     }
     throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
-  }
-
-  /// Rows of one block of columns of the factor; fits the second-level cache.
-  private static let blockSize = 48
-
-  /// Blocked right-looking factorisation G + ridge = L L', then two triangular solves.
-  private func solved(ridge: Double) -> [Double]? {
-    let n = count
-    var a = matrix
-    var x = vector
-    let positive = a.withUnsafeMutableBufferPointer { buffer -> Bool in
-      let a = buffer.baseAddress!
-      for k in 0..<n { a[k * n + k] += ridge }
-      for start in stride(from: 0, to: n, by: Self.blockSize) {
-        let end = min(start + Self.blockSize, n)
-        for j in start..<end {
-          let row = a + j * n
-          let pivot = row[j] - Self.dot(row + start, row + start, j - start)
-          guard pivot > 0 else { return false }
-          row[j] = pivot.squareRoot()
-          for i in (j + 1)..<max(n, j + 1) {
-            let other = a + i * n
-            other[j] = (other[j] - Self.dot(other + start, row + start, j - start)) / row[j]
-          }
-        }
-        for i in end..<max(n, end) {
-          let row = a + i * n
-          for j in end..<(i + 1) { row[j] -= Self.dot(row + start, a + j * n + start, end - start) }
-        }
-      }
-      return true
-    }
-    guard positive else { return nil }
-    a.withUnsafeBufferPointer { buffer in
-      let a = buffer.baseAddress!
-      for i in 0..<n {
-        var sum = x[i]
-        for k in 0..<i { sum -= a[i * n + k] * x[k] }
-        x[i] = sum / a[i * n + i]
-      }
-      for i in stride(from: n - 1, through: 0, by: -1) {
-        x[i] /= a[i * n + i]
-        let value = x[i]
-        for k in 0..<i { x[k] -= a[i * n + k] * value }
-      }
-    }
-    return x.allSatisfy(\.isFinite) ? x : nil
   }
 
   @inline(__always)

@@ -9,12 +9,10 @@ final class SymmetricSum {
   private var filled = 0
 
   private static let batchSize = 64
-  /// Of a tile of the sum, which stays in registers while a batch is added to it.
-  private static let (tileRows, tileColumns) = (4, 16)
 
   init(_ count: Int) {
     self.count = count
-    padded = (count + Self.tileColumns - 1) / Self.tileColumns * Self.tileColumns
+    padded = Tiles.padded(count)
     matrix = .allocate(capacity: padded * padded)
     matrix.initialize(repeating: 0, count: padded * padded)
     batch = .allocate(capacity: padded * Self.batchSize)
@@ -45,34 +43,8 @@ final class SymmetricSum {
   }
 
   private func flush() {
-    for i in stride(from: 0, to: padded, by: Self.tileRows) {
-      for j in stride(from: 0, through: i, by: Self.tileColumns) { addTile(i, j) }
-    }
+    Tiles.addSquares(of: batch, count: filled, to: matrix, size: padded)
     filled = 0
-  }
-
-  /// Products of four columns of the batch from i with sixteen from j.
-  private func addTile(_ i: Int, _ j: Int) {
-    typealias Lanes = SIMD16<Double>
-    var (s0, s1, s2, s3) = (Lanes.zero, Lanes.zero, Lanes.zero, Lanes.zero)
-    var (a, b) = (batch + i, UnsafeRawPointer(batch + j))
-    for _ in 0..<filled {
-      let right = b.loadUnaligned(as: Lanes.self)
-      s0.multiplyAdd(Lanes(repeating: a[0]), right)
-      s1.multiplyAdd(Lanes(repeating: a[1]), right)
-      s2.multiplyAdd(Lanes(repeating: a[2]), right)
-      s3.multiplyAdd(Lanes(repeating: a[3]), right)
-      a += padded
-      b += 8 * padded
-    }
-    @inline(__always) func add(_ sum: Lanes, row: Int) {
-      let to = UnsafeMutableRawPointer(matrix + (i + row) * padded + j)
-      to.storeBytes(of: to.loadUnaligned(as: Lanes.self) + sum, as: Lanes.self)
-    }
-    add(s0, row: 0)
-    add(s1, row: 1)
-    add(s2, row: 2)
-    add(s3, row: 3)
   }
 
   /// The sum [count][count].

@@ -41,15 +41,14 @@ struct ConditionalLikelihood {
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
     var budget: Int { self == .low ? 12_000 : 96_000 }
     static let mostChoicesForAnAtom = 4
-    /// The Hessian is summed over so many places for each function, which are drawn: its error is one of the step, not of the
-    /// minimum.
-    static let hessianPlacesForAFunction = 80.0
+    /// The Hessian is summed over so many of their places, which are drawn: its error is one of the step, not of the minimum.
+    static let hessianPlaces = 64_000.0
 
     /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
     var mostSteps: Int { self == .low ? 20 : 3 }
-    /// How far above its minimum the objective may stay, for each coefficient: 0.5 of it is what one more coefficient costs
-    /// by its own uncertainty.
-    var tolerance: Double { self == .low ? 0.1 : 0.02 }
+
+    /// What a step may promise, for each coefficient, and yet be the last: a tenth of what a coefficient costs by its own uncertainty.
+    static let tolerance = 0.05
   }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
@@ -82,7 +81,7 @@ struct ConditionalLikelihood {
     let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let hessianPlaces = Effort.hessianPlacesForAFunction * Double(basis.count) / Double(max(1, atoms / stride * repeats))
+    let hessianPlaces = Effort.hessianPlaces / Double(max(1, atoms / stride * repeats))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
@@ -224,7 +223,8 @@ private final class Choices {
         // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn.
         for place in places where draws.uniform() < hessianPlaces * probabilities[place] {
           hessian.add(
-            rows + place * count, minus: mean, factor: (weight * max(probabilities[place], 1 / hessianPlaces)).squareRoot())
+            rows + place * count, minus: mean,
+            factor: (weight * max(probabilities[place], 1 / hessianPlaces)).squareRoot())
         }
       }
     }

@@ -85,7 +85,9 @@ extension PairSelection {
       let before = current.value + penalty(c, prior, basis)
       let promised = before - current.value(next) - penalty(next, prior, basis)
       // Labels alone are quadratic, and promise rightly.
-      guard objective.likelihood != nil, stepsLeft > 0, promised > effort.tolerance * Double(basis.count) else {
+      guard objective.likelihood != nil, stepsLeft > 0,
+        promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count)
+      else {
         return choice
       }
       stepsLeft -= 1

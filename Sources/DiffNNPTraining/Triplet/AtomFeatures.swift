@@ -6,25 +6,30 @@ final class AtomFeatures {
   private let basis: LinearBasis
   /// How far from the place of an atom its features are asked for (Å).
   private let reach: Double
+  /// Of the knots of pairs (1/Å).
+  private let inverseSpacing: Double
   private let search = NeighbourSearch()
   let edges = EdgeList()
   /// Moments of all atoms [atom][lm][p].
-  private var moments = Values()
+  private var moments = Values<Double>()
   /// Those of the neighbours of the atom that is away, as they were.
-  private var saved = Values()
-  private var own = Values()
+  private var saved = Values<Double>()
+  private var own = Values<Double>()
   /// Halves of products [type][l][p][q]; in gradients for x, y and z one after the other.
-  private var halves = Values()
-  private let harmonics = Values(16)
-  private let weights = Values(16)
-  private let slopes = Values(48)
+  private var halves = Values<Double>()
+  private let harmonics = Values<Double>(16)
+  private let weights = Values<Double>(16)
+  private let slopes = Values<Double>(48)
+  /// About the atom that is away.
+  private let nearby = NearbyAtoms()
 
   init(_ basis: LinearBasis, reach: Double) {
     self.basis = basis
     self.reach = reach
+    inverseSpacing = 1 / basis.pairs.spacing
     guard let triplets = basis.triplets else { return }
-    own = Values(triplets.momentCount)
-    halves = Values(3 * triplets.typeCount * triplets.halfCount)
+    own = Values<Double>(triplets.momentCount)
+    halves = Values<Double>(3 * triplets.typeCount * triplets.halfCount)
   }
 
   /// Takes up a configuration.
@@ -57,6 +62,7 @@ final class AtomFeatures {
 
   /// Takes atom i away from the moments of its neighbours, so that it can be put elsewhere.
   func takeAway(_ i: Int) {
+    nearby.gather(i, edges)
     guard let t = basis.triplets else { return }
     let size = t.momentCount
     saved.reserve((Int(edges.offsets[i + 1]) - Int(edges.offsets[i])) * size)
@@ -82,18 +88,16 @@ final class AtomFeatures {
 
   /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place.
   func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
-    let (pairs, limit) = (basis.pairs, basis.rMax * basis.rMax)
+    let pairs = basis.pairs
     f.update(repeating: 0, count: pairs.count)
     own.clear(basis.triplets?.momentCount ?? 0)
     halves.clear((basis.triplets?.typeCount ?? 0) * (basis.triplets?.halfCount ?? 0))
-    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
-      let vector = edges.vectors[e] - displacement
-      let squared = (vector * vector).sum()
-      guard squared < limit else { continue }
-      let r = squared.squareRoot()
+    let near = nearby.find(within: basis.rMax, of: displacement)
+    for k in 0..<near.count {
+      let (e, r) = (Int(near.edges[k]), near.distances[k])
       if r < pairs.rMax { addPair(pair(i, e), r, to: f) }
       if let triplets = basis.triplets, r < triplets.rMax {
-        addTriplets(i, Int(edges.neighbours[e]), vector, r, triplets)
+        addTriplets(i, Int(edges.neighbours[e]), edges.vectors[e] - displacement, r, triplets)
       }
     }
     guard let t = basis.triplets else { return }
@@ -106,10 +110,15 @@ final class AtomFeatures {
   @inline(__always)
   private func addPair(_ p: Int, _ r: Double, to f: UnsafeMutablePointer<Double>) {
     let intervals = basis.pairs.intervals
-    let (m, t) = basis.pairs.interval(r / basis.pairs.spacing)
+    let (m, t) = basis.pairs.interval(r * inverseSpacing)
     let values = CubicBSpline.basis(t).value
     let to = f + p * intervals + m
-    for k in 0..<min(4, intervals - m) { to[k] += values[k] }
+    if m + 4 <= intervals {
+      let four = UnsafeMutableRawPointer(to)
+      four.storeBytes(of: four.loadUnaligned(as: SIMD4<Double>.self) + values, as: SIMD4<Double>.self)
+    } else {
+      for k in 0..<intervals - m { to[k] += values[k] }
+    }
   }
 
   /// What atoms i and j, at `vector` from it, see of each other.
@@ -184,30 +193,4 @@ final class AtomFeatures {
       }
     }
   }
-}
-
-/// Numbers in a place of their own, which only grows.
-private final class Values {
-  private(set) var start: UnsafeMutablePointer<Double>
-  private var capacity: Int
-
-  init(_ count: Int = 0) {
-    capacity = max(count, 1)
-    start = .allocate(capacity: capacity)
-    start.initialize(repeating: 0, count: capacity)
-  }
-
-  deinit { start.deallocate() }
-
-  /// What was there is lost where it has to grow.
-  func reserve(_ count: Int) {
-    guard count > capacity else { return }
-    start.deallocate()
-    capacity = count + count / 4
-    start = .allocate(capacity: capacity)
-    start.initialize(repeating: 0, count: capacity)
-  }
-
-  @inline(__always)
-  func clear(_ count: Int) { start.update(repeating: 0, count: count) }
 }

@@ -4,7 +4,7 @@ import DiffNNP
 public struct TripletSettings: Equatable, Sendable {
   /// Cutoff (Å); nil for about three times the smallest distance in the data, or that of the pair term where this is less.
   public var rMax: Double?
-  /// Knot intervals up to the cutoff; nil for 8 with one or two types of atoms, 5 with three, 4 with more, because the
+  /// Knot intervals up to the cutoff; nil for 12 with one type of atom, 8 with two, 5 with three, 4 with more, because the
   /// number of functions grows with the cube of the types.
   public var intervals: Int?
   /// Highest l of the Legendre polynomials of angles; nil for 3 with one type of atom, 2 with more.
@@ -30,7 +30,7 @@ public struct TripletSettings: Equatable, Sendable {
     guard rMax <= pairs.rMax else {
       throw DiffNNPError("triplets.r_max is \(rMax) Å; expected at most the pair term's, \(pairs.rMax) Å")
     }
-    let intervals = intervals ?? [8, 8, 5, 4][min(pairs.typeCount, 4) - 1]
+    let intervals = intervals ?? [12, 8, 5, 4][min(pairs.typeCount, 4) - 1]
     return try TripletBasis(
       typeCount: pairs.typeCount, rMax: rMax, intervals: intervals,
       first: min(Int(nearest / rMax * Double(intervals)), intervals - 4),

@@ -61,11 +61,12 @@ enum TrainCommand: Command {
           r_max: Å             cutoff [12, half the cell, or as far as 150 neighbours, whichever is least]
           spacing: Å           between knots of the splines [0.1]
           likelihood: BOOL     refine by the conditional likelihood of each atom's place [true]
-        triplets:              three-body functions beside the pair term, or false for none [without a network: with these]
+        triplets:              three-body functions beside the pair term, or false for none [with these,
+                                 where pair.likelihood or forces allow them]
           r_max: Å             cutoff [3.1 times the smallest distance of the frames, at most the pair term's]
-          intervals: N         knot intervals of the splines up to there [8, 8, 5, 4 with 1, 2, 3, more types]
+          intervals: N         knot intervals of the splines up to there [12, 8, 5, 4 with 1, 2, 3, more types]
           l_max: N             highest Legendre polynomial of angles, 0 to 3 [3 with one type, else 2]
-        network:               a network for what the pair term leaves; without this section, none
+        network:               a network for what pairs and triplets leave; without this section, none
           features: N          of each degree on an atom [16]
           layers: N            interaction layers [3]
           l_max: N             highest degree, 0 to 3 [2]

@@ -55,16 +55,13 @@ extension PairFit.Settings {
 }
 
 extension TrainingConfiguration {
-  /// Triplets as the section says; where nothing is said, there are some without a network, where the objective allows them.
+  /// Triplets as the section says; where nothing is said, there are some where the objective allows them.
   private func triplets(_ root: ConfigurationSection) throws -> TripletSettings? {
     let canHave = pair.isRefined
     guard let node = root.node("triplets") else {
-      return canHave && root.node("network") == nil ? TripletSettings() : nil
+      return canHave ? TripletSettings() : nil
     }
     if node.mapping == nil { if try root.bool("triplets") == false { return nil } }
-    guard root.node("network") == nil else {
-      throw root.failure("triplets", "are not for a potential with a network; leave out one of the two")
-    }
     guard canHave else {
       throw root.failure("triplets", "need the noise ladder, and pair.likelihood or forces")
     }
