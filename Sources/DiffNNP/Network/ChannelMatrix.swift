@@ -7,6 +7,18 @@ struct ChannelMatrix<L: Lanes> {
   let rowVectors: Int
   let columnVectors: Int
 
+  /// The matrix of a map of a network, whose weights begin at `lanes`, or its transpose.
+  @inline(__always)
+  init(_ lanes: UnsafePointer<L.Weight>, _ map: UnsafePointer<NetworkLayout.Linear>, transposed: Bool) {
+    let (offset, transpose) = (map.pointee.matrix.offset, map.pointee.matrix.transposed)
+    let (inputs, outputs) = (map.pointee.matrix.source.rows, map.pointee.matrix.source.columns)
+    let (inputVectors, outputVectors) = (map.pointee.matrix.rowVectors, map.pointee.matrix.columnVectors)
+    weights = lanes + (transposed ? transpose : offset)
+    rows = transposed ? outputs : inputs
+    rowVectors = transposed ? outputVectors : inputVectors
+    columnVectors = transposed ? inputVectors : outputVectors
+  }
+
   /// - Parameters:
   ///   - x: [dimension][rowVectors] for each atom, from one to the next `xStride` vectors.
   ///   - y: [dimension][columnVectors] for each atom, from one to the next `yStride` vectors.

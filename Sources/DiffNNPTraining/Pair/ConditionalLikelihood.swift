@@ -41,14 +41,16 @@ struct ConditionalLikelihood {
     /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
     var budget: Int { self == .low ? 12_000 : 96_000 }
     static let mostChoicesForAnAtom = 4
-    /// The Hessian is summed over so many of their places, which are drawn: its error is one of the step, not of the minimum.
-    static let hessianPlaces = 64_000.0
+    /// The Hessian is summed over as many of their places, about, which are drawn: its error is one of the step, not of the
+    /// minimum.
+    static let hessianPlaces = 32_000.0
 
     /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
     var mostSteps: Int { self == .low ? 20 : 3 }
 
-    /// What a step may promise, for each coefficient, and yet be the last: a tenth of what a coefficient costs by its own uncertainty.
-    static let tolerance = 0.05
+    /// What a step may promise, for each coefficient, and yet be the last: most of it is gained by then, and ½ is what a
+    /// coefficient costs by its own uncertainty.
+    static let tolerance = 0.1
   }
 
   /// The objective about given coefficients, summed over one block: ½ c'Gc - h'c + constant to second order.
@@ -137,7 +139,7 @@ private final class Choices {
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
-  ///   - hessianPlaces: of a choice that the Hessian is summed over, in the mean; they are drawn.
+  ///   - hessianPlaces: times √p is the chance of a place to be in the sum that makes the Hessian.
   init(
     _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianPlaces: Double
   ) {
@@ -220,11 +222,13 @@ private final class Choices {
           for k in 0..<count { mean[k] += p * row[k] }
         }
         for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
-        // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn.
-        for place in places where draws.uniform() < hessianPlaces * probabilities[place] {
+        // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn: by √p, because unlikely places
+        // are all that is known of functions that only they touch.
+        for place in places {
+          let share = min(1, hessianPlaces * probabilities[place].squareRoot())
+          guard draws.uniform() < share else { continue }
           hessian.add(
-            rows + place * count, minus: mean,
-            factor: (weight * max(probabilities[place], 1 / hessianPlaces)).squareRoot())
+            rows + place * count, minus: mean, factor: (weight * probabilities[place] / share).squareRoot())
         }
       }
     }
