@@ -224,7 +224,7 @@ import Testing
 
   /// Priors are judged by an expansion of the likelihood, which says little far from where it was made. About the coefficients
   /// that were found, the prior that was chosen has to be as good as any, and the coefficients those of its minimum: of all
-  /// choices, not only of those on the way. Ions in water's place, as wells are deep and triplets few.
+  /// choices, not only of those on the way. On ions, whose wells are deep, and few frames, where that once went wrong.
   @Test func isTheMinimumOfItsObjectiveWithTheBestPrior() throws {
     let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
     let training = try Trajectory.read(

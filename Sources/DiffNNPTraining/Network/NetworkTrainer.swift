@@ -79,20 +79,23 @@ public final class NetworkTrainer {
     return pair.noise.sigmas
   }
 
-  /// What the network adds to at each level, in kT. Triplets tell wells and slopes apart better than any level does, and the
-  /// network's own levels are small: with triplets, all levels have what was fitted without noise.
+  /// What the network adds to at each level, in kT: on a ladder, the pair term of that level. With triplets, which are fitted without
+  /// noise alone, all levels have what is to be run; those of a network are small.
   private static func bases(
     _ result: PairFit.Result, _ settings: PairFit.Settings, _ sigmas: [Double], _ trajectory: Trajectory,
     temperature: Double
   ) throws -> [Double: Potential] {
-    var usesLadder = false
-    if case .ladder = settings.noise, settings.objective != .forces, result.triplets == nil { usesLadder = true }
-    let fit = try PairFit(settings, temperature: temperature)
+    func base(_ pair: PairTerm) throws -> Potential {
+      try Potential(
+        typeNames: trajectory.typeNames, energyScale: 1, pair: pair, triplets: result.triplets, network: nil)
+    }
     var bases: [Double: Potential] = [:]
-    for sigma in sigmas {
-      let term = try usesLadder ? fit.pairTerm(ofLevel: sigma, trajectory) : result.pairTerm()
-      bases[sigma] = try Potential(
-        typeNames: trajectory.typeNames, energyScale: 1, pair: term, triplets: result.triplets, network: nil)
+    if case .ladder = settings.noise, settings.objective != .forces, result.triplets == nil {
+      let fit = try PairFit(settings, temperature: temperature)
+      for sigma in sigmas { bases[sigma] = try base(fit.pairTerm(ofLevel: sigma, trajectory)) }
+    } else {
+      let whole = try base(result.pairTerm())
+      for sigma in sigmas { bases[sigma] = whole }
     }
     return bases
   }

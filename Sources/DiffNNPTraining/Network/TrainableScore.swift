@@ -1,7 +1,7 @@
 import DiffNNP
 
-/// Scores of configurations under a base that is kept, pairs and perhaps triplets, and a network that learns, and the derivatives of their
-/// objectives and energies. Holds the buffers of one thread.
+/// Scores of configurations under a base that is kept, pairs and perhaps triplets, and a network that learns, and the
+/// derivatives of their objectives and energies. Holds the buffers of one thread.
 final class TrainableScore {
   private let worker: TrainableNetwork.Worker
   private let networkCutoff: Double

@@ -3,9 +3,9 @@ final class CholeskyFactor {
   private let count: Int
   private let size: Int
   /// L below and on the diagonal [size][size].
-  private let lower: UnsafeMutablePointer<Double>
+  private let lower: Values<Double>
   /// Columns of a block of the factor [blockSize][size], one after the other.
-  private let block: UnsafeMutablePointer<Double>
+  private let block: Values<Double>
 
   /// Columns of a block; with it the rows at hand fit the second-level cache.
   private static let blockSize = 48
@@ -15,10 +15,9 @@ final class CholeskyFactor {
   init?(_ matrix: [Double], count: Int, ridge: Double) {
     self.count = count
     size = Tiles.padded(count)
-    lower = .allocate(capacity: size * size)
-    lower.initialize(repeating: 0, count: size * size)
-    block = .allocate(capacity: Self.blockSize * size)
-    block.initialize(repeating: 0, count: Self.blockSize * size)
+    lower = Values(size * size)
+    block = Values(Self.blockSize * size)
+    let lower = lower.start
     for i in 0..<count {
       for j in 0...i { lower[i * size + j] = matrix[i * count + j] }
       lower[i * size + i] += ridge
@@ -26,25 +25,21 @@ final class CholeskyFactor {
     guard factorise() else { return nil }
   }
 
-  deinit {
-    lower.deallocate()
-    block.deallocate()
-  }
-
   /// Block by block, each taken from all that is to the right of it.
   private func factorise() -> Bool {
+    let lower = lower.start
     for start in stride(from: 0, to: count, by: Self.blockSize) {
       let end = min(start + Self.blockSize, count)
       for i in start..<count { for j in start..<min(end, i + 1) { column(j - start)[i] = lower[i * size + j] } }
       for j in start..<end where !finishColumn(j, from: start) { return false }
       for i in start..<count { for j in start..<min(end, i + 1) { lower[i * size + j] = column(j - start)[i] } }
       guard end < count else { break }
-      Tiles.addSquares(of: block, count: end - start, sign: -1, to: lower, size: size, from: end)
+      Tiles.addSquares(of: block.start, count: end - start, sign: -1, to: lower, size: size, from: end)
     }
     return true
   }
 
-  private func column(_ k: Int) -> UnsafeMutablePointer<Double> { block + k * size }
+  private func column(_ k: Int) -> UnsafeMutablePointer<Double> { block.start + k * size }
 
   /// Takes the earlier columns of the block from column j, and divides it by the root of its pivot.
   private func finishColumn(_ j: Int, from start: Int) -> Bool {
@@ -61,6 +56,7 @@ final class CholeskyFactor {
 
   /// x with L Lᵀ x = h; nil where it is not finite.
   func solve(_ h: [Double]) -> [Double]? {
+    let lower = lower.start
     var x = h
     x.withUnsafeMutableBufferPointer { buffer in
       let x = buffer.baseAddress!

@@ -3,9 +3,9 @@ final class SymmetricSum {
   let count: Int
   private let padded: Int
   /// The tiles at and below the diagonal [padded][padded].
-  private let matrix: UnsafeMutablePointer<Double>
+  private let matrix: Values<Double>
   /// Rows that wait [batchSize][padded].
-  private let batch: UnsafeMutablePointer<Double>
+  private let batch: Values<Double>
   private var filled = 0
 
   private static let batchSize = 64
@@ -13,26 +13,19 @@ final class SymmetricSum {
   init(_ count: Int) {
     self.count = count
     padded = Tiles.padded(count)
-    matrix = .allocate(capacity: padded * padded)
-    matrix.initialize(repeating: 0, count: padded * padded)
-    batch = .allocate(capacity: padded * Self.batchSize)
-    batch.initialize(repeating: 0, count: padded * Self.batchSize)
-  }
-
-  deinit {
-    matrix.deallocate()
-    batch.deallocate()
+    matrix = Values(padded * padded)
+    batch = Values(padded * Self.batchSize)
   }
 
   /// Adds the square of x.
   func add(_ x: UnsafePointer<Double>) {
-    (batch + filled * padded).update(from: x, count: count)
+    (batch.start + filled * padded).update(from: x, count: count)
     advance()
   }
 
   /// Adds the square of factor · (x - mean).
   func add(_ x: UnsafePointer<Double>, minus mean: UnsafePointer<Double>, factor: Double) {
-    let to = batch + filled * padded
+    let to = batch.start + filled * padded
     for k in 0..<count { to[k] = factor * (x[k] - mean[k]) }
     advance()
   }
@@ -43,13 +36,14 @@ final class SymmetricSum {
   }
 
   private func flush() {
-    Tiles.addSquares(of: batch, count: filled, to: matrix, size: padded)
+    Tiles.addSquares(of: batch.start, count: filled, to: matrix.start, size: padded)
     filled = 0
   }
 
   /// The sum [count][count].
   func result() -> [Double] {
     if filled > 0 { flush() }
+    let matrix = matrix.start
     var result = Array(repeating: 0.0, count: count * count)
     for i in 0..<count {
       for j in 0...i {

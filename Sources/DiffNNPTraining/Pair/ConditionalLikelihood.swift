@@ -83,12 +83,12 @@ struct ConditionalLikelihood {
     let atoms = frames.atomCount
     let stride = max(1, atoms / effort.budget)
     let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let hessianPlaces = Effort.hessianPlaces / Double(max(1, atoms / stride * repeats))
+    let hessianChance = Effort.hessianPlaces / Double(max(1, atoms / stride * repeats))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
-      let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianPlaces: hessianPlaces)
+      let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianChance: hessianChance)
       for f in range.lowerBound + first..<range.lowerBound + last
       where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
       return PartSum(form: sum.form(), value: sum.value)
@@ -120,7 +120,7 @@ private final class Choices {
   private let coefficients: [Double]
   private let stride: Int
   private let repeats: Int
-  private let hessianPlaces: Double
+  private let hessianChance: Double
   private let atom: AtomFeatures
   private let hessian: SymmetricSum
   private var gradient: [Double]
@@ -139,15 +139,15 @@ private final class Choices {
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
-  ///   - hessianPlaces: times √p is the chance of a place to be in the sum that makes the Hessian.
+  ///   - hessianChance: times √p is the chance of a place to be in the sum that makes the Hessian.
   init(
-    _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianPlaces: Double
+    _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianChance: Double
   ) {
     self.likelihood = likelihood
     self.coefficients = coefficients
     self.stride = stride
     self.repeats = repeats
-    self.hessianPlaces = hessianPlaces
+    self.hessianChance = hessianChance
     let (count, places) = (likelihood.basis.count, likelihood.candidates + 1)
     // A candidate is at most two radii away from the atom's place.
     atom = AtomFeatures(likelihood.basis, reach: 2 * (likelihood.radii.max() ?? 0))
@@ -225,7 +225,7 @@ private final class Choices {
         // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn: by √p, because unlikely places
         // are all that is known of functions that only they touch.
         for place in places {
-          let share = min(1, hessianPlaces * probabilities[place].squareRoot())
+          let share = min(1, hessianChance * probabilities[place].squareRoot())
           guard draws.uniform() < share else { continue }
           hessian.add(
             rows + place * count, minus: mean, factor: (weight * probabilities[place] / share).squareRoot())

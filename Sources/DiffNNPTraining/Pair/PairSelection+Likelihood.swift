@@ -31,9 +31,18 @@ extension PairSelection {
     of objective: LinearObjective, prior: LinearPrior, isLast: Bool, from start: [Double],
     progress: (String) -> Void
   ) throws -> Choice {
-    var objective = objective
+    var (objective, prior) = (objective, prior)
     if let labels = objective.labels { objective.weighted = try weighted(labels, prior, from: start) }
-    return try newton(objective, prior, last: isLast ? .full : .low, from: start, progress: progress)
+    let basis = objective.basis
+    // The start may have holes where no pair was seen; the wall closes them.
+    var c =
+      RepulsiveWall().applied(
+        to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
+      + basis.tripletPart(start)
+    let choice = try descend(objective, &prior, .low, from: &c, progress: progress)
+    // Labels alone have no choices, and know no effort.
+    guard isLast, objective.likelihood != nil else { return choice }
+    return try descend(objective, &prior, .full, from: &c, progress: progress)
   }
 
   /// An objective about the current point, for each block.
@@ -44,26 +53,9 @@ extension PairSelection {
     var value: Double
 
     /// The objective of all blocks to second order.
-    func value(_ c: [Double]) -> Double {
+    func expected(at c: [Double]) -> Double {
       zip(forms, constants).reduce(0) { $0 + $1.0.value(c) + $1.1 }
     }
-  }
-
-  private func newton(
-    _ objective: LinearObjective, _ prior: LinearPrior, last: ConditionalLikelihood.Effort, from start: [Double],
-    progress: (String) -> Void
-  ) throws -> Choice {
-    let basis = objective.basis
-    var prior = prior
-    // The start may have holes where no pair was seen; the wall closes them.
-    var c =
-      RepulsiveWall().applied(
-        to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
-      + basis.tripletPart(start)
-    let efforts: [ConditionalLikelihood.Effort] = last == .low || objective.likelihood == nil ? [last] : [.low, last]
-    var choice: Choice!
-    for effort in efforts { choice = try descend(objective, &prior, effort, from: &c, progress: progress) }
-    return choice
   }
 
   /// Newton steps on the choices of an effort. What a prior is worth shows near its own minimum, so each step chooses anew.
@@ -81,16 +73,13 @@ extension PairSelection {
     while true {
       let choice = try choose(current, &prior, basis, name: objective.name)
       progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
+      // Labels alone are quadratic: their first step is the last.
+      guard objective.likelihood != nil, stepsLeft > 0 else { return choice }
+      stepsLeft -= 1
       var next = choice.coefficients
       let before = current.value + penalty(c, prior, basis)
-      let promised = before - current.value(next) - penalty(next, prior, basis)
-      // Labels alone are quadratic, and promise rightly.
-      guard objective.likelihood != nil, stepsLeft > 0,
-        promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count)
-      else {
-        return choice
-      }
-      stepsLeft -= 1
+      let promised = before - current.expected(at: next) - penalty(next, prior, basis)
+      guard promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count) else { return choice }
       var trial = try expansion(of: objective, effort, about: next)
       // Far from the minimum a full step may overshoot.
       for halving in 0..<8
