@@ -14,6 +14,7 @@ import Testing
     Loop time of 0.00117 on 1 procs for 100 steps with 2 atoms
 
     Performance: 29424.421 ns/day, 0.001 hours/ns, 85140.2 timesteps/s
+    57.5% CPU use with 1 MPI tasks x 1 OpenMP threads
        1   2 3 4
     ERROR: Lost atoms: original 48 current 47 (src/thermo.cpp:438)
     Last command: run 100
@@ -25,6 +26,8 @@ import Testing
     #expect(log.steps == [0, 100])
     #expect(log.temperatures == [300, 301.25])
     #expect(log.nanosecondsPerDay == 29424.421)
+    #expect(log.processorUse == 0.575)
+    #expect(log.nanosecondsPerCoreDay == 29424.421 / 0.575)
     #expect(log.error == "ERROR: Lost atoms: original 48 current 47 (src/thermo.cpp:438)")
   }
 

@@ -40,7 +40,7 @@ import Testing
   @Test func valuesGiveTheEnergyOfAMove() throws {
     let (c, configuration) = (coefficients(), try sample())
     let calculator = Calculator(try potential(c), .double)
-    let features = AtomFeatures(Self.basis, reach: 3)
+    let features = AtomFeatures(Self.basis, reach: 4)
     try features.begin(configuration)
     for (i, move) in [(0, SIMD3(0.3, -0.2, 0.4)), (3, [2.1, 0.4, -1.7]), (8, [0, 0, 0.01])] {
       func energy(at displacement: SIMD3<Double>) -> Double {
@@ -49,6 +49,7 @@ import Testing
         return zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
       }
       features.takeAway(i)
+      features.look(about: i, reach: dot(move, move).squareRoot())
       let found = energy(at: move) - energy(at: .zero)
       features.putBack(i)
       var moved = configuration

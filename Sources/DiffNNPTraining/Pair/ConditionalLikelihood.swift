@@ -38,12 +38,20 @@ struct ConditionalLikelihood {
     /// For the answer: several choices for each atom where frames are few.
     case full
 
-    /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
-    var budget: Int { self == .low ? 12_000 : 96_000 }
+    /// Choices over all frames, at most; where there are more atoms, they are taken evenly. More make forces of pairs alone no
+    /// better.
+    func choices(_ basis: LinearBasis) -> Int {
+      switch self {
+      case .low: 12_000
+      case .full: basis.triplets == nil ? 48_000 : 96_000
+      }
+    }
+
     static let mostChoicesForAnAtom = 4
+
     /// The Hessian is summed over as many of their places, about, which are drawn: its error is one of the step, not of the
-    /// minimum.
-    static let hessianPlaces = 32_000.0
+    /// minimum. The more functions, the more steps with fewer.
+    static func hessianPlaces(_ basis: LinearBasis) -> Double { basis.triplets == nil ? 12_000 : 32_000 }
 
     /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
     var mostSteps: Int { self == .low ? 20 : 3 }
@@ -81,9 +89,10 @@ struct ConditionalLikelihood {
   /// Expansions about `coefficients` for all blocks.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
     let atoms = frames.atomCount
-    let stride = max(1, atoms / effort.budget)
-    let repeats = max(1, min(effort.budget / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let hessianChance = Effort.hessianPlaces / Double(max(1, atoms / stride * repeats))
+    let choices = effort.choices(basis)
+    let stride = max(1, atoms / choices)
+    let repeats = max(1, min(choices / max(1, atoms), Effort.mostChoicesForAnAtom))
+    let hessianChance = Effort.hessianPlaces(basis) / Double(max(1, atoms / stride * repeats))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
@@ -149,8 +158,7 @@ private final class Choices {
     self.repeats = repeats
     self.hessianChance = hessianChance
     let (count, places) = (likelihood.basis.count, likelihood.candidates + 1)
-    // A candidate is at most two radii away from the atom's place.
-    atom = AtomFeatures(likelihood.basis, reach: 2 * (likelihood.radii.max() ?? 0))
+    atom = AtomFeatures(likelihood.basis, reach: Self.reach(likelihood.radii.max() ?? 0))
     hessian = SymmetricSum(count)
     gradient = Array(repeating: 0, count: count)
     mean = gradient
@@ -166,6 +174,9 @@ private final class Choices {
     form.vector = gradient
     return form
   }
+
+  /// How far candidates may be from the atom's place: the noised one is a radius away, and they are one from there.
+  private static func reach(_ radius: Double) -> Double { 2 * radius }
 
   /// Whether there is a question in a frame.
   func asks(inFrame number: Int, ofAtoms count: Int) -> Bool { (stride - number % stride) % stride < count }
@@ -194,6 +205,7 @@ private final class Choices {
 
   /// Fills `rows` and `energies` for atom i at its place and at others about a noised one.
   private func pose(_ i: Int, radius: Double, _ random: inout Philox) {
+    atom.look(about: i, reach: Self.reach(radius))
     let noised = radius * random.inBall()
     rows.withUnsafeMutableBufferPointer { rows in
       coefficients.withUnsafeBufferPointer { c in

@@ -62,7 +62,6 @@ final class AtomFeatures {
 
   /// Takes atom i away from the moments of its neighbours, so that it can be put elsewhere.
   func takeAway(_ i: Int) {
-    nearby.gather(i, edges)
     guard let t = basis.triplets else { return }
     let size = t.momentCount
     saved.reserve((Int(edges.offsets[i + 1]) - Int(edges.offsets[i])) * size)
@@ -86,7 +85,11 @@ final class AtomFeatures {
     }
   }
 
-  /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place.
+  /// Makes ready for putting atom i, which is away, at places no farther than `reach` (Å) from its own.
+  func look(about i: Int, reach: Double) { nearby.gather(i, edges, within: basis.rMax + reach) }
+
+  /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place, within
+  /// the reach of what was looked at.
   func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
     let pairs = basis.pairs
     f.update(repeating: 0, count: pairs.count)

@@ -11,14 +11,14 @@ final class NearbyAtoms {
   private let foundEdges = Values<Int32>()
   private let foundDistances = Values<Double>()
 
-  /// Takes up all edges of atom i but those to its own images, which move with it.
-  func gather(_ i: Int, _ list: EdgeList) {
+  /// Takes up the edges of atom i that are shorter than `distance` (Å), but those to its own images, which move with it.
+  func gather(_ i: Int, _ list: EdgeList, within distance: Double) {
     let range = Int(list.offsets[i])..<Int(list.offsets[i + 1])
     let room = range.count + Lanes.scalarCount
     for values in [x, y, z, squares, foundDistances] { values.reserve(room) }
     for values in [edges, foundEdges] { values.reserve(room) }
     count = 0
-    for e in range where list.neighbours[e] != Int32(i) {
+    for e in range where list.lengths[e] < distance && list.neighbours[e] != Int32(i) {
       let vector = list.vectors[e]
       (x.start[count], y.start[count], z.start[count]) = (vector.x, vector.y, vector.z)
       edges.start[count] = Int32(e)

@@ -173,7 +173,7 @@ struct StudyRunner {
     record.failure = validation.runs.compactMap(\.failure).first
     record.measures.append(Measure("stable_ps", validation.stableTime))
     record.measures.append(Measure("md_ns", validation.runs.reduce(0) { $0 + $1.stableTime } / 1000))
-    let speeds = validation.runs.compactMap(\.log.nanosecondsPerDay)
+    let speeds = validation.runs.compactMap(\.log.nanosecondsPerCoreDay)
     if !speeds.isEmpty {
       record.measures.append(Measure("ns_per_day", speeds.reduce(0, +) / Double(speeds.count)))
     }
