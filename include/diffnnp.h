@@ -121,8 +121,8 @@ diffnnp_status diffnnp_evaluator_create_member(
     diffnnp_evaluator **evaluator); /* out: the evaluator */
 
 /* Says how many threads share the work of an evaluator, the calling one among them; at first it is one. The others belong to
- * the evaluator, and sleep between calls. For fewer than 64 atoms for each thread fewer are at work, and a pair term alone
- * needs none. Energies do not depend on the number, all else to rounding alone.
+ * the evaluator, and sleep between calls, from 0.1 ms after each. For fewer than 64 atoms for each thread fewer are at
+ * work. Energies do not depend on the number, all else to rounding alone.
  * DIFFNNP_ERROR_ARGUMENT: less than 1, or more than 1024. One thread at a time. */
 diffnnp_status diffnnp_evaluator_set_threads(diffnnp_evaluator *evaluator, int threads);
 

@@ -1,8 +1,14 @@
-/// What a core of this machine can do at most, measured.
+import DiffNNPTraining
+
+/// What a core of this machine can do at most, and all together, measured.
 struct MachineLimits {
   /// 10⁹ operations a second in single and in double precision, a multiplication and an addition counted as two.
   let single: Double
   let double: Double
+  /// The same in single precision, of all processors at once. Virtual ones may be threads of one core, and together do no more than
+  /// one alone: then code that is bound by arithmetic gains nothing from more of them.
+  let singleTogether: Double
+  let processors = Parallel.usableProcessorCount
   /// 10⁹ bytes a second read from memory.
   let bandwidth: Double
 
@@ -10,6 +16,7 @@ struct MachineLimits {
     let stopwatch = Stopwatch(seconds: quick ? 0 : 0.2, fewest: 3)
     single = Self.arithmetic(stopwatch, SIMD8<Float>.self)
     double = Self.arithmetic(stopwatch, SIMD4<Double>.self)
+    singleTogether = Self.arithmeticTogether(stopwatch, processors: processors)
     bandwidth = Self.bandwidth(stopwatch)
   }
 
@@ -22,6 +29,18 @@ struct MachineLimits {
     // Looked at, so that the loop is not left out.
     precondition(results.allSatisfy { $0[0].isFinite })
     return 1e-9 * Double(2 * 12 * V.scalarCount * turns) / (times.min() ?? .infinity)
+  }
+
+  private static func arithmeticTogether(_ stopwatch: Stopwatch, processors: Int) -> Double {
+    // Long beside the start of a thread.
+    let turns = 20_000_000
+    var stopwatch = stopwatch
+    stopwatch.isOnTheWall = true
+    let times = stopwatch.measure {
+      let results = try? Parallel.map(processors, threads: processors) { _ -> SIMD8<Float> in chains(turns) }
+      precondition(results?.allSatisfy { $0[0].isFinite } ?? true)
+    }
+    return 1e-9 * Double(2 * 12 * 8 * turns * processors) / (times.min() ?? .infinity)
   }
 
   @_specialize(where V == SIMD8<Float>)

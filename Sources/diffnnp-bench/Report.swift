@@ -36,6 +36,7 @@ struct Report {
           "processor": .string(machine.processor), "processors": JSONValue(machine.processors),
           "version": .string("\(diffnnpVersion)"),
           "peak_gigaflops": ["single": .number(limits.single), "double": .number(limits.double)],
+          "peak_gigaflops_of_all_processors": .number(limits.singleTogether),
           "peak_gigabytes_per_second": .number(limits.bandwidth),
         ])
     ]
@@ -93,7 +94,8 @@ struct Report {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     var lines = [
       "\(machine.processor); one core at most: \(rounded(limits.single)) GFLOP/s in single, \(rounded(limits.double)) "
-        + "in double precision, \(rounded(limits.bandwidth)) GB/s"
+        + "in double precision, \(rounded(limits.bandwidth)) GB/s; \(limits.processors) processors at once: "
+        + "\(rounded(limits.singleTogether)) GFLOP/s in single"
     ]
     lines += rows.map { row in zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ") }
     for run in runs {

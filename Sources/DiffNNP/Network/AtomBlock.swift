@@ -19,8 +19,7 @@ final class AtomBlock<L: Lanes> {
 
   // What a thread but the first sums for all atoms.
   var sourceGradients = Buffer<L>()
-  private(set) var sums = ForceSums()
-  private var sumBuffer = Buffer<Double>()
+  var ownSums = OwnForceSums()
 
   // Of one batch of edges.
   var edgeGradients = Buffer<L>()
@@ -53,20 +52,4 @@ final class AtomBlock<L: Lanes> {
   /// Sums over edges of a layer.
   @inline(__always)
   func messages(_ layer: Int) -> UnsafeMutablePointer<L> { messageBuffer.pointer + layer * messageStride }
-
-  /// Makes room for sums over edges to all atoms, of forces and virials as far as they are wanted, and clears the latter.
-  func beginSums(like wanted: ForceSums?, atomCount: Int, sourceVectors: Int) {
-    sourceGradients.reserve(atomCount * sourceVectors)
-    guard let wanted else { return }
-    var place = sumBuffer.reserve(6 + 18 * atomCount)
-    func take(_ isWanted: Bool, _ count: Int) -> UnsafeMutablePointer<Double>? {
-      defer { if isWanted { place += count } }
-      return isWanted ? place : nil
-    }
-    sums = ForceSums(
-      forces: take(wanted.forces != nil, 3 * atomCount), virial: take(wanted.virial != nil, 6),
-      atomVirials: take(wanted.atomVirials != nil, 6 * atomCount),
-      centroidVirials: take(wanted.centroidVirials != nil, 9 * atomCount), folding: wanted.folding)
-    sums.clear(atomCount: atomCount)
-  }
 }

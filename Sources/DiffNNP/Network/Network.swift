@@ -116,9 +116,9 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
     set { evaluator.clock = newValue }
   }
 
-  var threads: Int {
-    get { evaluator.threads }
-    set { evaluator.threads = newValue }
+  var team: ThreadTeam? {
+    get { evaluator.team }
+    set { evaluator.team = newValue }
   }
 
   init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }

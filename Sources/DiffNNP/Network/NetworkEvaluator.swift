@@ -76,7 +76,6 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   let sourceVectors: Int
   /// One for each thread.
   private var blocks: [AtomBlock<L>]
-  private var team: ThreadTeam?
   var job: Job?
   private var phase = Phase.embed
 
@@ -155,13 +154,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   /// Threads that share the work of one call, as long as each has some atoms. Sums over shares are made in their order, so
   /// that results depend on the number of threads to rounding alone, and energies not at all.
-  var threads: Int {
-    get { blocks.count }
-    set {
-      guard newValue != blocks.count else { return }
-      team = newValue > 1 ? ThreadTeam(count: newValue) : nil
-      blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) }
-    }
+  var team: ThreadTeam? {
+    didSet { blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) } }
   }
 
   /// Of a share: fewer are not worth waking a thread.
@@ -185,11 +179,10 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       (job.share, job.block, job.clock) = (share, blocks[share], nil)
       if case .embed = phase {
         job.block.begin(size: job.blockSize)
-        job.block.beginSums(
-          like: job.outputs.forces, atomCount: job.edges.atomCount,
-          sourceVectors: layerCount > 1 ? sourceVectors : 0)
+        if layerCount > 1 { job.block.sourceGradients.reserve(job.edges.atomCount * sourceVectors) }
+        if let forces = job.outputs.forces { job.block.ownSums.begin(like: forces, atomCount: job.edges.atomCount) }
       }
-      job.outputs.forces = job.block.sums
+      if job.outputs.forces != nil { job.outputs.forces = job.block.ownSums.sums }
     }
     perform(phase, job)
   }
@@ -230,9 +223,9 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
     case .gatherForces:
       guard let forces = self.job?.outputs.forces else { return }
-      for share in 1..<job.shareCount where job.share == 0 { forces.addVirial(blocks[share].sums) }
+      for share in 1..<job.shareCount where job.share == 0 { forces.addVirial(blocks[share].ownSums.sums) }
       forEachBlock(job, job.edges.atomCount) { atoms in
-        for share in 1..<job.shareCount { forces.add(blocks[share].sums, atoms) }
+        for share in 1..<job.shareCount { forces.add(blocks[share].ownSums.sums, atoms) }
       }
     }
   }

@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -8,17 +10,25 @@ protocol SharedWork: AnyObject {
 }
 
 /// Threads that wait for work, and do it together with the thread that asks. They end with the team.
+///
+/// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of them. So
+/// whoever waits looks for a while before it sleeps.
 final class ThreadTeam {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let called = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let finished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private var threads: [pthread_t] = []
-  // Guarded by the mutex.
-  private var started = 0
-  private var call = 0
-  private var atWork = 0
-  private var ends = false
+  /// Counts calls for work; conditions are signalled with the mutex held, after it or `atWork` has changed.
+  private let call = Atomic<Int>(0)
+  /// Threads that have not done their share.
+  private let atWork = Atomic<Int>(0)
+  private let ends = Atomic<Bool>(false)
+  private let started = Atomic<Int>(0)
+  // Set before a call.
   private unowned(unsafe) var work: (any SharedWork)?
+
+  /// How long to look before sleeping (s).
+  private static let patience = 1e-4
 
   /// - Parameter count: of threads, the one that asks included. There are fewer where the system has no more.
   init(count: Int) {
@@ -38,10 +48,8 @@ final class ThreadTeam {
   }
 
   deinit {
-    pthread_mutex_lock(mutex)
-    ends = true
-    pthread_cond_broadcast(called)
-    pthread_mutex_unlock(mutex)
+    ends.store(true, ordering: .releasing)
+    signal(called)
     for thread in threads { pthread_join(thread, nil) }
     pthread_cond_destroy(called)
     pthread_cond_destroy(finished)
@@ -56,35 +64,51 @@ final class ThreadTeam {
 
   /// Returns when all shares, 0..<count, are done.
   func run(_ work: any SharedWork) {
-    pthread_mutex_lock(mutex)
     self.work = work
-    call += 1
-    atWork = threads.count
-    pthread_cond_broadcast(called)
-    pthread_mutex_unlock(mutex)
+    atWork.store(threads.count, ordering: .relaxed)
+    call.add(1, ordering: .releasing)
+    signal(called)
     work.perform(share: 0)
-    pthread_mutex_lock(mutex)
-    while atWork > 0 { pthread_cond_wait(finished, mutex) }
+    wait(for: finished) { atWork.load(ordering: .acquiring) == 0 }
     self.work = nil
-    pthread_mutex_unlock(mutex)
   }
 
   private func serve() {
-    pthread_mutex_lock(mutex)
-    started += 1
-    let share = started
+    let share = started.add(1, ordering: .relaxed).newValue
     var last = 0
     while true {
-      while call == last && !ends { pthread_cond_wait(called, mutex) }
-      if ends { break }
-      last = call
-      let work = self.work
-      pthread_mutex_unlock(mutex)
+      wait(for: called) { call.load(ordering: .acquiring) != last || ends.load(ordering: .acquiring) }
+      if ends.load(ordering: .acquiring) { return }
+      last += 1
       work?.perform(share: share)
-      pthread_mutex_lock(mutex)
-      atWork -= 1
-      if atWork == 0 { pthread_cond_signal(finished) }
+      if atWork.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { signal(finished) }
     }
+  }
+
+  /// Returns when something is so: looks for a while, then sleeps until it is signalled.
+  @inline(__always)
+  private func wait(for condition: UnsafeMutablePointer<pthread_cond_t>, until isSo: () -> Bool) {
+    let end = Self.now() + Self.patience
+    while !isSo() {
+      guard Self.now() > end else { continue }
+      pthread_mutex_lock(mutex)
+      while !isSo() { pthread_cond_wait(condition, mutex) }
+      pthread_mutex_unlock(mutex)
+      return
+    }
+  }
+
+  /// With the mutex, so that nobody falls asleep between looking and sleeping.
+  private func signal(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
+    pthread_mutex_lock(mutex)
+    pthread_cond_broadcast(condition)
     pthread_mutex_unlock(mutex)
+  }
+
+  @inline(__always)
+  private static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }

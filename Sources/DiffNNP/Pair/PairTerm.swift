@@ -68,11 +68,15 @@ public struct PairTerm: Equatable, Sendable {
     return ((b * c).sum(), (d * c).sum() * inverseSpacing)
   }
 
-  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`.
-  func add(_ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) {
+  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`, for some
+  /// centres.
+  func add(
+    _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
+    forces: ForceSums
+  ) {
     let inverseSpacing = 1 / spacing
     coefficients.withUnsafeBufferPointer { rows in
-      for i in 0..<edges.centreCount {
+      for i in centres {
         let a = Int(edges.types[i])
         var (energy, force) = (0.0, SIMD3<Double>.zero)
         for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {

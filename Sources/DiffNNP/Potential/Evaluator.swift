@@ -18,24 +18,31 @@ public final class Evaluator {
   public let precision: Precision
   /// Takes the time of each stage; nil for not at all.
   public var clock: StageClock? {
-    didSet { network?.clock = clock }
+    didSet {
+      terms.clock = clock
+      network?.clock = clock
+    }
   }
-  /// How many threads share the work of the network; for small systems it is done by one. Results depend on the number to
-  /// rounding alone.
+  /// How many threads share the work; for small systems it is done by one. Energies do not depend on the number, forces and
+  /// virials to rounding alone.
   public var threads = 1 {
     didSet {
       threads = max(1, threads)
-      network?.threads = threads
+      guard threads != oldValue else { return }
+      let team = threads > 1 ? ThreadTeam(count: threads) : nil
+      terms.team = team
+      network?.team = team
     }
   }
+  private let terms: LinearTerms
   private let network: NetworkEvaluating?
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
-  private var tripletScratch = Buffer<Double>()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
     self.precision = precision
+    terms = LinearTerms(potential)
     network = potential.network?.makeEvaluator(precision, energyScale: potential.energyScale)
   }
 
@@ -83,13 +90,7 @@ public final class Evaluator {
       centroidVirials: outputs.centroidVirials, folding: folding)
     sums.clear(atomCount: edges.atomCount)
     let scale = potential.energyScale
-    clock?.enter(.pair)
-    potential.pair?.add(edges, scale: scale, energies: energies, forces: sums)
-    if let triplets = potential.triplets {
-      clock?.enter(.triplets)
-      let scratch = tripletScratch.reserve(triplets.scratchSize)
-      triplets.add(edges, scale: scale, energies: energies, forces: sums, scratch: scratch)
-    }
+    terms.add(edges, scale: scale, energies: energies, forces: sums)
     network?.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
 
     clock?.enter(nil)
@@ -110,7 +111,7 @@ public final class Evaluator {
 /// A term that adds its energy and its gradient with respect to edge vectors.
 protocol NetworkEvaluating: AnyObject {
   var clock: StageClock? { get set }
-  var threads: Int { get set }
+  var team: ThreadTeam? { get set }
   /// Adds `scale` times the energies of the centres [centreCount] and the forces of the energy of all domains.
   func add(
     _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,

@@ -97,3 +97,23 @@ struct ForceSums {
     virial[5] += 0.5 * factor * (r.y * g.z + r.z * g.y)
   }
 }
+
+/// Sums of forces and virials that are a thread's own, while others sum theirs. Their memory only grows.
+struct OwnForceSums: ~Copyable {
+  private(set) var sums = ForceSums()
+  private var buffer = Buffer<Double>()
+
+  /// Makes room for what is wanted, of all atoms, and clears it.
+  mutating func begin(like wanted: ForceSums, atomCount: Int) {
+    var place = buffer.reserve(6 + 18 * atomCount)
+    func take(_ isWanted: Bool, _ count: Int) -> UnsafeMutablePointer<Double>? {
+      defer { if isWanted { place += count } }
+      return isWanted ? place : nil
+    }
+    sums = ForceSums(
+      forces: take(wanted.forces != nil, 3 * atomCount), virial: take(wanted.virial != nil, 6),
+      atomVirials: take(wanted.atomVirials != nil, 6 * atomCount),
+      centroidVirials: take(wanted.centroidVirials != nil, 9 * atomCount), folding: wanted.folding)
+    sums.clear(atomCount: atomCount)
+  }
+}

@@ -35,16 +35,16 @@ public struct TripletTerm: Equatable, Sendable {
   /// Numbers that `add` needs room for.
   var scratchSize: Int { 2 * basis.momentCount + 2 * basis.harmonicCount }
 
-  /// Adds the energies of the centres and the forces that follow from them, times `scale`.
+  /// Adds the energies of some centres and the forces that follow from them, times `scale`.
   /// - Parameter scratch: room for `scratchSize` numbers.
   func add(
-    _ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>,
+    _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: UnsafeMutablePointer<Double>
   ) {
     let slopes = scratch + basis.momentCount
     let y = slopes + basis.momentCount
     matrices.withUnsafeBufferPointer { matrices in
-      for i in 0..<edges.centreCount {
+      for i in centres {
         basis.describe(i, edges, into: scratch, y)
         let matrix =
           matrices.baseAddress! + Int(edges.types[i]) * (basis.lMax + 1) * basis.channelCount * basis.channelCount

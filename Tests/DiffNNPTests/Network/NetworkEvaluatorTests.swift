@@ -40,37 +40,6 @@ import Testing
     }
   }
 
-  /// Atoms on a lattice, each somewhat displaced; far more than a thread or a block has.
-  private func solid(_ edge: Int, seed: UInt64 = 8) throws -> Configuration {
-    var random = SplitMix(seed: seed)
-    let positions = (0..<edge * edge * edge).map { k in
-      1.7 * SIMD3(Double(k % edge), Double(k / edge % edge), Double(k / (edge * edge))) + 0.3 * random.vector()
-    }
-    let side = 1.7 * Double(edge)
-    return Configuration(
-      cell: try Cell(orthogonal: [side, side, side]), positions: positions, types: positions.indices.map { $0 % 3 })
-  }
-
-  @Test(arguments: SamplePotential.networks)
-  func threadsDoNotMatter(_ sample: SamplePotential) throws {
-    let configuration = try solid(7)
-    let evaluator = Evaluator(sample.potential, precision: .double)
-    let alone = try evaluator.evaluate(configuration)
-    for threads in [2, 3, 5, 1] {
-      evaluator.threads = threads
-      let together = try evaluator.evaluate(configuration)
-      #expect(together.atomEnergies == alone.atomEnergies && together.energy == alone.energy)
-      let tolerance = 1e-13 * alone.largestForce
-      for (a, b) in zip(together.forces, alone.forces) { #expect(length(a - b) < tolerance) }
-      let virials = zip(
-        [together.virial] + together.atomVirials + together.centroidVirials,
-        [alone.virial] + alone.atomVirials + alone.centroidVirials)
-      for (a, b) in virials { for (x, y) in zip(a, b) { #expect(abs(x - y) < 1e3 * tolerance) } }
-      // The sums are made in one order, whichever thread is first.
-      #expect(try evaluator.evaluate(configuration).forces == together.forces)
-    }
-  }
-
   /// Buffers follow the system, whatever was computed before: energies and forces in blocks, gradients of weights at once.
   @Test(arguments: [Precision.single, .double])
   func whatWasComputedBeforeDoesNotMatter(_ precision: Precision) throws {
@@ -80,7 +49,7 @@ import Testing
     let worker = trainable.makeWorker()
     for edge in [2, 5, 1, 4] {
       let edges = EdgeList()
-      try NeighbourSearch().fill(edges, solid(edge), cutoff: network.architecture.rMax)
+      try NeighbourSearch().fill(edges, .solid(edge), cutoff: network.architecture.rMax)
       let n = edges.atomCount
       func results(_ worker: TrainableNetwork.Worker) -> [[Double]] {
         var forces = [SIMD3<Double>](repeating: .zero, count: n)

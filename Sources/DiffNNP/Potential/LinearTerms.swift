@@ -1,0 +1,88 @@
+/// The terms that are linear in their coefficients, pairs and triplets. Threads take shares of the centres; each but the first
+/// sums forces in memory of its own, and these sums are added in the order of shares.
+final class LinearTerms: SharedWork {
+  /// Of one call.
+  private struct Job {
+    let edges: EdgeList
+    let scale: Double
+    let energies: UnsafeMutablePointer<Double>
+    let forces: ForceSums
+    let shareCount: Int
+
+    func part(_ share: Int, of count: Int) -> Range<Int> {
+      count * share / shareCount..<count * (share + 1) / shareCount
+    }
+  }
+
+  /// What a thread needs for itself.
+  private final class Scratch {
+    var triplets = Buffer<Double>()
+    var ownSums = OwnForceSums()
+  }
+
+  private enum Phase { case centres, gather }
+
+  var clock: StageClock?
+  /// Threads that share the work, as long as each has some atoms.
+  var team: ThreadTeam? {
+    didSet { scratch = (0..<(team?.count ?? 1)).map { _ in Scratch() } }
+  }
+  private let pair: PairTerm?
+  private let triplets: TripletTerm?
+  private var scratch = [Scratch()]
+  private var job: Job?
+  private var phase = Phase.centres
+
+  /// Of a share: fewer are not worth waking a thread.
+  private static let fewestAtoms = 64
+
+  init(_ potential: Potential) {
+    pair = potential.pair
+    triplets = potential.triplets
+  }
+
+  /// Adds `scale` times the energies of the centres [centreCount], and the forces that follow from them.
+  func add(_ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) {
+    guard pair != nil || triplets != nil else { return }
+    let job = Job(
+      edges: edges, scale: scale, energies: energies, forces: forces,
+      shareCount: max(1, min(scratch.count, edges.centreCount / Self.fewestAtoms)))
+    guard job.shareCount > 1, let team else { return addCentres(job, share: 0, to: forces) }
+    self.job = job
+    phase = .centres
+    team.run(self)
+    phase = .gather
+    team.run(self)
+    self.job = nil
+  }
+
+  func perform(share: Int) {
+    guard let job, share < job.shareCount else { return }
+    switch phase {
+    case .centres:
+      guard share > 0 else { return addCentres(job, share: 0, to: job.forces) }
+      scratch[share].ownSums.begin(like: job.forces, atomCount: job.edges.atomCount)
+      addCentres(job, share: share, to: scratch[share].ownSums.sums)
+    case .gather:
+      for other in 1..<job.shareCount {
+        let sums = scratch[other].ownSums.sums
+        job.forces.add(sums, job.part(share, of: job.edges.atomCount))
+        if share == 0 { job.forces.addVirial(sums) }
+      }
+    }
+  }
+
+  private func addCentres(_ job: Job, share: Int, to forces: ForceSums) {
+    let centres = job.part(share, of: job.edges.centreCount)
+    let clock = share == 0 ? clock : nil
+    if let pair {
+      clock?.enter(.pair)
+      pair.add(job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces)
+    }
+    guard let triplets else { return }
+    clock?.enter(.triplets)
+    triplets.add(
+      job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
+      scratch: scratch[share].triplets.reserve(triplets.scratchSize))
+  }
+}
