@@ -270,13 +270,12 @@ public enum WeightFile {
     }
   }
 
-  /// FNV-1a, 64 bits (Fowler, Noll & Vo), over all that has a meaning: metadata by key, then tensors by name.
+  /// FNV-1a over all that has a meaning: metadata by key, then tensors by name.
   static func checksum(_ file: SafetensorsFile) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func add(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    var fingerprint = Fingerprint()
     func add(_ text: String) {
-      for byte in text.utf8 { add(byte) }
-      add(0)
+      fingerprint.add(text.utf8)
+      fingerprint.add(UInt8(0))
     }
     for (key, value) in file.metadata.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
     where key != "checksum" {
@@ -286,9 +285,9 @@ public enum WeightFile {
     for tensor in file.tensors.sorted(by: { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }) {
       add(tensor.name)
       add(tensor.shape.map(String.init).joined(separator: ","))
-      for value in tensor.values { withUnsafeBytes(of: value.bitPattern.littleEndian) { $0.forEach(add) } }
+      for value in tensor.values { fingerprint.add(value.bitPattern) }
     }
-    let digits = String(hash, radix: 16)
+    let digits = String(fingerprint.value, radix: 16)
     return "fnv1a64:" + String(repeating: "0", count: 16 - digits.count) + digits
   }
 

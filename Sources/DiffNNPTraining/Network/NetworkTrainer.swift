@@ -242,14 +242,15 @@ public final class NetworkTrainer {
     var (settings, architecture) = (settings, architecture)
     (settings.likelihoodSteps, settings.likelihoodRate) = (0, 0)
     architecture.floor = .none
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var fingerprint = Fingerprint()
     for frame in items.frames {
       for x in frame.cell.vectors + frame.positions {
-        for k in 0..<3 { hash = (hash ^ x[k].bitPattern) &* 0x100_0000_01b3 }
+        for k in 0..<3 { fingerprint.add(x[k].bitPattern) }
       }
-      for type in frame.types { hash = (hash ^ UInt64(type)) &* 0x100_0000_01b3 }
+      for type in frame.types { fingerprint.add(UInt64(type)) }
     }
-    return "\(settings) \(items.noise) \(items.objective) \(items.thermalEnergy) \(architecture.json) \(hash)"
+    return "\(settings) \(items.noise) \(items.objective) \(items.thermalEnergy) \(architecture.json) "
+      + "\(fingerprint.value)"
   }
 }
 

@@ -58,13 +58,13 @@ struct StudyRunner {
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
 
-  /// FNV-1a of a file's lines without comments.
+  /// Of a file's lines without comments.
   private static func fingerprint(_ bytes: [UInt8]) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    var fingerprint = Fingerprint()
     for line in bytes.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
-      for byte in line { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+      fingerprint.add(line)
     }
-    return String(hash, radix: 16)
+    return String(fingerprint.value, radix: 16)
   }
 
   // MARK: One training
