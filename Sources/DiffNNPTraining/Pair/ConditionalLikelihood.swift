@@ -43,7 +43,7 @@ struct ConditionalLikelihood {
     func choices(_ basis: LinearBasis) -> Int {
       switch self {
       case .low: 12_000
-      case .full: basis.triplets == nil ? 48_000 : 96_000
+      case .full: basis.triplets == nil ? 36_000 : 96_000
       }
     }
 
