@@ -115,7 +115,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   ) {
     let isTraining = outputs.weights != nil || outputs.forceTangents != nil
     let job = Job(
-      shareCount: isTraining ? 1 : max(1, min(blocks.count, edges.centreCount / Self.fewestAtoms)), block: blocks[0],
+      shareCount: isTraining ? 1 : Shares.count(atoms: edges.centreCount, threads: blocks.count), block: blocks[0],
       clock: clock, edges: EdgePointers(edges), directions: directions, outputs: outputs,
       blockSize: outputs.weights == nil ? 16 : max(1, edges.atomCount),
       keepsSources: outputs.weights != nil || exchange != nil,
@@ -157,9 +157,6 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   var team: ThreadTeam? {
     didSet { blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) } }
   }
-
-  /// Of a share: fewer are not worth waking a thread.
-  private static var fewestAtoms: Int { 64 }
 
   private func run(_ phase: Phase, _ job: Job) {
     if job.shareCount > 1, let team {
@@ -234,7 +231,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   @inline(__always)
   private func forEachBlock(_ job: Job, _ count: Int, _ body: (Range<Int>) -> Void) {
     let blocks = (count + job.blockSize - 1) / job.blockSize
-    for k in blocks * job.share / job.shareCount..<blocks * (job.share + 1) / job.shareCount {
+    for k in Shares.items(blocks, ofShare: job.share, among: job.shareCount) {
       body(k * job.blockSize..<min((k + 1) * job.blockSize, count))
     }
   }

@@ -9,6 +9,21 @@ protocol SharedWork: AnyObject {
   func perform(share: Int)
 }
 
+/// How work on atoms is dealt out to threads.
+enum Shares {
+  /// Of a share: fewer are not worth waking a thread.
+  private static let fewestAtoms = 64
+
+  /// As many as there are threads, as long as each has some atoms.
+  static func count(atoms: Int, threads: Int) -> Int { max(1, min(threads, atoms / fewestAtoms)) }
+
+  /// The items of a share, consecutive ones.
+  @inline(__always)
+  static func items(_ count: Int, ofShare share: Int, among shareCount: Int) -> Range<Int> {
+    count * share / shareCount..<count * (share + 1) / shareCount
+  }
+}
+
 /// Threads that wait for work, and do it together with the thread that asks. They end with the team.
 ///
 /// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of them. So

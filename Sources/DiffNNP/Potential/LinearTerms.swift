@@ -8,10 +8,6 @@ final class LinearTerms: SharedWork {
     let energies: UnsafeMutablePointer<Double>
     let forces: ForceSums
     let shareCount: Int
-
-    func part(_ share: Int, of count: Int) -> Range<Int> {
-      count * share / shareCount..<count * (share + 1) / shareCount
-    }
   }
 
   /// What a thread needs for itself.
@@ -33,9 +29,6 @@ final class LinearTerms: SharedWork {
   private var job: Job?
   private var phase = Phase.centres
 
-  /// Of a share: fewer are not worth waking a thread.
-  private static let fewestAtoms = 64
-
   init(_ potential: Potential) {
     pair = potential.pair
     triplets = potential.triplets
@@ -46,7 +39,7 @@ final class LinearTerms: SharedWork {
     guard pair != nil || triplets != nil else { return }
     let job = Job(
       edges: edges, scale: scale, energies: energies, forces: forces,
-      shareCount: max(1, min(scratch.count, edges.centreCount / Self.fewestAtoms)))
+      shareCount: Shares.count(atoms: edges.centreCount, threads: scratch.count))
     guard job.shareCount > 1, let team else { return addCentres(job, share: 0, to: forces) }
     self.job = job
     phase = .centres
@@ -64,16 +57,17 @@ final class LinearTerms: SharedWork {
       scratch[share].ownSums.begin(like: job.forces, atomCount: job.edges.atomCount)
       addCentres(job, share: share, to: scratch[share].ownSums.sums)
     case .gather:
+      let atoms = Shares.items(job.edges.atomCount, ofShare: share, among: job.shareCount)
       for other in 1..<job.shareCount {
         let sums = scratch[other].ownSums.sums
-        job.forces.add(sums, job.part(share, of: job.edges.atomCount))
+        job.forces.add(sums, atoms)
         if share == 0 { job.forces.addVirial(sums) }
       }
     }
   }
 
   private func addCentres(_ job: Job, share: Int, to forces: ForceSums) {
-    let centres = job.part(share, of: job.edges.centreCount)
+    let centres = Shares.items(job.edges.centreCount, ofShare: share, among: job.shareCount)
     let clock = share == 0 ? clock : nil
     if let pair {
       clock?.enter(.pair)
