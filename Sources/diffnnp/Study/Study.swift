@@ -162,12 +162,15 @@ struct StudyJob {
   let row: Study.Row
   let trial: Study.Trial
 
-  /// The frames to train on, of `available` ones: at equal distances, those of each replica as far from those of the others as
-  /// there is room for.
+  /// Where the training frames begin, from 0, the earliest there is room for, to 1, the latest: as far from those of the other
+  /// replicas as can be.
+  var place: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
+
+  /// The frames to train on, of `available` ones, at equal distances.
   func slice(of available: Int) -> (start: Int, stop: Int, step: Int) {
     let step = max(1, available / key.frameCount)
     let length = (key.frameCount - 1) * step + 1
-    let start = trial.replicas > 1 ? (key.replica - 1) * (available - length) / (trial.replicas - 1) : 0
+    let start = Int(place * Double(available - length))
     return (start, start + length, step)
   }
 }
