@@ -15,6 +15,10 @@ public struct TrainingConfiguration: Sendable {
   public var pair = PairFit.Settings()
   /// The network stage; nil for the pair term alone.
   public var network: NetworkSettings?
+  /// Steps of the refinement by likelihood at the end (see `LikelihoodRefinement`); 0 for none.
+  public var likelihoodSteps = 300
+  /// Whether there is one: for pairs and triplets, and for networks, on a conditional likelihood. Pairs alone have nothing to gain.
+  public var isRefined: Bool { likelihoodSteps > 0 && pair.hasLikelihood && (pair.triplets != nil || network != nil) }
 
   /// Members of an ensemble: 1 for none. The first is what a training without the others gives.
   public var members = 1

@@ -17,8 +17,7 @@ struct RanksCommandTests {
   private static let network =
     pairs + """
       --set pair.likelihood=false --set network.features=2 --set network.layers=2 --set network.l_max=1 \
-      --set network.radial_width=3 --set network.r_max=3.5 --set network.batch_size=2 --set network.validation_interval=3 \
-      --set network.likelihood_steps=0 
+      --set network.radial_width=3 --set network.r_max=3.5 --set network.batch_size=2 --set network.validation_interval=3 
       """
 
   private func mpirun(_ count: Int, _ arguments: String, in directory: String) throws -> ProgramResult {

@@ -21,6 +21,7 @@ import Testing
         seed: 7
         threads: 3
         blocks: 4
+        likelihood_steps: 9
         noise: {mode: copies, sigma: 0.26, copies: 12}
         pair: {r_max: 9, spacing: 0.2, likelihood: false}
         network: {features: 16, l_max: 2, sigma: [0.05, 0.1]}
@@ -28,6 +29,7 @@ import Testing
     #expect(c.frames == "a.xyz" && c.temperature == 300 && c.output == "m.safetensors")
     #expect(c.selection.species == ["Li", "Cl"] && c.selection.stop == 500 && c.selection.step == 5)
     #expect(c.pair.objective == .mixed && c.pair.seed == 7 && c.pair.threads == 3 && c.pair.blockCount == 4)
+    #expect(c.likelihoodSteps == 9 && !c.isRefined)
     #expect(c.pair.noise == .copies(sigma: 0.26, count: 12))
     #expect(c.pair.rMax == 9 && c.pair.spacing == 0.2 && !c.pair.usesLikelihood)
     #expect(c.network?.features == 16 && c.network?.lMax == 2 && c.network?.seed == 7)
@@ -37,6 +39,17 @@ import Testing
     let c = try Self.configuration(Self.least)
     #expect(c.pair.objective == .denoising && c.pair.noise == .ladder(sigmas: NoiseMode.defaultSigmas))
     #expect(c.pair.rMax == nil && c.pair.usesLikelihood && c.network == nil)
+    #expect(c.likelihoodSteps == 300 && c.isRefined)
+  }
+
+  /// By likelihood, what has more than pairs and was learned by likelihood.
+  @Test(arguments: [
+    ("triplets: false", false), ("triplets: false\nnetwork: {}", true), ("objective: forces", false),
+    ("objective: mixed", true), ("pair: {likelihood: false}", false), ("likelihood_steps: 0", false),
+    ("pair: {likelihood: false}\nnetwork: {}", false),
+  ])
+  func isRefined(_ settings: String, _ expected: Bool) throws {
+    #expect(try Self.configuration(Self.least + settings).isRefined == expected)
   }
 
   @Test(arguments: [
@@ -48,6 +61,7 @@ import Testing
     (least + "noise: {sigma: [0.1, 0.2]}", "start at 0"),
     (least + "noise: {mode: fresh, sigma: 0.1, copies: 3}", "noise.copies is not for mode fresh"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
+    (least + "likelihood_steps: -1", "0 for none"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
     (least + "members: 0", "above 0"), (least + "members: 50", "members is 50; expected 1 to 20"),
     (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),

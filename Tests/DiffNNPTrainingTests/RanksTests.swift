@@ -53,18 +53,17 @@ import Testing
   private static func network(_ ranks: Ranks) throws -> [Double] {
     var (network, pair) = (NetworkSettings(), Self.settings(.denoising, triplets: false))
     (network.features, network.layers, network.lMax, network.radialWidth, network.rMax) = (2, 2, 1, 3, 4)
-    (network.steps, network.validationInterval, network.batchSize, network.likelihoodSteps) = (6, 2, 2, 3)
+    (network.steps, network.validationInterval, network.batchSize) = (6, 2, 2)
     pair.ranks = ranks
-    pair.usesLikelihood = false
     let fit = try PairFit(pair, temperature: 300).run(fluid)
     let trainer = try NetworkTrainer(network, pair: fit, pairSettings: pair, trajectory: fluid, temperature: 300)
     while !trainer.isFinished { _ = try trainer.advance() }
     var effort = LikelihoodRefinement.Effort()
     (effort.chainAtoms, effort.stride, effort.measuringSteps, effort.settlingSteps) = (60, 3, 4, 1)
     let refinement = try LikelihoodRefinement(
-      after: trainer, pair: fit, trajectory: fluid, threads: 1, ranks: ranks, effort)
+      fit, trainer, trajectory: fluid, steps: 3, seed: 1, threads: 1, ranks: ranks, effort)
     while !refinement.isFinished { _ = try refinement.advance() }
-    return try trainer.bestParameters + refinement.result().network.parameters
+    return try trainer.bestParameters + refinement.result().network!.parameters
   }
 
   @Test(arguments: [2, 3])

@@ -93,10 +93,13 @@ enum Target: String, CaseIterable {
     }
     var settings = NetworkSettings()
     (settings.features, settings.layers, settings.lMax, settings.radialWidth) = (1, 1, 0, 1)
-    (settings.basisCount, settings.rMax, settings.likelihoodSteps) = (1, 2.9, 3)
+    (settings.basisCount, settings.rMax) = (1, 2.9)
     let trajectory = Trajectory(typeNames: ["A"], frames: frames)
     return (trajectory, settings, try! trainer(trajectory, settings).checkpoint().metadata["identity"]!)
   }()
+
+  /// Of the refinement.
+  private static let steps = 3
 
   private static func trainer(_ trajectory: Trajectory, _ settings: NetworkSettings) throws -> NetworkTrainer {
     var pair = PairFit.Settings()
@@ -117,20 +120,23 @@ enum Target: String, CaseIterable {
     refinement.addCheckpoint(to: &own)
     let key = "likelihood.identity"
     if file.metadata[key] != nil { file.metadata[key] = own.metadata[key] }
-    guard try LikelihoodRefinement.isPart(of: file, settings) else { return }
+    guard try LikelihoodRefinement.isPart(of: file, steps: steps, settings) else { return }
     try refinement.resume(from: file)
     if !refinement.isFinished { _ = try refinement.advance() }
   }
 
   private static func refinement(_ trainer: NetworkTrainer) throws -> LikelihoodRefinement {
     let basis = PairBasis(typeCount: 1, rMax: 2.9, intervals: 4)
+    var form = QuadraticForm(count: basis.count)
+    for k in 0..<basis.count { form.matrix[k * basis.count + k] = 1 }
     let fit = PairFit.Result(
       basis: basis, blocks: try TimeBlocks(frameCount: 5, blockCount: 5), bareCoefficients: [9, 5, 2, 0],
       triplets: nil, sigmas: [0], sigma: 0, smallestDistances: [2], wallDistances: [2], candidates: [], chosen: [],
-      heldOutObjective: 0)
+      heldOutObjective: 0, minimum: LikelihoodMinimum(whole: form, rest: QuadraticForm(count: basis.count), weight: 1))
     var effort = LikelihoodRefinement.Effort()
     (effort.chainAtoms, effort.chainCounts, effort.stride) = (6, 2...2, 2)
     (effort.measuringSteps, effort.settlingSteps) = (2, 1)
-    return try LikelihoodRefinement(after: trainer, pair: fit, trajectory: training.trajectory, threads: 1, effort)
+    return try LikelihoodRefinement(
+      fit, trainer, trajectory: training.trajectory, steps: steps, seed: 1, threads: 1, effort)
   }
 }

@@ -23,7 +23,7 @@ BUILD = models.ROOT / ".build" / "release"
 EXAMPLE = models.ROOT / "examples" / "licl"
 WORK = models.ROOT / ".build" / "soak"
 # Of the size of the published model for LiCl.
-NETWORK = {"features": 8, "layers": 2, "l_max": 1, "r_max": 6, "steps": 400, "likelihood_steps": 40}
+NETWORK = {"features": 8, "layers": 2, "l_max": 1, "r_max": 6, "steps": 400}
 PUBLISHED = models.ROOT.parent / "shared" / "data" / "nequip-licl" / "weights.safetensors"
 MODELS = {"pairs": ["--set=triplets=false"], "pairs and triplets": []}
 MODELS |= {"pairs and network": [f"--set=network.{key}={value}" for key, value in NETWORK.items()]}

@@ -30,9 +30,7 @@ public struct NetworkSettings: Equatable, Sendable {
   public var validationInterval = 50
   /// Steps without a better validation before training stops early; 0 for never.
   public var patience = 1000
-  /// Steps of the refinement by likelihood that follows (see `LikelihoodRefinement`); 0 for none.
-  public var likelihoodSteps = 300
-  /// Its learning rate.
+  /// Learning rate of a refinement by likelihood that follows (see `LikelihoodRefinement`).
   public var likelihoodRate = 0.002
   public var seed: UInt64 = 1
 
@@ -67,7 +65,6 @@ public struct NetworkSettings: Equatable, Sendable {
     require(
       patience == 0 || patience >= validationInterval, "patience", patience,
       "0 for never, or at least validation_interval, \(validationInterval) steps")
-    require(likelihoodSteps >= 0, "likelihood_steps", likelihoodSteps, "0 for none, or a positive number")
     require(likelihoodRate > 0 && likelihoodRate < 1, "likelihood_rate", likelihoodRate, "a number between 0 and 1")
     return faults.first
   }

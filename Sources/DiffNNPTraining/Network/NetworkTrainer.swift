@@ -216,13 +216,6 @@ public final class NetworkTrainer {
   /// Its parameters.
   public var bestParameters: [Double] { parameters(state.best) }
 
-  /// Whether a refinement by likelihood follows: where it is wanted, and what is learned is the density of the data, not
-  /// that of noised data or a table of forces.
-  public var isRefined: Bool {
-    guard case .ladder = items.noise else { return false }
-    return settings.likelihoodSteps > 0 && items.objective != .forces
-  }
-
   /// Parameters at the smallest noise level.
   private func parameters(_ values: [Double]) -> [Double] {
     var conditioned = state.parameters
@@ -240,7 +233,7 @@ public final class NetworkTrainer {
   /// Settings and frames in one line; threads do not matter, nor what follows the last step, nor what the pair term says.
   private var identity: String {
     var (settings, architecture) = (settings, architecture)
-    (settings.likelihoodSteps, settings.likelihoodRate) = (0, 0)
+    settings.likelihoodRate = 0
     architecture.floor = .none
     var fingerprint = Fingerprint()
     for frame in items.frames {

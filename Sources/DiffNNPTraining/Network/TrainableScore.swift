@@ -1,10 +1,9 @@
 import DiffNNP
 
-/// Scores of configurations under a base that is kept, pairs and perhaps triplets, and a network that learns, and the
-/// derivatives of their objectives and energies. Holds the buffers of one thread.
+/// Scores of configurations under a base, pairs and perhaps triplets, and a network that learns, if there is one, and the
+/// derivatives of objectives and energies with respect to it. Holds the buffers of one thread.
 final class TrainableScore {
-  private let worker: TrainableNetwork.Worker
-  private let networkCutoff: Double
+  private let network: (worker: TrainableNetwork.Worker, cutoff: Double)?
   private let search = NeighbourSearch()
   private let networkEdges = EdgeList()
   private let baseEdges = EdgeList()
@@ -12,31 +11,32 @@ final class TrainableScore {
   private var baseForces: [Double] = []
 
   /// The network's parameters may change between evaluations.
-  init(_ network: TrainableNetwork) {
-    worker = network.makeWorker()
-    networkCutoff = network.architecture.rMax
+  init(_ network: TrainableNetwork?) {
+    self.network = network.map { ($0.makeWorker(), $0.architecture.rMax) }
   }
 
   /// The score -∇u (1/Å).
   /// - Parameter base: what the network adds to, in units of kT.
   func evaluate(_ configuration: Configuration, base: Potential?, into score: inout [SIMD3<Double>]) throws {
-    try search.fill(networkEdges, configuration, cutoff: networkCutoff)
     try setBaseScore(configuration, base, &score)
-    _ = worker.addForces(networkEdges, to: &score)
+    guard let network else { return }
+    try search.fill(networkEdges, configuration, cutoff: network.cutoff)
+    _ = network.worker.addForces(networkEdges, to: &score)
   }
 
   /// For the configuration evaluated last: clears `gradient`, and puts in it the derivative along `directions` w of
   /// ∂u/∂θ, which is -∂(Σ w·s)/∂θ.
   func differentiate(directions: [SIMD3<Double>], into gradient: TrainableNetwork.Gradient) {
-    worker.differentiate(networkEdges, directions: directions, into: gradient)
+    network?.worker.differentiate(networkEdges, directions: directions, into: gradient)
   }
 
   /// Clears `gradient`, and puts in it `weight` times ∂u/∂θ at a configuration.
   func differentiateEnergy(
     _ configuration: Configuration, weight: Double, into gradient: TrainableNetwork.Gradient
   ) throws {
-    try search.fill(networkEdges, configuration, cutoff: networkCutoff)
-    worker.differentiateEnergy(networkEdges, weight: weight, into: gradient)
+    guard let network else { return }
+    try search.fill(networkEdges, configuration, cutoff: network.cutoff)
+    network.worker.differentiateEnergy(networkEdges, weight: weight, into: gradient)
   }
 
   private func setBaseScore(

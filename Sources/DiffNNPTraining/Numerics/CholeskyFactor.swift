@@ -1,5 +1,5 @@
 /// The factor L of a symmetric positive definite matrix G + ridge = L Lᵀ.
-final class CholeskyFactor {
+final class CholeskyFactor: @unchecked Sendable {
   private let count: Int
   private let size: Int
   /// L below and on the diagonal [size][size].

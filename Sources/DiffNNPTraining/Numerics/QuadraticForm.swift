@@ -65,18 +65,24 @@ public struct QuadraticForm: Equatable, Sendable {
 
   var trace: Double { (0..<count).reduce(0) { $0 + matrix[$1 * count + $1] } }
 
-  /// The minimiser, by Cholesky's factorisation. Where G is singular to rounding (functions that no data touch), the
-  /// smallest multiple of its mean diagonal that mends it is added.
+  /// The minimiser, by Cholesky's factorisation.
   func minimiser() throws -> [Double] {
+    guard let solution = firstOf({ $0.solve(vector) }) else {
+      throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
+    }
+    return solution
+  }
+
+  /// What the factor of G gives first that is not nil. Where G is singular to rounding (functions that no data touch), the
+  /// smallest multiple of its mean diagonal that mends it is added.
+  func firstOf<Answer>(_ answer: (CholeskyFactor) -> Answer?) -> Answer? {
     let scale = trace / Double(count)
     var ridge = 1e-13 * scale
     while ridge.isFinite, ridge <= 1e-3 * scale, scale > 0 {
-      if let factor = CholeskyFactor(matrix, count: count, ridge: ridge), let solution = factor.solve(vector) {
-        return solution
-      }
+      if let factor = CholeskyFactor(matrix, count: count, ridge: ridge), let found = answer(factor) { return found }
       ridge *= 100
     }
-    throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
+    return nil
   }
 
   @inline(__always)

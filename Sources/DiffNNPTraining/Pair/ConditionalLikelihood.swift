@@ -88,11 +88,8 @@ struct ConditionalLikelihood {
 
   /// Expansions about `coefficients` for all blocks.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
-    let atoms = frames.atomCount
-    let choices = effort.choices(basis)
-    let stride = max(1, atoms / choices)
-    let repeats = max(1, min(choices / max(1, atoms), Effort.mostChoicesForAnAtom))
-    let hessianChance = Effort.hessianPlaces(basis) / Double(max(1, atoms / stride * repeats))
+    let (stride, repeats) = sampling(effort)
+    let hessianChance = Effort.hessianPlaces(basis) / Double(max(1, frames.atomCount / stride * repeats))
     let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
@@ -107,6 +104,17 @@ struct ConditionalLikelihood {
       let value = parts.reduce(0) { $0 + $1.value }
       return expansion(about: coefficients, QuadraticForm.sum(parts.map(\.form)), value: value)
     }
+  }
+
+  /// Of each `stride` atoms one is asked about, and that `repeats` times.
+  private func sampling(_ effort: Effort) -> (stride: Int, repeats: Int) {
+    let (atoms, choices) = (frames.atomCount, effort.choices(basis))
+    return (max(1, atoms / choices), max(1, min(choices / max(1, atoms), Effort.mostChoicesForAnAtom)))
+  }
+
+  func choicesForAnAtom(_ effort: Effort) -> Double {
+    let (stride, repeats) = sampling(effort)
+    return Double(repeats) / Double(stride)
   }
 
   /// From value, gradient (in the form's vector) and Hessian to the quadratic about the origin.

@@ -24,6 +24,8 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
 /// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
 /// 4. Triplets, where they are wanted: from there, Newton steps on the same objective for pairs and triplets together.
 /// 5. Below the smallest distance seen a repulsive wall takes over.
+///
+/// `LikelihoodRefinement` may follow.
 public struct PairFit: Sendable {
   public struct Settings: Sendable {
     public var objective = TrainingObjective.denoising
@@ -50,6 +52,9 @@ public struct PairFit: Sendable {
       guard case .ladder = noise else { return false }
       return objective != .denoising || usesLikelihood
     }
+
+    /// Whether it is, or contains, the conditional one, 2.
+    public var hasLikelihood: Bool { isRefined && objective != .forces }
   }
 
   /// One way to fit; the numbers cross-validation compares.
@@ -69,9 +74,9 @@ public struct PairFit: Sendable {
     public let basis: PairBasis
     public let blocks: TimeBlocks
     /// Coefficients [pair][interval] in kT, without walls.
-    public let bareCoefficients: [Double]
+    public var bareCoefficients: [Double]
     /// What is added to the pair term; nil without triplets.
-    public let triplets: TripletTerm?
+    public var triplets: TripletTerm?
     /// Noise levels (Å) that were fitted.
     public let sigmas: [Double]
     /// Noise level of the potential (Å): 0, or the only level.
@@ -84,6 +89,28 @@ public struct PairFit: Sendable {
     public let chosen: [Candidate]
     /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice of pairs alone; lower is better.
     public let heldOutObjective: Double
+    /// For a refinement by the whole likelihood; nil where the conditional one was not asked.
+    var minimum: LikelihoodMinimum?
+
+    /// All functions.
+    var linearBasis: LinearBasis { LinearBasis(pairs: basis, triplets: triplets?.basis) }
+    /// Their coefficients, those of pairs without walls.
+    var linearCoefficients: [Double] { bareCoefficients + (triplets?.coefficients ?? []) }
+
+    /// The same with other coefficients of all functions.
+    func with(_ coefficients: [Double]) throws -> Result {
+      var result = self
+      result.bareCoefficients = linearBasis.pairPart(coefficients)
+      result.triplets = try triplets.map {
+        try TripletTerm($0.basis, coefficients: linearBasis.tripletPart(coefficients))
+      }
+      return result
+    }
+
+    /// The potential in units of kT.
+    func potential(_ typeNames: [String]) throws -> Potential {
+      try Potential(typeNames: typeNames, energyScale: 1, pair: pairTerm(), triplets: triplets, network: nil)
+    }
 
     /// Coefficients [pair][interval] in kT, with the walls.
     public var coefficients: [Double] { walled(bareCoefficients) }
@@ -226,8 +253,8 @@ public struct PairFit: Sendable {
       basis: statistics.basis, blocks: statistics.blocks, bareCoefficients: stages.last!.pairs, triplets: triplets,
       sigmas: sigmas, sigma: sigmas.count == 1 ? sigmas[0] : 0, smallestDistances: statistics.smallestDistances,
       wallDistances: statistics.connectedDistances, candidates: stages.flatMap(\.candidates),
-      chosen: stages.map(\.chosen),
-      heldOutObjective: stages[min(1, stages.count - 1)].heldOutScore)
+      chosen: stages.map(\.chosen), heldOutObjective: stages[min(1, stages.count - 1)].heldOutScore,
+      minimum: stages.last!.minimum)
   }
 
   /// Where charges or long structure act far, and atoms are few, a long cutoff costs little; in dense liquids it costs most of the time.

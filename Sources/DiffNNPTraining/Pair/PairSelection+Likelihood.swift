@@ -13,6 +13,13 @@ struct LinearObjective {
   struct WeightedForces {
     var forms: ForceForms
     var variances: [Double]
+
+    /// The objective of all blocks.
+    var total: QuadraticForm {
+      var total = QuadraticForm(count: forms.forms[0][0].count)
+      for (form, variance) in zip(forms.forms, variances) { form.forEach { total.add($0, weight: 1 / variance) } }
+      return total
+    }
   }
 
   var name: String {
@@ -39,10 +46,20 @@ extension PairSelection {
       RepulsiveWall().applied(
         to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
       + basis.tripletPart(start)
-    let choice = try descend(objective, &prior, .low, from: &c, progress: progress)
+    let first = try descend(objective, &prior, .low, from: &c, progress: progress)
     // Labels alone have no choices, and know no effort.
-    guard isLast, objective.likelihood != nil else { return choice }
-    return try descend(objective, &prior, .full, from: &c, progress: progress)
+    guard isLast, let likelihood = objective.likelihood else { return first.choice }
+    var (choice, expansion) = try descend(objective, &prior, .full, from: &c, progress: progress)
+    var rest = objective.weighted?.total ?? QuadraticForm(count: basis.count)
+    var whole = QuadraticForm.sum(expansion.forms)
+    add(prior, basis, to: &rest)
+    add(prior, basis, to: &whole)
+    choice.minimum = LikelihoodMinimum(whole: whole, rest: rest, weight: likelihood.choicesForAnAtom(.full))
+    return choice
+  }
+
+  private func add(_ prior: LinearPrior, _ basis: LinearBasis, to form: inout QuadraticForm) {
+    prior.add(to: &form, basis, weight: frameCount * atomsPerFrame)
   }
 
   /// An objective about the current point, for each block.
@@ -62,11 +79,11 @@ extension PairSelection {
   /// - Parameters:
   ///   - prior: to choose from first; becomes the best.
   ///   - c: where to begin; becomes the last point of expansion.
-  /// - Returns: the minimiser about that point.
+  /// - Returns: the minimiser about that point, and the expansion there.
   private func descend(
     _ objective: LinearObjective, _ prior: inout LinearPrior, _ effort: ConditionalLikelihood.Effort,
     from c: inout [Double], progress: (String) -> Void
-  ) throws -> Choice {
+  ) throws -> (choice: Choice, expansion: Expansion) {
     let basis = objective.basis
     var current = try expansion(of: objective, effort, about: c)
     var stepsLeft = effort.mostSteps
@@ -74,12 +91,12 @@ extension PairSelection {
       let choice = try choose(current, &prior, basis, name: objective.name)
       progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
       // Labels alone are quadratic: their first step is the last.
-      guard objective.likelihood != nil, stepsLeft > 0 else { return choice }
+      guard objective.likelihood != nil, stepsLeft > 0 else { return (choice, current) }
       stepsLeft -= 1
       var next = choice.coefficients
       let before = current.value + penalty(c, prior, basis)
       let promised = before - current.expected(at: next) - penalty(next, prior, basis)
-      guard promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count) else { return choice }
+      guard promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count) else { return (choice, current) }
       var trial = try expansion(of: objective, effort, about: next)
       // Far from the minimum a full step may overshoot.
       for halving in 0..<8
@@ -195,7 +212,7 @@ extension PairSelection {
 
   private func penalty(_ c: [Double], _ prior: LinearPrior, _ basis: LinearBasis) -> Double {
     var form = QuadraticForm(count: basis.count)
-    prior.add(to: &form, basis, weight: frameCount * atomsPerFrame)
+    add(prior, basis, to: &form)
     return form.value(c)
   }
 }

@@ -31,6 +31,8 @@ struct PairSelection {
     var triplets: [Double] = []
     /// Held-out objective at σ → 0 for a frame.
     var heldOutScore: Double
+    /// For a refinement by the whole likelihood.
+    var minimum: LikelihoodMinimum?
 
     /// Pairs, then triplets.
     var coefficients: [Double] { pairs + triplets }

@@ -32,7 +32,7 @@ enum TrainCommand: Command {
       .init(name: "--network", summary: "Train a network on what the pair term leaves, with the defaults below."),
       .init(
         name: "--resume",
-        summary: "Continue a network's training from OUTPUT.checkpoint; where there is none, say so and start anew."),
+        summary: "Continue an interrupted training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
       mpirun -np N diffnnp train … shares the work among N processes; the result does not depend on them.
@@ -46,13 +46,15 @@ enum TrainCommand: Command {
         types: [Li, Cl]        names of the numbered types of a LAMMPS dump
         temperature: K         of the frames
         output: FILE           the weight file; FILE.pair.csv lists the settings compared for pairs and triplets, and
-                               FILE.log.csv and FILE.likelihood.csv are the network's training curves
+                               FILE.log.csv and FILE.likelihood.csv are the curves of network and refinement
         objective: KIND        denoising, forces or mixed [denoising]
         seed: N                [1]
         threads: N             [all cores]
         members: N             of an ensemble: the first is what a training without the others gives, these learn from frames
                                drawn anew in pieces of time, with other seeds; their tables begin with FILE.memberK [1]
         blocks: N              blocks of time for cross-validation [5]
+        likelihood_steps: N    of the refinement at the end: where triplets or a network are, all is moved until short runs
+                               of its own have the structure of the frames; 0 for none [300]
         noise:
           mode: NAME           ladder, fixed, copies, fresh, antithetic or variance-preserving [ladder]
           sigma: Å             one level; for the ladder, where pair.likelihood is false, a list from 0 on [0 … 0.4]
@@ -82,9 +84,7 @@ enum TrainCommand: Command {
           ema: X               decay of the weights' moving average [0.998]
           validation_interval: N  steps between validations on the last block of time [50]
           patience: N          steps without a better validation before stopping early; 0 for never [1000]
-          likelihood_steps: N  of the refinement that follows: the network and the pair term are moved until short
-                               runs of their own have the structure of the frames; 0 for none [300]
-          likelihood_rate: X   of Adam in these steps [0.002]
+          likelihood_rate: X   of Adam in the refinement [0.002]
       """)
 
   static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
@@ -93,9 +93,9 @@ enum TrainCommand: Command {
     var configuration = try configuration(arguments, ranks)
     configuration.pair.ranks = ranks
     let resumes = arguments.flag("--resume")
-    guard configuration.network != nil || !resumes else {
+    guard configuration.network != nil || configuration.isRefined || !resumes else {
       throw UsageError(
-        "--resume continues the training of a network, and none is asked for; add --network or leave it out")
+        "--resume continues a network or a refinement, and neither is asked for; leave it out")
     }
     for output in ranks.isFirst ? outputs(configuration) : [] {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
@@ -112,11 +112,11 @@ enum TrainCommand: Command {
           + "than a wide gap in the distances allows: a trap of the run, or an error")
     }
     for number in 1...(resumes ? configuration.members : 1) {
-      try NetworkStage.check(
+      try StepwiseStage.check(
         configuration.configuration(ofMember: number), frames(ofMember: number, configuration, trajectory),
         resumes: resumes)
     }
-    if resumes { NetworkStage.sayWhereNothingContinues(configuration, ranks) }
+    if resumes { StepwiseStage.sayWhereNothingContinues(configuration, ranks) }
 
     let first = try Member(1, configuration, trajectory, resumes: resumes)
     let members =
@@ -131,17 +131,18 @@ enum TrainCommand: Command {
     guard ranks.isFirst else { return }
     try learned.save(path: configuration.output)
     for number in 1...configuration.members {
-      unlink(NetworkStage.checkpointPath(configuration.configuration(ofMember: number).output))
+      unlink(StepwiseStage.checkpointPath(configuration.configuration(ofMember: number).output))
     }
-    summarise(first.fit, first.trainer, trajectory, configuration, elapsed: elapsed)
+    summarise(first, trajectory, configuration, elapsed: elapsed)
   }
 
   /// What training gives, once or for each member of an ensemble.
   private struct Member {
+    /// Pairs and triplets as they are run.
     let fit: PairFit.Result
     let trainer: NetworkTrainer?
-    let pair: PairTerm
     let network: Network?
+    let refinement: LikelihoodRefinement?
 
     /// - Parameter number: of the member, from 1.
     init(_ number: Int, _ whole: TrainingConfiguration, _ all: Trajectory, resumes: Bool) throws {
@@ -153,21 +154,9 @@ enum TrainCommand: Command {
       pairFit.progress = { ranks.say("\(name)\($0)") }
       let fit = try naming(configuration.frames) { try pairFit.run(trajectory) }
       if ranks.isFirst { try writeLog(fit, path: pairLogPath(configuration.output)) }
-      self.fit = fit
-      guard let network = configuration.network else {
-        (trainer, pair, self.network) = (nil, try fit.pairTerm(), nil)
-        return
-      }
-      let trainer = try NetworkTrainer(
-        network, pair: fit, pairSettings: configuration.pair, trajectory: trajectory,
-        temperature: configuration.temperature)
-      var stage = try NetworkStage(trainer, output: configuration.output, resumes: resumes, ranks: ranks) {
-        try LikelihoodRefinement(
-          after: trainer, pair: fit, trajectory: trajectory, threads: configuration.pair.threads, ranks: ranks)
-      }
-      let learned = try stage.run()
-      self.trainer = trainer
-      (pair, self.network) = (try learned.pair ?? fit.pairTerm(), learned.network)
+      var stage = try StepwiseStage(configuration, fit, trajectory, resumes: resumes)
+      let outcome = try stage.run()
+      (self.fit, trainer, network, refinement) = (outcome.fit, stage.trainer, outcome.network, outcome.refinement)
     }
   }
 
@@ -183,18 +172,22 @@ enum TrainCommand: Command {
   private static func potential(
     _ members: [Member], _ trajectory: Trajectory, _ configuration: TrainingConfiguration
   ) throws -> Potential {
-    let (names, scale) = (trajectory.typeNames, boltzmannConstant * configuration.temperature)
+    func potential(
+      _ member: Member, grade: ExtrapolationGrade? = nil, others: [Potential] = [],
+      metadata: PotentialMetadata = PotentialMetadata()
+    ) throws -> Potential {
+      try Potential(
+        typeNames: trajectory.typeNames, energyScale: boltzmannConstant * configuration.temperature,
+        pair: member.fit.pairTerm(), triplets: member.fit.triplets, network: member.network, grade: grade,
+        others: others, metadata: metadata)
+    }
     let first = members[0]
-    return try Potential(
-      typeNames: names, energyScale: scale, pair: first.pair, triplets: first.fit.triplets, network: first.network,
+    return try potential(
+      first,
       grade: ExtrapolationGrade(
-        of: trajectory, pair: first.pair, network: first.network, threads: configuration.pair.threads,
+        of: trajectory, pair: first.fit.pairTerm(), network: first.network, threads: configuration.pair.threads,
         ranks: configuration.pair.ranks),
-      others: members.dropFirst().map {
-        try Potential(
-          typeNames: names, energyScale: scale, pair: $0.pair, triplets: $0.fit.triplets, network: $0.network)
-      },
-      metadata: metadata(first.fit, first.trainer, trajectory, configuration))
+      others: members.dropFirst().map { try potential($0) }, metadata: metadata(first, trajectory, configuration))
   }
 
   /// The weight file and all that is written beside it.
@@ -204,12 +197,7 @@ enum TrainCommand: Command {
   }
 
   private static func sideOutputs(_ configuration: TrainingConfiguration) -> [String] {
-    let output = configuration.output
-    guard configuration.network != nil else { return [pairLogPath(output)] }
-    return [
-      pairLogPath(output), NetworkStage.logPath(output), NetworkStage.likelihoodLogPath(output),
-      NetworkStage.checkpointPath(output),
-    ]
+    [pairLogPath(configuration.output)] + StepwiseStage.outputs(configuration)
   }
 
   private static func pairLogPath(_ output: String) -> String { output + ".pair.csv" }
@@ -259,9 +247,9 @@ enum TrainCommand: Command {
   // MARK: Results
 
   private static func metadata(
-    _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
-    _ configuration: TrainingConfiguration
+    _ member: Member, _ trajectory: Trajectory, _ configuration: TrainingConfiguration
   ) -> PotentialMetadata {
+    let (result, trainer) = (member.fit, member.trainer)
     var metadata = result.metadata(trajectory, temperature: configuration.temperature)
     if let trainer { metadata.sigma = trainer.runSigma }
     metadata.provenance = [
@@ -273,12 +261,12 @@ enum TrainCommand: Command {
       "chosen": result.chosen.map(describe).joined(separator: "; "),
       "held-out objective": "\(result.heldOutObjective)",
     ]
+    if let refinement = member.refinement {
+      metadata.provenance["refined by likelihood"] = "\(refinement.steps) steps"
+    }
     if let trainer {
       metadata.provenance["network's noise levels (Å)"] =
         trainer.sigmas.map { "\($0)" }.joined(separator: " ")
-      if trainer.isRefined {
-        metadata.provenance["refined by likelihood"] = "\(trainer.settings.likelihoodSteps) steps"
-      }
       metadata.provenance["network's held-out objective"] = "\(trainer.bestHeldOut) at step \(trainer.bestStep)"
     }
     return metadata
@@ -301,19 +289,24 @@ enum TrainCommand: Command {
   }
 
   private static func summarise(
-    _ result: PairFit.Result, _ trainer: NetworkTrainer?, _ trajectory: Trajectory,
-    _ configuration: TrainingConfiguration, elapsed: Double
+    _ member: Member, _ trajectory: Trajectory, _ configuration: TrainingConfiguration, elapsed: Double
   ) {
+    let result = member.fit
     let names = trajectory.typeNames
     var lines = result.chosen.map { "chosen: \(describe($0))" }
     lines.append("pair term's held-out objective at σ → 0: \(thousandths(result.heldOutObjective)) for a frame")
     if let triplets = result.triplets {
       lines.append("triplets: \(triplets.basis.count) functions up to \(thousandths(triplets.basis.rMax)) Å")
     }
-    if let trainer {
+    if let trainer = member.trainer {
       lines.append(
         "network's held-out objective at σ = \(trainer.runSigma) Å: \(thousandths(trainer.bestHeldOut)) for an atom, "
           + "from step \(trainer.bestStep) of \(trainer.step)")
+    }
+    if configuration.isRefined {
+      lines.append(
+        member.refinement.map { "refined by likelihood in \($0.steps) steps" }
+          ?? "refinement by likelihood: the frames' own uncertainty explains all differences; nothing was changed")
     }
     for a in names.indices {
       for b in a..<names.count {

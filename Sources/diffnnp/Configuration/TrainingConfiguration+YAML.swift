@@ -26,6 +26,10 @@ extension TrainingConfiguration {
     }
     pair = try PairFit.Settings(root)
     pair.triplets = try triplets(root)
+    likelihoodSteps = try root.int("likelihood_steps") ?? likelihoodSteps
+    guard likelihoodSteps >= 0 else {
+      throw root.failure("likelihood_steps", "is \(likelihoodSteps); expected 0 for none, or a positive number")
+    }
     if root.node("network") != nil {
       network = try NetworkSettings(root.section("network"), seed: pair.seed)
     }
@@ -134,7 +138,6 @@ extension NetworkSettings {
     averaging = try section.double("ema") ?? averaging
     validationInterval = try section.int("validation_interval") ?? validationInterval
     patience = try section.int("patience") ?? patience
-    likelihoodSteps = try section.int("likelihood_steps") ?? likelihoodSteps
     likelihoodRate = try section.double("likelihood_rate") ?? likelihoodRate
     self.seed = try section.positive("seed", or: nil).map(UInt64.init) ?? seed
     if let fault { throw section.failure(fault.key, fault.reason) }

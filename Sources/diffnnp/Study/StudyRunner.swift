@@ -122,9 +122,10 @@ struct StudyRunner {
         "train", configuration, "--set", "frames='\(system.frames)'", "--frames", slice, "-o", model, "--temperature",
         "\(system.temperature)", "--seed", "\(job.key.replica)",
       ]
-      if study.isQuick, try YAMLNode.load(path: configuration).mapping?.contains(where: { $0.key == "network" }) == true
-      {
-        arguments += ["--set", "network.steps=10", "--set", "network.likelihood_steps=2"]
+      if study.isQuick {
+        arguments += ["--set", "likelihood_steps=2"]
+        let keys = try YAMLNode.load(path: configuration).mapping?.map(\.key) ?? []
+        if keys.contains("network") { arguments += ["--set", "network.steps=10"] }
       }
       if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
       try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")

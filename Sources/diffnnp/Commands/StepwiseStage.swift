@@ -7,14 +7,23 @@ import DiffNNPTraining
   import Glibc
 #endif
 
-/// The part of `diffnnp train` in which a network learns, first from scores and then by likelihood: progress, logs,
-/// checkpoints, Ctrl-C.
-struct NetworkStage {
-  let trainer: NetworkTrainer
-  let output: String
-  private let ranks: Ranks
-  /// Begins the refinement; called once the trainer is finished.
-  private let makeRefinement: () throws -> LikelihoodRefinement
+/// The part of `diffnnp train` that goes step by step, a network that learns from scores, and the refinement by likelihood:
+/// progress, logs, checkpoints, Ctrl-C.
+struct StepwiseStage {
+  /// What is learned.
+  struct Outcome {
+    var fit: PairFit.Result
+    var network: Network?
+    /// nil where there was none, or where it found nothing to correct.
+    var refinement: LikelihoodRefinement?
+  }
+
+  private let configuration: TrainingConfiguration
+  private let fit: PairFit.Result
+  private let trajectory: Trajectory
+  let trainer: NetworkTrainer?
+  private var output: String { configuration.output }
+  private var ranks: Ranks { configuration.pair.ranks }
   private var refinement: LikelihoodRefinement?
   private var log: StepLog
   private var likelihoodLog: StepLog
@@ -23,26 +32,45 @@ struct NetworkStage {
   static func logPath(_ output: String) -> String { output + ".log.csv" }
   static func likelihoodLogPath(_ output: String) -> String { output + ".likelihood.csv" }
 
+  /// Files beside the weight file.
+  static func outputs(_ configuration: TrainingConfiguration) -> [String] {
+    let output = configuration.output
+    return (configuration.network == nil ? [] : [logPath(output)])
+      + (configuration.isRefined ? [likelihoodLogPath(output)] : [])
+      + (configuration.network == nil && !configuration.isRefined ? [] : [checkpointPath(output)])
+  }
+
   /// Steps of the refinement between two checkpoints.
   private static let likelihoodInterval = 25
 
-  /// Whether a network can be trained as asked, and continued from the checkpoint: found out by a trainer without the pair
+  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer without the pair
   /// term, before that is fitted.
   static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
-    guard let settings = configuration.network else { return }
-    let trainer = try naming(configuration.frames) {
-      try trajectory.requirePairs(within: settings.rMax, "network.r_max")
-      return try NetworkTrainer(
-        settings, pair: nil, pairSettings: configuration.pair, trajectory: trajectory,
-        temperature: configuration.temperature)
+    let trainer = try configuration.network.map { settings in
+      try naming(configuration.frames) {
+        try trajectory.requirePairs(within: settings.rMax, "network.r_max")
+        return try NetworkTrainer(
+          settings, pair: nil, pairSettings: configuration.pair, trajectory: trajectory,
+          temperature: configuration.temperature)
+      }
     }
     let path = checkpointPath(configuration.output)
     guard resumes, access(path, F_OK) == 0 else { return }
     let file = try SafetensorsFile(path: path)
     try naming("checkpoint \(path)") {
-      try trainer.resume(from: file)
-      _ = try LikelihoodRefinement.isPart(of: file, settings)
+      try trainer?.resume(from: file)
+      let reachesRefinement = try isRefining(file, configuration)
+      guard trainer != nil || reachesRefinement else {
+        throw DiffNNPError("it is of another training; remove it, or train without --resume")
+      }
     }
+  }
+
+  /// Whether a checkpoint reaches into the refinement.
+  private static func isRefining(_ file: SafetensorsFile, _ configuration: TrainingConfiguration) throws -> Bool {
+    guard configuration.isRefined else { return false }
+    return try LikelihoodRefinement.isPart(
+      of: file, steps: configuration.likelihoodSteps, configuration.network)
   }
 
   static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
@@ -51,25 +79,34 @@ struct NetworkStage {
     ranks.say("no checkpoint \(path) to continue from; training starts anew")
   }
 
+  /// - Parameters:
+  ///   - fit: what there is before.
+  ///   - resumes: whether to continue from the checkpoint, if there is one.
   init(
-    _ trainer: NetworkTrainer, output: String, resumes: Bool, ranks: Ranks,
-    makeRefinement: @escaping () throws -> LikelihoodRefinement
+    _ configuration: TrainingConfiguration, _ fit: PairFit.Result, _ trajectory: Trajectory, resumes: Bool
   ) throws {
-    self.trainer = trainer
-    (self.output, self.ranks) = (output, ranks)
-    self.makeRefinement = makeRefinement
-    log = StepLog(path: Self.logPath(output), header: "step,loss,held_out,learning_rate")
-    likelihoodLog = StepLog(path: Self.likelihoodLogPath(output), header: "step,pair_difference,restarts")
+    (self.configuration, self.fit, self.trajectory) = (configuration, fit, trajectory)
+    trainer = try configuration.network.map {
+      try NetworkTrainer(
+        $0, pair: fit, pairSettings: configuration.pair, trajectory: trajectory,
+        temperature: configuration.temperature)
+    }
+    log = StepLog(path: Self.logPath(configuration.output), header: "step,loss,held_out,learning_rate")
+    likelihoodLog = StepLog(
+      path: Self.likelihoodLogPath(configuration.output), header: "step,pair_difference,restarts")
     if resumes, access(Self.checkpointPath(output), F_OK) == 0 { try resume() }
   }
 
   private mutating func resume() throws {
     let path = Self.checkpointPath(output)
     let file = try SafetensorsFile(path: path)
-    try naming("checkpoint \(path)") { try trainer.resume(from: file) }
-    try log.load(upTo: trainer.step)
-    var place = "step \(trainer.step)"
-    if try LikelihoodRefinement.isPart(of: file, trainer.settings) {
+    var place = ""
+    if let trainer {
+      try naming("checkpoint \(path)") { try trainer.resume(from: file) }
+      try log.load(upTo: trainer.step)
+      place = "step \(trainer.step)"
+    }
+    if try Self.isRefining(file, configuration) {
       let refinement = try makeRefinement()
       try naming("checkpoint \(path)") { try refinement.resume(from: file) }
       try likelihoodLog.load(upTo: refinement.step)
@@ -79,21 +116,31 @@ struct NetworkStage {
     ranks.say("continuing from \(place)")
   }
 
-  /// Trains to the end. Returns the best network and, where it was refined, the pair term that goes with it.
+  /// Begins the refinement; the trainer is finished.
+  private func makeRefinement() throws -> LikelihoodRefinement {
+    try LikelihoodRefinement(
+      fit, trainer, trajectory: trajectory, steps: configuration.likelihoodSteps, seed: configuration.pair.seed,
+      threads: configuration.pair.threads, ranks: ranks)
+  }
+
+  /// Goes on to the end.
   /// - Throws: `Interrupted` after Ctrl-C, with a checkpoint on disk.
-  mutating func run() throws -> (network: Network, pair: PairTerm?) {
+  mutating func run() throws -> Outcome {
     Interruption.watch()
     defer { Interruption.unwatch() }
-    try learnScores()
-    guard trainer.isRefined else { return (try trainer.result(), nil) }
+    try trainer.map { try learnScores($0) }
+    guard configuration.isRefined, LikelihoodRefinement.isPossible(fit) else {
+      return Outcome(fit: fit, network: try trainer?.result())
+    }
     let refinement = try self.refinement ?? makeRefinement()
     self.refinement = refinement
     try refine(refinement)
+    guard refinement.hasCorrected else { return Outcome(fit: fit, network: try trainer?.result()) }
     let result = try refinement.result()
-    return (result.network, result.pair)
+    return Outcome(fit: result.fit, network: result.network, refinement: refinement)
   }
 
-  private mutating func learnScores() throws {
+  private mutating func learnScores(_ trainer: NetworkTrainer) throws {
     guard !trainer.isFinished else { return }
     let bar = ProgressBar("network", total: trainer.settings.steps, isShown: ranks.isFirst)
     defer { bar.finish() }
@@ -103,7 +150,7 @@ struct NetworkStage {
         log.append(report.step, "\(report.loss),\(heldOut),\(report.learningRate)")
         try saveProgress()
       }
-      bar.update(report.step, note: note)
+      bar.update(report.step, note: note(trainer))
       try stopIfAsked("step \(trainer.step)")
     }
   }
@@ -129,14 +176,14 @@ struct NetworkStage {
 
   private func saveProgress() throws {
     guard ranks.isFirst else { return }
-    var file = trainer.checkpoint()
+    var file = trainer?.checkpoint() ?? SafetensorsFile(metadata: [:], tensors: [])
     refinement?.addCheckpoint(to: &file)
     try FileIO.write(file.serialised(), to: Self.checkpointPath(output))
-    try log.write()
+    if trainer != nil { try log.write() }
     if refinement != nil { try likelihoodLog.write() }
   }
 
-  private var note: String {
+  private func note(_ trainer: NetworkTrainer) -> String {
     trainer.bestHeldOut.isFinite ? "held-out \(thousandths(trainer.bestHeldOut)) at step \(trainer.bestStep)" : ""
   }
 }

@@ -4,29 +4,27 @@ import DiffNNPFrames
 /// All that a refinement by likelihood carries from step to step. Random numbers follow from the seed and the step.
 struct LikelihoodState: Equatable, Sendable {
   var step = 0
+  /// Of pairs without walls and triplets, and the mean of those of the second half of the steps.
+  var coefficients: [Double]
+  var averageCoefficients: [Double]
+  /// Those of the network; none without one.
   var parameters: [Double]
   var optimiser: Adam
-  /// What is added to the pair term's coefficients, and its moving average.
-  var pairCorrection: [Double]
-  var averagePair: [Double]
-  /// n/n_data of the last step for each pair function, and its moving average.
-  var pairRatio: [Double]
-  var averageRatio: [Double]
-  /// Numbers of pairs in each chain while it was only watched [chain][function].
+  /// Running mean over steps of the functions' sums in a chain.
+  var averageMean: [Double]
+  /// Sums of all functions in each chain while it was only watched [chain][function].
   var chainSums: [[Double]]
   /// Frames that the chains started from: cell and types are theirs.
   var starts: [Int]
   var chains: [LangevinChain]
   var restarts = 0
 
-  init(parameters: [Double], pairCount: Int, starts: [Int], chains: [LangevinChain]) {
+  init(coefficients: [Double], parameters: [Double], starts: [Int], chains: [LangevinChain]) {
+    (self.coefficients, averageCoefficients) = (coefficients, coefficients)
     self.parameters = parameters
     optimiser = Adam(parameters)
-    pairCorrection = Array(repeating: 0, count: pairCount)
-    averagePair = pairCorrection
-    pairRatio = Array(repeating: 1, count: pairCount)
-    averageRatio = pairRatio
-    chainSums = Array(repeating: pairCorrection, count: chains.count)
+    averageMean = Array(repeating: 0, count: coefficients.count)
+    chainSums = Array(repeating: averageMean, count: chains.count)
     self.starts = starts
     self.chains = chains
   }
@@ -35,13 +33,16 @@ struct LikelihoodState: Equatable, Sendable {
 
   private static let prefix = "likelihood."
 
-  /// Adds the state to a checkpoint of the training by scores.
-  /// - Parameter identity: names the settings; only a refinement with the same may continue.
-  func add(to file: inout SafetensorsFile, identity: String) {
+  /// Adds the state to a checkpoint.
+  /// - Parameters:
+  ///   - identity: names the settings; only a refinement with the same may continue,
+  ///   - start: and only from the same potential.
+  func add(to file: inout SafetensorsFile, identity: String, start: String) {
     func add(_ name: String, _ values: [Double]) {
       file.tensors.append(NamedTensor(name: Self.prefix + name, shape: [values.count], values: values))
     }
     file.metadata[Self.prefix + "identity"] = identity
+    file.metadata[Self.prefix + "start"] = start
     file.metadata[Self.prefix + "step"] = "\(step)"
     file.metadata[Self.prefix + "corrections"] = "\(optimiser.step)"
     file.metadata[Self.prefix + "restarts"] = "\(restarts)"
@@ -50,14 +51,13 @@ struct LikelihoodState: Equatable, Sendable {
     add("second_moment", optimiser.secondMoment)
     add("average", optimiser.average)
     add("usual_norm", [optimiser.usualNorm])
-    add("pair_correction", pairCorrection)
-    add("average_pair", averagePair)
-    add("pair_ratio", pairRatio)
-    add("average_ratio", averageRatio)
+    add("coefficients", coefficients)
+    add("average_coefficients", averageCoefficients)
+    add("average_mean", averageMean)
     add("starts", starts.map(Double.init))
     for (k, chain) in chains.enumerated() {
       add("positions.\(k)", chain.positions.flatMap { [$0.x, $0.y, $0.z] })
-      add("pairs.\(k)", chainSums[k])
+      add("functions.\(k)", chainSums[k])
       add("velocities.\(k)", chain.velocities.flatMap { [$0.x, $0.y, $0.z] })
     }
   }
@@ -74,7 +74,11 @@ struct LikelihoodState: Equatable, Sendable {
 
   /// Continues from a checkpoint that reaches into the refinement.
   /// - Parameter frames: those of the data; chains that started in one have its size.
-  mutating func restore(_ file: SafetensorsFile, frames: Frames) throws {
+  /// - Throws: where something is missing, or the refinement started from another potential.
+  mutating func restore(_ file: SafetensorsFile, frames: Frames, start: String) throws {
+    guard file.metadata[Self.prefix + "start"] == start else {
+      throw DiffNNPError("it belongs to a run with other settings or frames; train without --resume to start anew")
+    }
     func damaged(_ what: String) -> DiffNNPError {
       DiffNNPError("its \(what) is missing or of another size; train without --resume to start anew")
     }
@@ -102,16 +106,15 @@ struct LikelihoodState: Equatable, Sendable {
       step: number("corrections"), firstMoment: values("first_moment", count),
       secondMoment: values("second_moment", count),
       average: values("average", count), usualNorm: values("usual_norm", 1)[0])
-    pairCorrection = try values("pair_correction", pairCorrection.count)
-    averagePair = try values("average_pair", averagePair.count)
-    pairRatio = try values("pair_ratio", pairRatio.count)
-    averageRatio = try values("average_ratio", averageRatio.count)
+    coefficients = try values("coefficients", coefficients.count)
+    averageCoefficients = try values("average_coefficients", coefficients.count)
+    averageMean = try values("average_mean", coefficients.count)
     starts = try values("starts", starts.count).map {
       guard let start = Int(exactly: $0), frames.indices.contains(start) else { throw damaged("tensor starts") }
       return start
     }
     for k in chains.indices {
-      chainSums[k] = try values("pairs.\(k)", chainSums[k].count)
+      chainSums[k] = try values("functions.\(k)", chainSums[k].count)
       let atoms = frames[starts[k]].positions.count
       chains[k].positions = try vectors("positions.\(k)", atoms)
       chains[k].velocities = try vectors("velocities.\(k)", atoms)

@@ -2,8 +2,8 @@ import DiffNNP
 import DiffNNPTraining
 import Testing
 
-/// `diffnnp train` with a network, as a user runs, interrupts and resumes it.
-@Suite struct NetworkStageTests {
+/// `diffnnp train` with a network or a refinement, as a user runs, interrupts and resumes it.
+@Suite struct StepwiseStageTests {
   private static let pairArguments =
     "train frames.xyz --temperature 300 --set pair.r_max=3.5 --set pair.spacing=0.25 --set pair.likelihood=false "
   private static let arguments =
@@ -46,6 +46,32 @@ import Testing
         "cmp whole.safetensors.log.csv part.safetensors.log.csv && cmp whole.safetensors part.safetensors",
         in: directory)
       #expect(same.exitCode == 0, "\(same.output)")
+    }
+  }
+
+  /// The same for the refinement of pairs and triplets; a checkpoint of other frames is refused.
+  @Test func interruptedRefinementContinues() throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let arguments = "train frames.xyz --temperature 300 --set pair.r_max=3 --set pair.spacing=0.25"
+      let whole = try diffnnp(arguments + " -o whole.safetensors", in: directory)
+      #expect(whole.exitCode == 0, "\(whole.errors)")
+      let interrupted = try shellResult(
+        """
+        '\(programPath)' \(arguments) -o part.safetensors & pid=$!
+        while kill -0 $pid && [ ! -e part.safetensors.checkpoint ]; do sleep 0.02; done 2>/dev/null
+        kill -INT $pid; wait $pid
+        """, in: directory)
+      #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
+      let other = try diffnnp(arguments + " --seed 2 --resume -o part.safetensors", in: directory)
+      #expect(other.exitCode == 1 && other.errors.contains("other settings or frames"), "\(other.errors)")
+      let resumed = try diffnnp(arguments + " --resume -o part.safetensors", in: directory)
+      #expect(resumed.exitCode == 0 && resumed.errors.contains("of the refinement by likelihood"), "\(resumed.errors)")
+      let same = try shellResult(
+        "cmp whole.safetensors.likelihood.csv part.safetensors.likelihood.csv && cmp whole.safetensors part.safetensors",
+        in: directory)
+      #expect(same.exitCode == 0, "\(same.output)")
+      #expect(throws: DiffNNPError.self) { try FileIO.read(directory + "/part.safetensors.checkpoint") }
     }
   }
 
@@ -96,8 +122,9 @@ import Testing
       #expect(run.exitCode == 0, "\(run.errors)")
       #expect(
         run.errors.hasPrefix("train: no checkpoint m.safetensors.checkpoint to continue from; training starts anew\n"))
-      let pairs = try diffnnp("train frames.xyz --temperature 300 --resume -o pair.safetensors", in: directory)
-      #expect(pairs.exitCode == 2 && pairs.errors.contains("add --network"), "\(pairs.errors)")
+      let pairs = try diffnnp(
+        "train frames.xyz --temperature 300 --set triplets=false --resume -o pair.safetensors", in: directory)
+      #expect(pairs.exitCode == 2 && pairs.errors.contains("neither is asked for"), "\(pairs.errors)")
     }
   }
 
@@ -170,7 +197,7 @@ import Testing
       rm -rf left; mkdir -p disk left; unshare -rm sh -c 'mount -t tmpfs -o size=\(size)k tmpfs disk && cd disk || exit 99
       for file in \(Self.files.joined(separator: " ")); do printf precious >$file; done
       "\(programPath)" \(Self.pairArguments.replacing("frames.xyz", with: "../frames.xyz")) \(Self.smallest) \
-        --set network.likelihood_steps=0 \(options) -o m.safetensors; code=$?; cp * ../left; exit $code'
+        \(options) -o m.safetensors; code=$?; cp * ../left; exit $code'
       """, in: directory)
   }
 

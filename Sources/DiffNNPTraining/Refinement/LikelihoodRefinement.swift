@@ -1,0 +1,390 @@
+import DiffNNP
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data less its mean over
+/// as many configurations of the model itself. These come from Langevin chains that start in frames of the data, and go on in
+/// each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML 2008; in coarse graining,
+/// minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
+///
+/// The conditional likelihood and scores see one atom, or one place, at a time. Where the functions of a potential cannot say all
+/// there is, they leave the structure as a whole a little wrong: g(r) and angles of a liquid, say. At the maximum of
+/// the likelihood, the means of all functions are those of the data. Pairs and triplets move by shares of Newton's steps, with
+/// priors and Hessian of the conditional likelihood (`LikelihoodMinimum`); a network by Adam.
+///
+/// At first the chains only run, to see how far they are from the data. Where the model is wrong by less than the data
+/// themselves are uncertain, it is left as it is.
+public final class LikelihoodRefinement {
+  /// What a step gave.
+  public struct Report: Sendable {
+    public var step: Int
+    /// Mean of |n/n_data - 1| over the pair functions that the data hold, where n counts pairs in the chains, as a running
+    /// mean over steps.
+    public var pairDifference: Double
+    /// Chains begun anew so far, because an atom of theirs moved absurdly fast.
+    public var restarts: Int
+  }
+
+  /// How much the chains do.
+  struct Effort: Sendable {
+    /// Atoms in all chains together at least, as far as `chainCounts` allows.
+    var chainAtoms = 2000
+    var chainCounts = 2...64
+    /// Steps of a chain between two steps of the optimiser.
+    var stride = 20
+    /// Steps at first in which the chains only run, and how many of these are not counted.
+    var (measuringSteps, settlingSteps) = (60, 20)
+
+    /// Chains of large configurations say as much in fewer steps.
+    func steps(_ wanted: Int, atoms: Int) -> Int {
+      min(wanted, max(wanted * 2 * chainAtoms / max(atoms, 1), Self.fewestSteps))
+    }
+
+    /// Enough for steps of `linearRate` to arrive.
+    private static let fewestSteps = 80
+  }
+
+  /// What there is to correct, as squares in the metric of the minimum.
+  private struct Assessment {
+    /// Of the model's means from those of the data, beyond what chance explains.
+    var excess: Double
+    /// What chance makes of the data's means.
+    var uncertainty: Double
+
+    var isWorthwhile: Bool { excess > uncertainty }
+    var trust: Double { isWorthwhile ? excess / (excess + uncertainty) : 0 }
+  }
+
+  /// Steps, those included in which chains only run.
+  public let steps: Int
+  public var step: Int { state.step }
+  /// After all steps, or once it is seen that the data ask for no correction.
+  public var isFinished: Bool { step >= steps || (step >= effort.measuringSteps && !assessment.isWorthwhile) }
+  /// Whether anything was changed.
+  public var hasCorrected: Bool { step > effort.measuringSteps }
+
+  private let wantedSteps: Int
+  private let effort: Effort
+  private let fit: PairFit.Result
+  private let minimum: LikelihoodMinimum
+  private let network: TrainableNetwork?
+  private let networkRate: Double
+  private let seed: UInt64
+  private let typeNames: [String]
+  private let frames: Frames
+  private let threads: Int
+  private let ranks: Ranks
+  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time.
+  private let dataMean: [Double]
+  private let blockMeans: [[Double]]
+  /// Whether the data hold enough of a function for its coefficient to be moved. What hardly any frame has seen, chains may find by
+  /// the way; steps against that would know no measure.
+  private let isKnown: [Bool]
+  private let metric: HessianMetric
+  /// Chains; with a network, as many frames of the data enter each step.
+  private let chainCount: Int
+  /// Of each type (kT/Å²).
+  private var masses: [Double] = []
+  private var counters: [FunctionCounter] = []
+  private var models: [TrainableScore] = []
+  private var gradients: [TrainableNetwork.Gradient] = []
+  private(set) var state: LikelihoodState
+  private var knownAssessment: Assessment?
+
+  /// Decay of running means over steps.
+  private static let averaging = 0.98
+  /// Share of Newton's step that pairs and triplets are moved by at first. Atoms move together, so that the Hessian of the whole
+  /// likelihood is up to a few times that of the conditional one.
+  private static let linearRate = 0.1
+  /// Of a function in all frames: pairs, or as many triplets.
+  private static let fewestCounts = 100.0
+
+  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood.
+  public static func isPossible(_ fit: PairFit.Result) -> Bool { fit.minimum != nil }
+
+  /// - Parameters:
+  ///   - fit: pairs, and perhaps triplets, to be refined.
+  ///   - trainer: one that is finished, if there is a network.
+  ///   - steps: of corrections, at most.
+  ///   - ranks: processes that share the work.
+  public convenience init(
+    _ fit: PairFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
+    ranks: Ranks = .one
+  ) throws {
+    try self.init(
+      fit, trainer, trajectory: trajectory, steps: steps, seed: seed, threads: threads, ranks: ranks, Effort())
+  }
+
+  init(
+    _ fit: PairFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
+    ranks: Ranks = .one, _ effort: Effort
+  ) throws {
+    guard let minimum = fit.minimum else {
+      throw DiffNNPError("a refinement by likelihood needs the minimum of a conditional one")
+    }
+    var effort = effort
+    let frameCount = trajectory.frames.count
+    let atoms = trajectory.frames.atomCount / frameCount
+    let chainCount = min(
+      max(effort.chainAtoms / max(atoms, 1), effort.chainCounts.lowerBound), effort.chainCounts.upperBound)
+    effort.measuringSteps = effort.steps(effort.measuringSteps, atoms: chainCount * atoms)
+    wantedSteps = steps
+    self.steps = effort.steps(steps, atoms: chainCount * atoms) + effort.measuringSteps
+    (self.effort, self.chainCount) = (effort, chainCount)
+    (self.fit, self.minimum, self.seed) = (fit, minimum, seed)
+    (typeNames, frames) = (trajectory.typeNames, trajectory.frames)
+    (self.threads, self.ranks) = (threads, ranks)
+    networkRate = trainer?.settings.likelihoodRate ?? 0
+    network = try trainer.map { try TrainableNetwork($0.architecture) }
+    network?.set(trainer!.bestParameters)
+    let basis = fit.linearBasis
+    let (frames, ranges) = (trajectory.frames, fit.blocks.ranges)
+    let blocks = try ranks.map(ranges.count, threads: threads) { try Self.means(of: frames, ranges[$0], basis) }
+    func total(_ kind: Int) -> [Double] {
+      (0..<basis.count).map { f in zip(blocks, ranges).reduce(0) { $0 + $1.0[kind][f] * Double($1.1.count) } }
+    }
+    blockMeans = blocks.map { $0[0] }
+    dataMean = total(0).map { $0 / Double(frameCount) }
+    isKnown = total(1).map { $0 >= Self.fewestCounts }
+    metric = try minimum.metric(among: isKnown)
+    let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
+    state = LikelihoodState(
+      coefficients: fit.linearCoefficients, parameters: trainer?.bestParameters ?? [], starts: starts,
+      chains: starts.map { LangevinChain(frames[$0].configuration.positions) })
+    counters = starts.map { _ in FunctionCounter(basis) }
+    for _ in 0..<(network == nil ? 1 : 2) * chainCount {
+      models.append(TrainableScore(network))
+      if let network { gradients.append(network.makeGradient()) }
+    }
+    masses = try meanCurvatures()
+  }
+
+  /// The means over frames of the sums of all functions, and of their absolute values.
+  private static func means(of frames: Frames, _ range: Range<Int>, _ basis: LinearBasis) throws -> [[Double]] {
+    let counter = FunctionCounter(basis)
+    var means = Array(repeating: [Double](repeating: 0, count: basis.count), count: 2)
+    for k in range {
+      for (f, sum) in try counter.sums(frames[k].configuration).enumerated() {
+        means[0][f] += sum / Double(range.count)
+        means[1][f] += abs(sum) / Double(range.count)
+      }
+    }
+    return means
+  }
+
+  /// Mean squares of the score along a coordinate for each type, which for the model's own configurations are the mean
+  /// curvatures.
+  private func meanCurvatures() throws -> [Double] {
+    let base = try base()
+    var sums = [Double](repeating: 0, count: typeNames.count)
+    var counts = sums
+    var score: [SIMD3<Double>] = []
+    for k in state.starts {
+      let configuration = frames[k].configuration
+      try models[0].evaluate(configuration, base: base, into: &score)
+      for i in score.indices {
+        sums[configuration.types[i]] += dot(score[i], score[i]) / 3
+        counts[configuration.types[i]] += 1
+      }
+    }
+    let mean = max(sums.reduce(0, +) / counts.reduce(0, +), .leastNormalMagnitude)
+    return sums.indices.map { counts[$0] > 0 && sums[$0] > 0 ? sums[$0] / counts[$0] : mean }
+  }
+
+  /// Pairs and triplets as they are now. Walls begin with what they continue, which corrections change.
+  private func base() throws -> Potential { try fit.with(state.coefficients).potential(typeNames) }
+
+  // MARK: Steps
+
+  /// Moves the chains and, once it is known how far they are from the data, the parameters.
+  public func advance() throws -> Report {
+    network?.set(state.parameters)
+    let base = try base()
+    let isMeasuring = step < effort.measuringSteps
+    let differentiates = network != nil && !isMeasuring
+    let moved = try ranks.map(differentiates ? 2 * chainCount : chainCount, threads: threads) { k in
+      k < chainCount ? try moveChain(k, base, differentiates: differentiates) : try look(atFrame: k - chainCount)
+    }
+    for (k, result) in moved[..<chainCount].enumerated() {
+      if let chain = result.chain {
+        state.chains[k] = chain
+      } else {
+        state.starts[k] = frame(drawnBy: k, stream: 2)
+        state.chains[k] = LangevinChain(frames[state.starts[k]].configuration.positions)
+        state.restarts += 1
+      }
+    }
+    let sums = moved[..<chainCount].map(\.functions)
+    let mean = dataMean.indices.map { f in sums.reduce(0) { $0 + $1[f] } / Double(chainCount) }
+    takeNote(of: mean, sums)
+    if !isMeasuring { try correct(mean) }
+    state.step += 1
+    return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
+  }
+
+  /// What came of a chain, nil where it is of no use any more, or of a frame.
+  private struct Moved: Parcelled {
+    var chain: LangevinChain?
+    var functions: [Double] = []
+
+    init(chain: LangevinChain? = nil, functions: [Double] = []) { (self.chain, self.functions) = (chain, functions) }
+
+    init(from parcel: inout Parcel) {
+      let positions: [SIMD3<Double>] = parcel.take()
+      if !positions.isEmpty {
+        chain = LangevinChain(positions)
+        chain?.velocities = parcel.take()
+      }
+      functions = parcel.take()
+    }
+
+    func put(into parcel: inout Parcel) {
+      parcel.put(chain?.positions ?? [])
+      if let chain { parcel.put(chain.velocities) }
+      parcel.put(functions)
+    }
+  }
+
+  /// Moves a chain, and looks at where it ends.
+  private func moveChain(_ k: Int, _ base: Potential, differentiates: Bool) throws -> Moved {
+    var chain = state.chains[k]
+    var configuration = frames[state.starts[k]].configuration
+    var random = Philox(seed: seed, purpose: .likelihood, frame: k, stream: step)
+    let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
+      try models[k].evaluate($0, base: base, into: &$1)
+    }
+    if !isFine { configuration = frames[state.starts[k]].configuration }
+    if differentiates { try differentiate(k, sign: -1, configuration) }
+    return Moved(chain: isFine ? chain : nil, functions: try counters[k].sums(configuration))
+  }
+
+  /// Differentiates the network's energy of a frame of the data.
+  private func look(atFrame k: Int) throws -> Moved {
+    try differentiate(chainCount + k, sign: 1, frames[frame(drawnBy: k, stream: 1)].configuration)
+    return Moved()
+  }
+
+  private func differentiate(_ k: Int, sign: Double, _ configuration: Configuration) throws {
+    let weight = sign / Double(chainCount * configuration.positions.count)
+    try models[k].differentiateEnergy(configuration, weight: weight, into: gradients[k])
+  }
+
+  private func frame(drawnBy k: Int, stream: Int) -> Int {
+    var random = Philox(seed: seed, purpose: .likelihood, frame: step, stream: stream << 8 ^ k)
+    return Int.random(in: frames.indices, using: &random)
+  }
+
+  // MARK: What there is to correct
+
+  private func takeNote(of mean: [Double], _ sums: [[Double]]) {
+    if effort.settlingSteps..<effort.measuringSteps ~= step {
+      for k in sums.indices { for f in sums[k].indices { state.chainSums[k][f] += sums[k][f] } }
+    }
+    let keep = min(Self.averaging, Double(step) / Double(step + 1))
+    for f in mean.indices { state.averageMean[f] = keep * state.averageMean[f] + (1 - keep) * mean[f] }
+  }
+
+  private var pairDifference: Double {
+    let known = (0..<fit.basis.count).filter { isKnown[$0] }
+    return known.reduce(0) { $0 + abs(state.averageMean[$1] / dataMean[$1] - 1) } / Double(max(known.count, 1))
+  }
+
+  /// The gradient of the objective of pairs and triplets where the model has these means: as many times -log p as the conditional
+  /// likelihood poses choices for an atom, and the rest.
+  private func gradient(_ mean: [Double], at c: [Double]) -> [Double] {
+    let (likelihood, rest) = (difference(dataMean, mean), minimum.rest.product(c))
+    return c.indices.map { isKnown[$0] ? likelihood[$0] + rest[$0] - minimum.rest.vector[$0] : 0 }
+  }
+
+  /// Of means that are known, as it enters the gradient.
+  private func difference(_ one: [Double], _ other: [Double]) -> [Double] {
+    let factor = minimum.weight * Double(frames.count)
+    return one.indices.map { isKnown[$0] ? factor * (one[$0] - other[$0]) : 0 }
+  }
+
+  /// Of what the chains did while they only ran.
+  private var assessment: Assessment {
+    if let knownAssessment { return knownAssessment }
+    let size = Double(effort.measuringSteps - effort.settlingSteps)
+    let chainMeans = state.chainSums.map { $0.map { $0 / size } }
+    let mean = dataMean.indices.map { f in chainMeans.reduce(0) { $0 + $1[f] } / Double(chainCount) }
+    let uncertainty = uncertainty(of: blockMeans, dataMean)
+    let found = Assessment(
+      excess: metric.square(gradient(mean, at: fit.linearCoefficients)) - uncertainty
+        - self.uncertainty(of: chainMeans, mean),
+      uncertainty: uncertainty)
+    knownAssessment = found
+    return found
+  }
+
+  /// What chance makes of a mean of groups that do not know of each other, in the same measure.
+  private func uncertainty(of groups: [[Double]], _ mean: [Double]) -> Double {
+    let squares = groups.map { metric.square(difference($0, mean)) }
+    return squares.reduce(0, +) / Double(groups.count * (groups.count - 1))
+  }
+
+  // MARK: Corrections
+
+  /// Moves all parameters, less and less.
+  private func correct(_ mean: [Double]) throws {
+    let (done, all) = (step - effort.measuringSteps, steps - effort.measuringSteps)
+    let share = 0.5 * (1 + cos(Double.pi * Double(done) / Double(all)))
+    let newton = metric.step(gradient(mean, at: state.coefficients))
+    for f in newton.indices { state.coefficients[f] -= Self.linearRate * share * newton[f] }
+    // The mean of the second half: steps are noisy, as the chains are few.
+    let averaged = max(0, done - all / 2)
+    for f in newton.indices {
+      state.averageCoefficients[f] += (state.coefficients[f] - state.averageCoefficients[f]) / Double(averaged + 1)
+    }
+    guard let network else { return }
+    let gradient = try network.parameterGradient(gradients[...], over: ranks)
+    guard gradient.allSatisfy(\.isFinite) else {
+      throw DiffNNPError(
+        "the refinement by likelihood diverged at step \(step); lower network.likelihood_rate from \(networkRate), "
+          + "or set likelihood_steps to 0")
+    }
+    state.optimiser.update(
+      &state.parameters, gradient: gradient, learningRate: networkRate * assessment.trust * share,
+      averaging: Self.averaging)
+  }
+
+  // MARK: Checkpoints
+
+  /// Adds what is needed to continue to a checkpoint.
+  public func addCheckpoint(to file: inout SafetensorsFile) {
+    state.add(to: &file, identity: Self.identity(steps: wantedSteps, networkRate), start: start)
+  }
+
+  /// Whether a checkpoint reaches into a refinement, with these settings.
+  /// - Throws: where that had others.
+  public static func isPart(of file: SafetensorsFile, steps: Int, _ settings: NetworkSettings?) throws -> Bool {
+    try LikelihoodState.isPart(of: file, identity: identity(steps: steps, settings?.likelihoodRate ?? 0))
+  }
+
+  /// Continues from a checkpoint that reaches into the refinement.
+  /// - Throws: where it started from another potential, of other frames or settings.
+  public func resume(from file: SafetensorsFile) throws {
+    try state.restore(file, frames: frames, start: start)
+    knownAssessment = nil
+  }
+
+  private static func identity(steps: Int, _ rate: Double) -> String { "\(steps) steps, rate \(rate)" }
+
+  /// What was to be refined, in a word.
+  private var start: String {
+    var fingerprint = Fingerprint()
+    for c in fit.linearCoefficients { fingerprint.add(c.bitPattern) }
+    return "\(fingerprint.value)"
+  }
+
+  // MARK: Results
+
+  /// The fit and the network that belongs to it.
+  public func result() throws -> (fit: PairFit.Result, network: Network?) {
+    let network = try network.map { try Network($0.architecture, parameters: state.optimiser.average) }
+    return (hasCorrected ? try fit.with(state.averageCoefficients) : fit, network)
+  }
+}
