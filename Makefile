@@ -1,11 +1,13 @@
 # make help says what there is.
 PREFIX ?= /usr/local
 # The processor to compile for: native is the fastest, x86-64-v3 runs on any of the last ten years. With "any", programs run on
-# every x86-64, and the library that LAMMPS uses is there for three kinds of processors, of which each takes its own.
+# every x86-64, and the library that LAMMPS uses is there for three kinds of processors, of which each takes its own; or, on
+# aarch64, all run on every one of those.
 ARCH ?= native
+ANY = $(if $(filter aarch64,$(shell uname -m)),armv8-a,x86-64 -Xswiftc -DNO_FMA)
 
 BUILD = .build/release
-SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(if $(filter any,$(ARCH)),x86-64 -Xswiftc -DNO_FMA,$(ARCH))
+SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(if $(filter any,$(ARCH)),$(ANY),$(ARCH))
 # Of newer processors, where ARCH is "any".
 VARIANTS = $(wildcard $(BUILD)/glibc-hwcaps/*/libdiffnnp.so.1)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)
