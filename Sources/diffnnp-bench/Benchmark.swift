@@ -27,6 +27,7 @@ enum Benchmark {
       Potentials that have a name. Their weights are random, which makes no difference to speed.
 
         licl       what training makes of LiCl by default: pairs up to 12 Å, triplets up to 6.5 Å; 21.5 neighbours
+        liquid     the same of water, one bead for each molecule: pairs up to 10.2 Å, triplets up to 7.53 Å; 147 neighbours
         published  the architecture of the published LiCl model: 2 layers, features 8x0e+8x1e, edges 1x0e+1x1e,
                    r_max 10 Å; 12.5 neighbours
         water      the default network, for one type: 3 layers, 16 features of each l up to 2, r_max 5 Å; 17.5 neighbours

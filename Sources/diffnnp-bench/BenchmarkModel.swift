@@ -8,12 +8,13 @@ struct BenchmarkModel {
   /// Neighbours of an atom within the cutoff.
   var neighbours: Double
 
-  static let names = ["licl", "published", "water", "large"]
+  static let names = ["licl", "liquid", "published", "water", "large"]
 
   /// A potential of `names` with random weights, which make no difference to speed, or one from a file.
   init(_ name: String, neighbours: Double?) throws {
     switch name {
     case "licl": self = try Self.licl(neighbours ?? 21.5)
+    case "liquid": self = try Self.liquid(neighbours ?? 147)
     case "published": self = try Self.published(neighbours ?? 12.5)
     case "water": self = try Self.water(name, neighbours ?? 17.5, features: NetworkSettings().features)
     case "large": self = try Self.water(name, neighbours ?? 17.5, features: 32)
@@ -29,13 +30,29 @@ struct BenchmarkModel {
 
   /// What training makes of LiCl with default settings: pairs up to 12 Å, and triplets.
   private static func licl(_ neighbours: Double) throws -> BenchmarkModel {
+    let triplets = try TripletBasis(typeCount: 2, rMax: 6.5, intervals: 8, first: 2, lMax: 2)
+    return try random("licl", ["Li", "Cl"], pairsUpTo: 12, triplets, neighbours)
+  }
+
+  /// What training makes of water, one bead for each molecule, without a network.
+  private static func liquid(_ neighbours: Double) throws -> BenchmarkModel {
+    let floor = try DistanceFloor(typeCount: 1, distances: [2.43], width: 0.3)
+    let triplets = try TripletBasis(typeCount: 1, rMax: 7.53, intervals: 12, first: 3, lMax: 3, floor: floor)
+    return try random("liquid", ["O"], pairsUpTo: 10.2, triplets, neighbours)
+  }
+
+  /// Pairs with ten coefficients for each Å, and triplets.
+  private static func random(
+    _ name: String, _ typeNames: [String], pairsUpTo rMax: Double, _ triplets: TripletBasis, _ neighbours: Double
+  ) throws -> BenchmarkModel {
     var random = Philox(seed: 1, purpose: .network, frame: 0)
-    let basis = try TripletBasis(typeCount: 2, rMax: 6.5, intervals: 8, first: 2, lMax: 2)
+    let (types, intervals) = (typeNames.count, Int(10 * rMax))
+    let free = (0..<PairTerm.pairCount(types) * intervals).map { _ in random.uniform() }
     let potential = try Potential(
-      typeNames: ["Li", "Cl"], energyScale: 1,
-      pair: PairTerm(typeCount: 2, rMax: 12, intervals: 120, free: (0..<360).map { _ in random.uniform() }),
-      triplets: TripletTerm(basis, coefficients: (0..<basis.count).map { _ in random.uniform() }), network: nil)
-    return BenchmarkModel(name: "licl", potential: potential, neighbours: neighbours)
+      typeNames: typeNames, energyScale: 1,
+      pair: PairTerm(typeCount: types, rMax: rMax, intervals: intervals, free: free),
+      triplets: TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in random.uniform() }), network: nil)
+    return BenchmarkModel(name: name, potential: potential, neighbours: neighbours)
   }
 
   /// The architecture of the LiCl model of timduignan/Scalable-Electrolyte-Simulation.

@@ -120,4 +120,9 @@ struct EdgePointers {
     (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
     (vectors, lengths) = (.init(edges.vectors), .init(edges.lengths))
   }
+
+  /// The most edges that one of some centres has.
+  func mostEdges(of centres: Range<Int>) -> Int {
+    centres.reduce(0) { max($0, Int(offsets[$1 + 1] - offsets[$1])) }
+  }
 }

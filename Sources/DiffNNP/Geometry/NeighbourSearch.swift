@@ -12,8 +12,14 @@ public final class NeighbourSearch {
   private var owners: [Int32] = []
   private var bins: [Int32] = []
   private var binStarts: [Int32] = []
-  private var sortedPoints: [SIMD3<Double>] = []
-  private var sortedOwners: [Int32] = []
+  /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at once.
+  private var sortedX = Buffer<Double>()
+  private var sortedY = Buffer<Double>()
+  private var sortedZ = Buffer<Double>()
+  private var sortedOwners = Buffer<Int32>()
+  /// Squared distances of points from the atom that is being looked at, and points that are near.
+  private var squares = Buffer<Double>()
+  private var near = Buffer<Int>()
 
   /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between atoms.
   private static let mostImages = 10000.0
@@ -39,39 +45,74 @@ public final class NeighbourSearch {
 
     let grid = try addPoints(cell: cell, positions: positions, cutoff: cutoff)
     sortPoints(grid)
-    let squaredCutoff = cutoff * cutoff
-    sortedPoints.withUnsafeBufferPointer { sorted in
-      for i in 0..<n {
-        let x = points[i]
-        let bin = grid.coordinates(ofBin: Int(bins[i]))
-        for z in max(bin.z - 1, 0)...min(bin.z + 1, grid.counts.z - 1) {
-          for y in max(bin.y - 1, 0)...min(bin.y + 1, grid.counts.y - 1) {
-            // Bins along x are neighbours in memory: one run covers up to three of them.
-            let row = (z * grid.counts.y + y) * grid.counts.x
-            let first = Int(binStarts[row + max(bin.x - 1, 0)])
-            let last = Int(binStarts[row + min(bin.x + 1, grid.counts.x - 1) + 1])
-            edges.reserve(last - first)
-            for k in first..<last {
-              let vector = sorted[k] - x
-              let squared = (vector * vector).sum()
-              if squared < squaredCutoff && squared > 0 {
-                edges.appendUnchecked(neighbour: sortedOwners[k], vector: vector, length: squared.squareRoot())
-              } else if squared == 0, sortedOwners[k] != Int32(i) {
-                coincident = (i, Int(sortedOwners[k]))
-              }
-            }
-          }
-        }
-        edges.close(centre: i)
-      }
-    }
-    if let (i, j) = coincident {
-      coincident = nil
-      throw DiffNNPError("atoms \(i + firstAtom) and \(j + firstAtom) are in one place; remove one of them")
+    for i in 0..<n {
+      let zeros = fillRow(i, grid, edges, squaredCutoff: cutoff * cutoff)
+      // Each atom finds itself.
+      guard zeros == 1 else { throw coincident(i) }
+      edges.close(centre: i)
     }
   }
 
-  private var coincident: (Int, Int)?
+  /// Adds the edges of an atom, and returns how many points lie where it is.
+  private func fillRow(_ i: Int, _ grid: Grid, _ edges: EdgeList, squaredCutoff: Double) -> Int {
+    let (centre, bin) = (points[i], grid.coordinates(ofBin: Int(bins[i])))
+    var found = 0
+    for z in max(bin.z - 1, 0)...min(bin.z + 1, grid.counts.z - 1) {
+      for y in max(bin.y - 1, 0)...min(bin.y + 1, grid.counts.y - 1) {
+        // Bins along x are neighbours in memory: one run covers up to three of them.
+        let row = (z * grid.counts.y + y) * grid.counts.x
+        let first = Int(binStarts[row + max(bin.x - 1, 0)])
+        let last = Int(binStarts[row + min(bin.x + 1, grid.counts.x - 1) + 1])
+        found = find(first..<last, centre, squaredCutoff, behind: found)
+      }
+    }
+    return append(found, centre, edges)
+  }
+
+  /// Writes the points of a run that are near into `near`, behind those present, and returns how many there are then.
+  @inline(__always)
+  private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ squaredCutoff: Double, behind count: Int) -> Int {
+    let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
+    let (squares, near) = (squares.pointer, near.pointer)
+    for k in run {
+      let (dx, dy, dz) = (x[k] - c.x, y[k] - c.y, z[k] - c.z)
+      squares[k] = dx * dx + dy * dy + dz * dz
+    }
+    var found = count
+    for k in run {
+      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can predict.
+      near[found] = k
+      found &+= Int((squares[k] - squaredCutoff).bitPattern >> 63)
+    }
+    return found
+  }
+
+  /// Adds edges to the first points in `near`, and returns how many of them lie where the centre is.
+  private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) -> Int {
+    let (x, y, z, owners) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer, sortedOwners.pointer)
+    let (squares, near) = (squares.pointer, near.pointer)
+    edges.reserve(found)
+    let ends = edges.neighbours + edges.count
+    let vectors = edges.vectors + edges.count
+    let lengths = edges.lengths + edges.count
+    var added = 0
+    for n in 0..<found {
+      let k = near[n]
+      ends[added] = owners[k]
+      vectors[added] = SIMD3(x[k] - c.x, y[k] - c.y, z[k] - c.z)
+      lengths[added] = squares[k]
+      added &+= squares[k] > 0 ? 1 : 0
+    }
+    for e in 0..<added { lengths[e] = lengths[e].squareRoot() }
+    edges.extend(by: added)
+    return found - added
+  }
+
+  /// What to say where some other atom is in the place of atom i, which is the first of them.
+  private func coincident(_ i: Int) -> DiffNNPError {
+    let j = (0..<points.count).first { owners[$0] != Int32(i) && points[$0] == points[i] }.map { Int(owners[$0]) } ?? i
+    return DiffNNPError("atoms \(j + firstAtom) and \(i + firstAtom) are in one place; remove one of them")
+  }
 
   /// Convenience for a whole configuration.
   public func fill(_ edges: EdgeList, _ configuration: Configuration, cutoff: Double) throws {
@@ -178,16 +219,17 @@ public final class NeighbourSearch {
     for b in bins { binStarts[Int(b) + 1] += 1 }
     for b in 0..<binCount { binStarts[b + 1] += binStarts[b] }
     let total = points.count
-    if sortedPoints.count < total {
-      sortedPoints = Array(repeating: .zero, count: total)
-      sortedOwners = Array(repeating: 0, count: total)
-    }
+    let (x, y, z) = (sortedX.reserve(total), sortedY.reserve(total), sortedZ.reserve(total))
+    let owner = sortedOwners.reserve(total)
+    squares.reserve(total)
+    near.reserve(total)
     for p in stride(from: total - 1, through: 0, by: -1) {
       // Filling from the end, binStarts[b + 1] counts down to the start of bin b.
       let b = Int(bins[p]) + 1
       binStarts[b] -= 1
-      sortedPoints[Int(binStarts[b])] = points[p]
-      sortedOwners[Int(binStarts[b])] = owners[p]
+      let k = Int(binStarts[b])
+      (x[k], y[k], z[k]) = (points[p].x, points[p].y, points[p].z)
+      owner[k] = owners[p]
     }
     // Now binStarts[b + 1] is the start of bin b: shift down by one.
     for b in 0..<binCount { binStarts[b] = binStarts[b + 1] }

@@ -7,7 +7,7 @@ enum SphericalHarmonics {
 
   /// Writes Y_lm(u) for all l ≤ lMax, for a unit vector u.
   @inline(__always)
-  static func evaluate<S: Real>(_ lMax: Int, _ x: S, _ y: S, _ z: S, into ylm: UnsafeMutablePointer<S>) {
+  static func evaluate<S: Arithmetic>(_ lMax: Int, _ x: S, _ y: S, _ z: S, into ylm: UnsafeMutablePointer<S>) {
     ylm[0] = S(1)
     guard lMax >= 1 else { return }
     let c1 = S(1.7320508075688772)
@@ -37,7 +37,7 @@ enum SphericalHarmonics {
   ///
   /// Each Y_l is a homogeneous polynomial of degree l, so that ∂Y/∂r = (∇Y - l Y u) / |r|.
   @inline(__always)
-  static func pullBack<S: Real>(
+  static func pullBack<S: Arithmetic>(
     _ lMax: Int, _ x: S, _ y: S, _ z: S, _ ylm: UnsafePointer<S>, _ g: UnsafePointer<S>, inverseLength: S
   ) -> (S, S, S) {
     guard lMax >= 1 else { return (S(0), S(0), S(0)) }

@@ -2,9 +2,21 @@
   import Glibc
 #endif
 
-/// Numbers that the potential is written over: Float for dynamics, Double for checks, `Dual` for derivatives.
-public protocol Real: Equatable, Elementary {
+/// What polynomials are written over: numbers, and lanes of them.
+public protocol Arithmetic {
   init(_ value: Double)
+  static func + (a: Self, b: Self) -> Self
+  static func - (a: Self, b: Self) -> Self
+  static func * (a: Self, b: Self) -> Self
+}
+
+extension Arithmetic {
+  @inline(__always) static func += (a: inout Self, b: Self) { a = a + b }
+  @inline(__always) static func -= (a: inout Self, b: Self) { a = a - b }
+}
+
+/// Numbers that the potential is written over: Float for dynamics, Double for checks, `Dual` for derivatives.
+public protocol Real: Equatable, Arithmetic, Elementary {
   /// With a derivative, where the type has one; plain numbers drop it.
   init(_ value: Double, tangent: Double)
   /// The number without its tangent.
@@ -14,11 +26,6 @@ public protocol Real: Equatable, Elementary {
   static prefix func - (a: Self) -> Self
   static func sin(_ x: Self) -> Self
   static func cos(_ x: Self) -> Self
-}
-
-extension Real {
-  @inline(__always) static func += (a: inout Self, b: Self) { a = a + b }
-  @inline(__always) static func -= (a: inout Self, b: Self) { a = a - b }
 }
 
 extension Float: Real {

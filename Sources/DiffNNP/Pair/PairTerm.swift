@@ -14,6 +14,13 @@ public struct PairTerm: Equatable, Sendable {
   public let intervals: Int
   /// Coefficients [pair][intervals + 3]; the last three of each row are zero.
   public let coefficients: [Double]
+  /// The same as polynomials a₀ + a₁t + a₂t² + a₃t³ within each interval [pair][intervals + 1]; the last of each row, for all
+  /// that is beyond rMax, is zero.
+  private let pieces: [SIMD4<Double>]
+  /// Where the pieces of types a and b begin [a][b].
+  private let starts: [Int]
+  /// 1/h (1/Å).
+  private let inverseSpacing: Double
 
   /// Knot spacing h (Å).
   public var spacing: Double { rMax / Double(intervals) }
@@ -43,73 +50,108 @@ public struct PairTerm: Equatable, Sendable {
     self.typeCount = typeCount
     self.rMax = rMax
     self.intervals = intervals
+    inverseSpacing = Double(intervals) / rMax
     var padded: [Double] = []
     for p in 0..<pairs { padded += free[p * intervals..<(p + 1) * intervals] + [0, 0, 0] }
     coefficients = padded
+    var pieces: [SIMD4<Double>] = []
+    for p in 0..<pairs {
+      for m in p * (intervals + 3)..<p * (intervals + 3) + intervals {
+        pieces.append(CubicBSpline.polynomial(SIMD4(padded[m], padded[m + 1], padded[m + 2], padded[m + 3])))
+      }
+      pieces.append(.zero)
+    }
+    self.pieces = pieces
+    starts = (0..<typeCount * typeCount).map {
+      Self.pairIndex($0 / typeCount, $0 % typeCount, typeCount: typeCount) * (intervals + 1)
+    }
   }
 
   /// Energy u(r) (kT) and slope du/dr (kT/Å) of the pair of types (a, b).
   public func value(_ a: Int, _ b: Int, at r: Double) -> (energy: Double, slope: Double) {
     guard r < rMax else { return (0, 0) }
-    return coefficients.withUnsafeBufferPointer {
-      value($0.baseAddress! + Self.pairIndex(a, b, typeCount: typeCount) * (intervals + 3), at: r, 1 / spacing)
-    }
-  }
-
-  /// As above, for the row of coefficients of a pair.
-  @inline(__always)
-  func value(
-    _ row: UnsafePointer<Double>, at r: Double, _ inverseSpacing: Double
-  ) -> (energy: Double, slope: Double) {
-    let s = r * inverseSpacing
-    let m = min(Int(s), intervals - 1)
-    let (b, d) = CubicBSpline.basis(s - Double(m))
-    let c = SIMD4<Double>(row[m], row[m + 1], row[m + 2], row[m + 3])
-    return ((b * c).sum(), (d * c).sum() * inverseSpacing)
+    let (interval, t) = CubicBSpline.locate(SIMD4(repeating: r * inverseSpacing), last: Double(intervals))
+    let piece = pieces[starts[a * typeCount + b] + interval.x]
+    return (
+      piece.x + t.x * (piece.y + t.x * (piece.z + t.x * piece.w)),
+      (piece.y + t.x * (2 * piece.z + t.x * 3 * piece.w)) * inverseSpacing
+    )
   }
 
   /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`, for some
   /// centres.
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
-    forces: ForceSums
+    forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
   ) {
-    let inverseSpacing = 1 / spacing
-    coefficients.withUnsafeBufferPointer { rows in
-      for i in centres {
-        let a = Int(edges.types[i])
-        var (energy, force) = (0.0, SIMD3<Double>.zero)
-        for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
-          let b = Int(edges.types[Int(edges.neighbours[e])])
-          let r = edges.lengths[e]
-          let row = rows.baseAddress! + Self.pairIndex(a, b, typeCount: typeCount) * (intervals + 3)
-          let u = value(row, at: r, inverseSpacing)
-          energy += u.energy
-          let gradient = (0.5 * scale * u.slope / r) * edges.vectors[e]
-          force += gradient
-          forces.add(gradient, edges.vectors[e], from: i, to: Int(edges.neighbours[e]))
+    let edges = EdgePointers(edges)
+    let slopes = scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
+    pieces.withUnsafeBufferPointer { pieces in
+      starts.withUnsafeBufferPointer { starts in
+        for i in centres {
+          let row = starts.baseAddress! + Int(edges.types[i]) * typeCount
+          energies[i] += 0.5 * scale * evaluate(i, edges, pieces.baseAddress!, row, into: slopes)
+          addForces(i, edges, UnsafeRawPointer(slopes).assumingMemoryBound(to: Double.self), 0.5 * scale, forces)
         }
-        forces.addForce(force, toCentre: i)
-        energies[i] += 0.5 * scale * energy
       }
     }
   }
-}
 
-/// Uniform cubic B-splines: within one knot interval, the four that do not vanish.
-public enum CubicBSpline {
-  /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
-  @inlinable @inline(__always)
-  public static func basis(_ t: Double) -> (value: SIMD4<Double>, slope: SIMD4<Double>) {
-    let u = 1 - t
-    let t2 = t * t
-    let u2 = u * u
-    let value = 1 / 6 * SIMD4(u2 * u, 3 * t2 * t - 6 * t2 + 4, 3 * u2 * u - 6 * u2 + 4, t2 * t)
-    let slope = 0.5 * SIMD4(-u2, 3 * t2 - 4 * t, 4 * u - 3 * u2, t2)
-    return (value, slope)
+  /// Writes u'(r)/r of the edges of a centre, and returns the sum of u(r).
+  ///
+  /// Apart from the loop that adds forces: where single lanes are wanted, the compiler takes arithmetic on four to pieces.
+  /// - Parameter starts: of the pieces of the centre's type and that of the far end.
+  @inline(never)
+  private func evaluate(
+    _ i: Int, _ edges: EdgePointers, _ pieces: UnsafePointer<SIMD4<Double>>, _ starts: UnsafePointer<Int>,
+    into slopes: UnsafeMutablePointer<SIMD4<Double>>
+  ) -> Double {
+    let end = Int(edges.offsets[i + 1])
+    var (e, sum, to) = (Int(edges.offsets[i]), SIMD4<Double>.zero, slopes)
+    while e &+ 4 <= end {
+      let r = UnsafeRawPointer(edges.lengths + e).loadUnaligned(as: SIMD4<Double>.self)
+      let ends = UnsafeRawPointer(edges.neighbours + e).loadUnaligned(as: SIMD4<Int32>.self)
+      sum += evaluate(r, ends, edges.types, pieces, starts, into: to)
+      e &+= 4
+      to += 1
+    }
+    guard e < end else { return sum.sum() }
+    // Made up to four by edges so long that nothing comes of them.
+    var (r, ends) = (SIMD4(repeating: 2 * rMax), SIMD4(repeating: edges.neighbours[e]))
+    for k in 0..<end &- e { (r[k], ends[k]) = (edges.lengths[e &+ k], edges.neighbours[e &+ k]) }
+    sum += evaluate(r, ends, edges.types, pieces, starts, into: to)
+    return sum.sum()
   }
 
-  /// Second derivatives with respect to t.
-  @inlinable @inline(__always)
-  public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
+  /// Writes u'(r)/r of four edges, and returns u(r).
+  @inline(__always)
+  private func evaluate(
+    _ r: SIMD4<Double>, _ ends: SIMD4<Int32>, _ types: UnsafePointer<Int32>, _ pieces: UnsafePointer<SIMD4<Double>>,
+    _ starts: UnsafePointer<Int>, into slopes: UnsafeMutablePointer<SIMD4<Double>>
+  ) -> SIMD4<Double> {
+    let (interval, t) = CubicBSpline.locate(r * inverseSpacing, last: Double(intervals))
+    @inline(__always) func piece(_ k: Int) -> SIMD4<Double> {
+      pieces[starts[Int(types[Int(ends[k])])] &+ interval[k]]
+    }
+    // Horner's scheme, that of the slope with what is in that of the value.
+    let a = SIMD4.transposed(piece(0), piece(1), piece(2), piece(3))
+    let c = a.2.multiplyAdding(a.3, t)
+    let b = a.1.multiplyAdding(c, t)
+    slopes.pointee = b.multiplyAdding(c.multiplyAdding(a.3, t), t) * inverseSpacing / r
+    return a.0.multiplyAdding(b, t)
+  }
+
+  /// Adds what slopes u'(r)/r times `factor` give to forces.
+  private func addForces(
+    _ i: Int, _ edges: EdgePointers, _ slopes: UnsafePointer<Double>, _ factor: Double, _ forces: ForceSums
+  ) {
+    var (force, slope) = (SIMD3<Double>.zero, slopes)
+    for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+      let gradient = (factor * slope.pointee) * edges.vectors[e]
+      slope += 1
+      force += gradient
+      forces.add(gradient, edges.vectors[e], from: i, to: Int(edges.neighbours[e]))
+    }
+    forces.addForce(force, toCentre: i)
+  }
 }

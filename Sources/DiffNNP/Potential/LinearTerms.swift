@@ -12,7 +12,8 @@ final class LinearTerms: SharedWork {
 
   /// What a thread needs for itself.
   private final class Scratch {
-    var triplets = Buffer<Double>()
+    var pairs = Buffer<SIMD4<Double>>()
+    var triplets = TripletScratch()
     var ownSums = OwnForceSums()
   }
 
@@ -71,12 +72,14 @@ final class LinearTerms: SharedWork {
     let clock = share == 0 ? clock : nil
     if let pair {
       clock?.enter(.pair)
-      pair.add(job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces)
+      pair.add(
+        job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
+        scratch: &scratch[share].pairs)
     }
     guard let triplets else { return }
     clock?.enter(.triplets)
     triplets.add(
       job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
-      scratch: scratch[share].triplets.reserve(triplets.scratchSize))
+      scratch: &scratch[share].triplets)
   }
 }

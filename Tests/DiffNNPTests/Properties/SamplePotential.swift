@@ -14,6 +14,7 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
     let terms = [sample("pair", pair: pair), sample("triplets", triplets: triplets(lMax: 3))]
     let sums = [
       sample("pair + triplets", pair: pair, triplets: triplets(lMax: 2)),
+      sample("pair + triplets, l up to 1", pair: pair, triplets: triplets(lMax: 1)),
       sample("pair + network", pair: pair, network: natural),
       sample("pair + triplets + network", pair: pair, triplets: triplets(lMax: 0), network: natural),
     ]
