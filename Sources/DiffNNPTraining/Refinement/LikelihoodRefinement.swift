@@ -77,7 +77,7 @@ public final class LikelihoodRefinement {
   private let frames: Frames
   private let threads: Int
   private let ranks: Ranks
-  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time.
+  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the chains.
   private let dataMean: [Double]
   private let blockMeans: [[Double]]
   /// Whether the data hold enough of a function for its coefficient to be moved. What hardly any frame has seen, chains may find by
@@ -102,8 +102,15 @@ public final class LikelihoodRefinement {
   /// Of a function in all frames: pairs, or as many triplets.
   private static let fewestCounts = 100.0
 
-  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood.
-  public static func isPossible(_ fit: PairFit.Result) -> Bool { fit.minimum != nil }
+  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood, and all frames hold the same atoms, so that
+  /// a few chains stand for them.
+  public static func isPossible(_ fit: PairFit.Result, _ trajectory: Trajectory) -> Bool {
+    func composition(_ frame: Frame) -> [Int] {
+      frame.types.reduce(into: Array(repeating: 0, count: trajectory.typeNames.count)) { $0[$1] += 1 }
+    }
+    let first = trajectory.frames.first.map(composition)
+    return fit.minimum != nil && trajectory.frames.allSatisfy { composition($0) == first }
+  }
 
   /// - Parameters:
   ///   - fit: pairs, and perhaps triplets, to be refined.
@@ -142,15 +149,15 @@ public final class LikelihoodRefinement {
     network?.set(trainer!.bestParameters)
     let basis = fit.linearBasis
     let (frames, ranges) = (trajectory.frames, fit.blocks.ranges)
-    let blocks = try ranks.map(ranges.count, threads: threads) { try Self.means(of: frames, ranges[$0], basis) }
-    func total(_ kind: Int) -> [Double] {
-      (0..<basis.count).map { f in zip(blocks, ranges).reduce(0) { $0 + $1.0[kind][f] * Double($1.1.count) } }
-    }
-    blockMeans = blocks.map { $0[0] }
-    dataMean = total(0).map { $0 / Double(frameCount) }
-    isKnown = total(1).map { $0 >= Self.fewestCounts }
-    metric = try minimum.metric(among: isKnown)
     let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
+    let volume = starts.reduce(0) { $0 + frames[$1].cell.volume } / Double(chainCount)
+    let blocks = try ranks.map(ranges.count, threads: threads) { try FunctionMeans(of: frames, ranges[$0], basis) }
+    let all = FunctionMeans(blocks)
+    let slopes = all.volumeSlopes
+    blockMeans = blocks.map { $0.means(at: volume, slopes) }
+    dataMean = all.means(at: volume, slopes)
+    isKnown = all.sizes.map { $0 * Double(frameCount) >= Self.fewestCounts }
+    metric = try minimum.metric(among: isKnown)
     state = LikelihoodState(
       coefficients: fit.linearCoefficients, parameters: trainer?.bestParameters ?? [], starts: starts,
       chains: starts.map { LangevinChain(frames[$0].configuration.positions) })
@@ -160,19 +167,6 @@ public final class LikelihoodRefinement {
       if let network { gradients.append(network.makeGradient()) }
     }
     masses = try meanCurvatures()
-  }
-
-  /// The means over frames of the sums of all functions, and of their absolute values.
-  private static func means(of frames: Frames, _ range: Range<Int>, _ basis: LinearBasis) throws -> [[Double]] {
-    let counter = FunctionCounter(basis)
-    var means = Array(repeating: [Double](repeating: 0, count: basis.count), count: 2)
-    for k in range {
-      for (f, sum) in try counter.sums(frames[k].configuration).enumerated() {
-        means[0][f] += sum / Double(range.count)
-        means[1][f] += abs(sum) / Double(range.count)
-      }
-    }
-    return means
   }
 
   /// Mean squares of the score along a coordinate for each type, which for the model's own configurations are the mean

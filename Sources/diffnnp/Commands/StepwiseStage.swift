@@ -129,7 +129,7 @@ struct StepwiseStage {
     Interruption.watch()
     defer { Interruption.unwatch() }
     try trainer.map { try learnScores($0) }
-    guard configuration.isRefined, LikelihoodRefinement.isPossible(fit) else {
+    guard configuration.isRefined, LikelihoodRefinement.isPossible(fit, trajectory) else {
       return Outcome(fit: fit, network: try trainer?.result())
     }
     let refinement = try self.refinement ?? makeRefinement()

@@ -304,9 +304,13 @@ enum TrainCommand: Command {
           + "from step \(trainer.bestStep) of \(trainer.step)")
     }
     if configuration.isRefined {
+      let unchanged =
+        LikelihoodRefinement.isPossible(result, trajectory)
+        ? "the frames' own uncertainty explains all differences; nothing was changed"
+        : "left out, as it needs the same atoms in all frames"
       lines.append(
         member.refinement.map { "refined by likelihood in \($0.steps) steps" }
-          ?? "refinement by likelihood: the frames' own uncertainty explains all differences; nothing was changed")
+          ?? "refinement by likelihood: \(unchanged)")
     }
     for a in names.indices {
       for b in a..<names.count {
