@@ -12,8 +12,11 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CProcessor"),
     // Exclusivity is checked when compiling; buffers of the hot path need no check while running.
-    .target(name: "DiffNNP", swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+    .target(
+      name: "DiffNNP", dependencies: ["CProcessor"],
+      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
     .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
     .target(
       name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"],

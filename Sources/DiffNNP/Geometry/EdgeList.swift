@@ -31,18 +31,18 @@ public final class EdgeList {
   public init() {
     offsets = .allocate(capacity: atomCapacity + 1)
     types = .allocate(capacity: atomCapacity)
-    neighbours = .allocate(capacity: edgeCapacity)
-    vectors = .allocate(capacity: edgeCapacity)
-    lengths = .allocate(capacity: edgeCapacity)
+    neighbours = Buffer.allocate(edgeCapacity)
+    vectors = Buffer.allocate(edgeCapacity)
+    lengths = Buffer.allocate(edgeCapacity)
     offsets[0] = 0
   }
 
   deinit {
     offsets.deallocate()
     types.deallocate()
-    neighbours.deallocate()
-    vectors.deallocate()
-    lengths.deallocate()
+    free(neighbours)
+    free(vectors)
+    free(lengths)
   }
 
   /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
@@ -98,9 +98,9 @@ public final class EdgeList {
   }
 
   private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) -> UnsafeMutablePointer<T> {
-    let new = UnsafeMutablePointer<T>.allocate(capacity: capacity)
+    let new = Buffer<T>.allocate(capacity)
     new.update(from: old, count: count)
-    old.deallocate()
+    free(old)
     return new
   }
 }

@@ -53,36 +53,29 @@ struct ChannelMatrix<L: Lanes> {
   // Functions of their own, in which all sizes of a tile are literal: elsewhere its sums would not be in registers.
 
   @inline(never)
-  private func applyToScalars(_ x: Inputs, _ y: Outputs, _ count: Int) {
-    forEachTile(atoms: 4, count) { applyTile(1, atoms: $2, vectors: $3, x, y, $0, $1) }
-  }
+  private func applyToScalars(_ x: Inputs, _ y: Outputs, _ count: Int) { applyTiles(1, atoms: 4, x, y, count) }
 
   @inline(never)
-  private func applyToVectors(_ x: Inputs, _ y: Outputs, _ count: Int) {
-    forEachTile(atoms: 2, count) { applyTile(3, atoms: $2, vectors: $3, x, y, $0, $1) }
-  }
+  private func applyToVectors(_ x: Inputs, _ y: Outputs, _ count: Int) { applyTiles(3, atoms: 2, x, y, count) }
 
   @inline(never)
-  private func applyToTensors(_ x: Inputs, _ y: Outputs, _ count: Int) {
-    forEachTile(atoms: 1, count) { applyTile(5, atoms: $2, vectors: $3, x, y, $0, $1) }
-  }
+  private func applyToTensors(_ x: Inputs, _ y: Outputs, _ count: Int) { applyTiles(5, atoms: 1, x, y, count) }
 
-  /// Calls `body` with the first atom and the first vector of each tile, and how many of each it has: two vectors, and as
-  /// many atoms as asked for, or one where there are no more.
+  /// Tiles of two vectors and as many atoms as asked for, or one where there are no more. No closures: not all would be inlined.
   @inline(__always)
-  private func forEachTile(atoms: Int, _ count: Int, _ body: (Int, Int, Int, Int) -> Void) {
+  private func applyTiles(_ dimension: Int, atoms: Int, _ x: Inputs, _ y: Outputs, _ count: Int) {
     var i = 0
     while i &+ atoms <= count {
       var v = 0
       while v &+ 2 <= columnVectors {
-        body(i, v, atoms, 2)
+        applyTile(dimension, atoms: atoms, vectors: 2, x, y, i, v)
         v = v &+ 2
       }
-      if v < columnVectors { body(i, v, atoms, 1) }
+      if v < columnVectors { applyTile(dimension, atoms: atoms, vectors: 1, x, y, i, v) }
       i = i &+ atoms
     }
     while i < count {
-      for v in 0..<columnVectors { body(i, v, 1, 1) }
+      for v in 0..<columnVectors { applyTile(dimension, atoms: 1, vectors: 1, x, y, i, v) }
       i = i &+ 1
     }
   }

@@ -1,3 +1,5 @@
+import CProcessor
+
 /// A tensor of a weight file.
 public struct NamedTensor: Equatable, Sendable {
   public var name: String
@@ -89,7 +91,10 @@ public final class Network: @unchecked Sendable {
     switch precision {
     case .single:
       let intervals = RadialResolution.intervals(plan, parameters: parameters, energyScale: energyScale)
-      return NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: intervals)))
+      let wideLanes = Int(PROCESSOR_WIDE_VECTOR_BYTES) / MemoryLayout<Float>.stride
+      return plan.fillsLanes(of: wideLanes)
+        ? NetworkTerm(NetworkEvaluator<SIMD16<Float>>(packed(intervals: intervals)))
+        : NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: intervals)))
     case .double:
       let radial = plan.layers.indices.map { layer in
         parameters.withUnsafeBufferPointer {

@@ -106,6 +106,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   ///
   /// The specialisations carry over to all that is called from here.
   @_specialize(where L == SIMD8<Float>)
+  @_specialize(where L == SIMD16<Float>)
   @_specialize(where L == SIMD4<Double>)
   @_specialize(where L == DualLanes<SIMD8<Float>>)
   @_specialize(where L == DualLanes<SIMD4<Double>>)
@@ -169,6 +170,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // Threads enter here: specialisations of their caller do not carry over.
   @_specialize(where L == SIMD8<Float>)
+  @_specialize(where L == SIMD16<Float>)
   @_specialize(where L == SIMD4<Double>)
   func perform(share: Int) {
     guard var job, share < job.shareCount else { return }

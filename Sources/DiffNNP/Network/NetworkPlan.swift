@@ -109,6 +109,11 @@ struct NetworkPlan: Sendable {
 }
 
 extension NetworkPlan {
+  /// Whether lanes of so many channels have none that stay zero; false for a width of 0.
+  func fillsLanes(of width: Int) -> Bool {
+    layers.allSatisfy { ($0.inputs + $0.convolution).allSatisfy { $0.multiplicity.isMultiple(of: width) } }
+  }
+
   /// - Throws: where the hyperparameters make no network, or one outside the family.
   init(_ architecture: NetworkArchitecture) throws {
     try Self.check(architecture)

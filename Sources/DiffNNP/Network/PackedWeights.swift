@@ -54,6 +54,7 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
 
   /// Packs parameters. `radial` receives, for the way back, what each layer's radial network computed at each knot.
   @_specialize(where W == SIMD8<Float>)
+  @_specialize(where W == SIMD16<Float>)
   @_specialize(where W == SIMD4<Double>)
   func pack(_ parameters: [Double], radial: inout [RadialKnots]) {
     parameters.withUnsafeBufferPointer { theta in

@@ -20,20 +20,26 @@ struct Buffer<Element>: ~Copyable {
     return pointer
   }
 
-  /// Memory of pages that are large where it is large itself: atoms are visited in an order that would miss small ones.
-  private static var largePage: Int { 1 << 21 }
-
   @inline(never)
   private mutating func grow(to count: Int) {
     if capacity > 0 { free(pointer) }
     // A few more than asked for: the number of ghosts changes from step to step.
     capacity = max(count + count / 16, 16)
-    let size = capacity * MemoryLayout<Element>.stride
-    let isLarge = size >= 4 * Self.largePage
+    pointer = Self.allocate(capacity)
+  }
+
+  /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a stream
+  /// of edges would stop at the end of each.
+  private static var largePage: Int { 1 << 21 }
+
+  /// Uninitialised memory, which `free` gives back.
+  static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
+    let size = count * MemoryLayout<Element>.stride
+    let isLarge = size >= 2 * largePage
     var memory: UnsafeMutableRawPointer?
-    let alignment = isLarge ? Self.largePage : max(MemoryLayout<Element>.alignment, 64)
+    let alignment = isLarge ? largePage : max(MemoryLayout<Element>.alignment, 64)
     guard posix_memalign(&memory, alignment, size) == 0, let memory else { fatalError("no memory for \(size) bytes") }
     if isLarge { madvise(memory, size, MADV_HUGEPAGE) }
-    pointer = memory.assumingMemoryBound(to: Element.self)
+    return memory.assumingMemoryBound(to: Element.self)
   }
 }

@@ -134,6 +134,23 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
   }
 }
 
+/// For processors with vectors of this width, where the channels fill them: half the instructions, and registers for twice the
+/// sums.
+extension SIMD16<Float>: PlainLanes, Lanes, Elementary {
+  typealias Weight = Self
+
+  @inline(__always) public static func select(_ x: Self, negative a: Self, else b: Self) -> Self {
+    b.replacing(with: a, where: x .< .zero)
+  }
+  @inline(__always) public static func exp(_ x: Self) -> Self {
+    Self(lowHalf: .exp(x.lowHalf), highHalf: .exp(x.highHalf))
+  }
+  @inline(__always) func sum() -> Float { (lowHalf + highHalf).sum() }
+  @inline(__always) static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Float> {
+    SIMD8.sums(a.lowHalf + a.highHalf, b.lowHalf + b.highHalf, c.lowHalf + c.highHalf, d.lowHalf + d.highHalf)
+  }
+}
+
 extension SIMD4<Double>: PlainLanes, Lanes, Elementary {
   typealias Weight = Self
 

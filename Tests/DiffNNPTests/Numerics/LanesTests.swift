@@ -18,6 +18,8 @@ import Testing
         let exact = Glibc.exp(Double(lanes[k]))
         #expect(abs(Double(found[k]) - exact) <= 2 * Double(Float(exact).ulp), "exp(\(lanes[k]))")
       }
+      let wide = SIMD16<Float>.exp(SIMD16(lowHalf: -lanes, highHalf: lanes))
+      #expect(wide.lowHalf == .exp(-lanes) && wide.highHalf == found)
       x += 0.0113
     }
   }
@@ -46,6 +48,20 @@ import Testing
       var expected = L.Scalar(0)
       for c in 0..<8 { expected = expected + L.Scalar(value[c], tangent[c]) }
       #expect(sums[k] == expected)
+      #expect(sums[k] == lanes[k].sum())
+    }
+  }
+
+  @Test func sumsOfWideLanesAreThoseOfEachLane() {
+    let lanes = (0..<16).map { (k: Int) -> SIMD16<Float> in
+      var lane = SIMD16<Float>.zero
+      for c in 0..<16 { lane[c] = Float(k * c - 20) }
+      return lane
+    }
+    var sums = [Float](repeating: 0, count: 16)
+    SIMD16<Float>.sum(lanes, 13, into: &sums)
+    for k in 0..<16 {
+      #expect(sums[k] == Float(120 * k - 320))
       #expect(sums[k] == lanes[k].sum())
     }
   }

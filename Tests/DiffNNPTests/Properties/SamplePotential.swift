@@ -40,6 +40,7 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
     sample("degree 3", network: degree3),
     sample("all even", network: allEven, isMirrorSymmetric: false),
     sample("both parities", network: bothParities),
+    sample("sixteen features", network: sixteen),
   ]
 
   private static func sample(
@@ -124,6 +125,9 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
     $0.features = try! Irreps("2x0o+3x0e+1x1o+2x1e")
     $0.nonlinearityGates = .init(even: "tanh", odd: "abs")
   }
+
+  /// Features that fill the widest lanes.
+  private static let sixteen = architecture(layers: 2, lMax: 2, features: 16)
 }
 
 /// Configurations that properties are tested on.
