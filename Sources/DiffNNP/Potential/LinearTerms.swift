@@ -67,8 +67,17 @@ final class LinearTerms: SharedWork {
     }
   }
 
+  /// Centres that go through both terms together, so that for triplets their edges are still in the second-level cache.
+  private static let blockSize = 128
+
   private func addCentres(_ job: Job, share: Int, to forces: ForceSums) {
     let centres = Shares.items(job.edges.centreCount, ofShare: share, among: job.shareCount)
+    for first in stride(from: centres.lowerBound, to: centres.upperBound, by: Self.blockSize) {
+      addBlock(job, first..<min(first + Self.blockSize, centres.upperBound), share: share, to: forces)
+    }
+  }
+
+  private func addBlock(_ job: Job, _ centres: Range<Int>, share: Int, to forces: ForceSums) {
     let clock = share == 0 ? clock : nil
     if let pair {
       clock?.enter(.pair)
