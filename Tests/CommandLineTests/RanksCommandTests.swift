@@ -67,7 +67,7 @@ struct RanksCommandTests {
   @Test func networksContinue() throws {
     try withDirectory { directory in
       try writeJitteredCrystals(directory)
-      let arguments = Self.network + "--set network.patience=0 --set network.steps=300 "
+      let arguments = Self.network + "--set network.patience=0 --set network.steps=1500 "
       let interrupted = try shellResult(
         """
         \(Self.command(2)) '\(programPath)' \(arguments) -o part & pid=$!

@@ -53,14 +53,16 @@ private func shell(_ command: String) -> Int32 {
   return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
 }
 
-/// Writes frames.xyz: jittered crystals of eight atoms.
-func writeJitteredCrystals(_ directory: String) throws {
+/// Writes frames.xyz: ten jittered crystals of atoms 3 Å apart, `side` along each edge of the cell.
+func writeJitteredCrystals(_ directory: String, side: Int = 2) throws {
+  let (count, edge) = (side * side * side, 3 * side)
   var text = ""
   for k in 0..<10 {
     var random = Philox(seed: 1, purpose: .noise, frame: k)
-    text += "8\nLattice=\"6 0 0 0 6 0 0 0 6\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
-    for site in 0..<8 {
-      let x = 0.3 * random.normal3() + SIMD3(Double(site & 1), Double((site >> 1) & 1), Double(site >> 2)) * 3
+    text += "\(count)\nLattice=\"\(edge) 0 0 0 \(edge) 0 0 0 \(edge)\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
+    for site in 0..<count {
+      let (a, b, c) = (site % side, site / side % side, site / (side * side))
+      let x = 0.3 * random.normal3() + SIMD3(Double(a), Double(b), Double(c)) * 3
       text += "Ar \(x.x) \(x.y) \(x.z)\n"
     }
   }

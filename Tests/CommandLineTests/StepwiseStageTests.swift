@@ -26,21 +26,23 @@ import Testing
     }
   }
 
-  /// Interrupted at some step, and continued: the same weights, the same curve.
+  /// Interrupted at some step, and continued: the same weights, the same curve. There are seconds between the first checkpoint
+  /// and the end, in which the signal has to come.
   @Test func interruptedTrainingContinues() throws {
     try withDirectory { directory in
       try writeJitteredCrystals(directory)
-      let whole = try diffnnp(Self.arguments + " -o whole.safetensors", in: directory)
+      let arguments = Self.arguments + " --set network.steps=1500 --set network.patience=0"
+      let whole = try diffnnp(arguments + " -o whole.safetensors", in: directory)
       #expect(whole.exitCode == 0, "\(whole.errors)")
       let interrupted = try shellResult(
         """
-        '\(programPath)' \(Self.arguments) -o part.safetensors & pid=$!
-        while kill -0 $pid && [ ! -e part.safetensors.checkpoint ]; do sleep 0.05; done 2>/dev/null
+        '\(programPath)' \(arguments) -o part.safetensors & pid=$!
+        while kill -0 $pid && [ ! -e part.safetensors.checkpoint ]; do sleep 0.02; done 2>/dev/null
         kill -INT $pid; wait $pid
         """, in: directory)
       #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
       #expect(interrupted.errors.contains("--resume continues"))
-      let resumed = try diffnnp(Self.arguments + " --resume -o part.safetensors", in: directory)
+      let resumed = try diffnnp(arguments + " --resume -o part.safetensors", in: directory)
       #expect(resumed.exitCode == 0 && resumed.errors.contains("continuing from step"), "\(resumed.errors)")
       let same = try shellResult(
         "cmp whole.safetensors.log.csv part.safetensors.log.csv && cmp whole.safetensors part.safetensors",
@@ -52,7 +54,7 @@ import Testing
   /// The same for the refinement of pairs and triplets; a checkpoint of other frames is refused.
   @Test func interruptedRefinementContinues() throws {
     try withDirectory { directory in
-      try writeJitteredCrystals(directory)
+      try writeJitteredCrystals(directory, side: 4)
       let arguments = "train frames.xyz --temperature 300 --set pair.r_max=3 --set pair.spacing=0.25"
       let whole = try diffnnp(arguments + " -o whole.safetensors", in: directory)
       #expect(whole.exitCode == 0, "\(whole.errors)")

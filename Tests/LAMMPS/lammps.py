@@ -13,6 +13,10 @@ BUILD = ROOT / ".build" / "release"
 VENV = ROOT / ".venv" / "bin"
 
 
+def errors(text):
+    return [line for line in text.splitlines() if line.startswith("ERROR")]
+
+
 class Run:
     """What a run left: exit code, output, printed values, and dumps [n][column], sorted by atom ID where they say so.
 
@@ -21,7 +25,8 @@ class Run:
     def __init__(self, folder, process):
         self.code = process.returncode
         self.output = process.stdout
-        self.errors = [line for line in self.output.splitlines() if line.startswith("ERROR")]
+        # On a busy machine mpiexec may lose the last lines of ranks that abort; the log has them, too.
+        self.errors = errors(self.output) or errors((folder / "log").read_text())
         self.values = {name: float(value) for name, value in re.findall(r"^VALUE (\w+) (\S+)$", self.output, re.M)}
         dump = folder / "dump"
         self.atoms = last_frame(dump) if dump.exists() and self.code == 0 else None
@@ -50,7 +55,7 @@ class Lammps:
                 (folder / name).write_text(content)
             launch = [*self.mpirun, str(ranks)] if ranks > 1 else []
             process = subprocess.run(
-                [*launch, self.program, "-in", "in", "-log", "none", *options],
+                [*launch, self.program, "-in", "in", "-log", "log", *options],
                 cwd=folder,
                 env=self.environment,
                 stdout=subprocess.PIPE,
