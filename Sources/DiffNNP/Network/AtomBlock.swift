@@ -22,6 +22,7 @@ final class AtomBlock<L: Lanes> {
   var ownSums = OwnForceSums()
 
   // Of one batch of edges.
+  var sourcePlaces = Buffer<Int>()
   var edgeGradients = Buffer<L>()
   var exactSplines = Buffer<L.Weight>()
   var radialValues = Buffer<Dual<Double>>()
@@ -31,6 +32,7 @@ final class AtomBlock<L: Lanes> {
     layerCount = layout.layers.count
     featureVectors = max(layout.widestFeatureVectors, layout.readoutVectors)
     messageVectors = layout.widestMessageVectors
+    sourcePlaces.reserve(EdgeBatch<L>.capacity)
     // Sums over channels go by fours.
     edgeGradients.reserve(EdgeBatch<L>.capacity * SphericalHarmonics.count(layout.plan.architecture.lMax) + 3)
   }

@@ -26,19 +26,16 @@ struct EdgeBatch<L: Lanes> {
   /// Splines of the radial weights [knot][radialVectors][4], see `PackedWeights`.
   var splines: UnsafePointer<L.Weight>
   let radialVectors: Int
-  /// Features as messages carry them [atom][sourceVectors].
+  /// Features as messages carry them, of atoms or, in the first layer, of types.
   let sources: UnsafePointer<L>
-  let sourceVectors: Int
+  /// First vector of the far end's features among `sources` [count].
+  let sourcePlaces: UnsafePointer<Int>
 
   /// The spline of a vector of radial weights at an edge's length.
   @inline(__always)
   func spline(_ e: Int, _ vector: Int) -> UnsafePointer<L.Weight> {
     splines + 4 &* (Int(edges[e].knot) &* radialVectors &+ vector)
   }
-
-  /// First vector of the neighbour's features among those of all atoms.
-  @inline(__always)
-  func source(_ e: Int) -> Int { Int(edges[e].neighbour) &* sourceVectors }
 
   /// Harmonics of a degree at an edge.
   @inline(__always)

@@ -1,99 +1,113 @@
 /// What happens to the features of atoms in each layer, there and back.
 extension NetworkEvaluator {
-  /// Features of the first layer, which depend on types alone.
-  func embed(_ job: Job, _ atoms: Range<Int>) {
-    setEmbedding(job, atoms)
-    mixInputs(0, job, atoms)
-  }
-
-  private func setEmbedding(_ job: Job, _ atoms: Range<Int>) {
-    let n = layers[0].featureVectors
-    let x = job.block.features(0)
-    for i in atoms {
-      let row = weights.lanes + layout.embedding.offset + Int(job.edges.types[i]) * layout.embedding.columnVectors
-      let target = x + (i - atoms.lowerBound) * n
-      for v in 0..<n { target[v] = L(weight: row[v]) }
+  /// What enters the first layer, of each type: features, what messages carry of them, and the self-connection, with which the
+  /// convolution begins.
+  func embed(_ job: Job) {
+    let (shape, typeCount) = (layers[0], weights.scales.count)
+    let (n, c) = (shape.featureVectors, shape.convolutionVectors)
+    typeFeatures.begin(typeCount: typeCount, featureVectors: n, convolutionVectors: c)
+    let (x, h, z) = (typeFeatures.features.pointer, typeFeatures.sources.pointer, typeFeatures.convolutions.pointer)
+    for type in 0..<typeCount {
+      let row = weights.lanes + layout.embedding.offset + type * layout.embedding.columnVectors
+      for v in 0..<n { x[type * n + v] = L(weight: row[v]) }
+      apply(shape.selfConnections(type), x + type * n, every: n, to: z + type * c, every: c, count: 1)
     }
+    apply(shape.linear1, x, every: n, to: h, every: n, count: typeCount)
   }
 
-  /// Atoms whose features are known here: in the first layer all, since types are enough; later the centres.
-  func knownCount(_ layer: Int, _ job: Job) -> Int { layer == 0 ? job.edges.atomCount : job.edges.centreCount }
-
-  /// Features of the first layer depend on types alone: only the embedding's weights need their gradient.
-  func wantsFeatureGradients(_ layer: Int, _ job: Job) -> Bool { layer > 0 || job.outputs.weights != nil }
+  /// Sources of the first layer have gradients for the weights' sake alone.
+  func wantsSourceGradients(_ layer: Int, _ job: Job) -> Bool { layer > 0 || job.outputs.weights != nil }
 
   /// From a block's features to what messages carry of them, and to the self-connection, with which the convolution
   /// begins.
-  func mixInputs(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
-    makeSources(layer, job, atoms)
+  func mixInputs(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
+    makeSources(layer, job, centres)
     let shape = layers[layer]
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
     let x = job.block.features(layer)
     let z = convolutions(layer, job)
-    let centres = atoms.clamped(to: 0..<job.edges.centreCount)
     (z + centres.lowerBound * c).update(repeating: .zero, count: centres.count * c)
     forEachRun(ofTypesAmong: centres, job.edges) { run, type in
-      let features = x + (run.lowerBound - atoms.lowerBound) * n
+      let features = x + (run.lowerBound - centres.lowerBound) * n
       apply(
         shape.selfConnections(type), features, every: n, to: z + run.lowerBound * c, every: c, count: run.count)
     }
   }
 
   /// linear_1 of a block's features.
-  private func makeSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+  private func makeSources(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let shape = layers[layer]
     let n = shape.featureVectors
     let x = job.block.features(layer)
-    let h = sources(layer, job) + atoms.lowerBound * n
-    h.update(repeating: .zero, count: atoms.count * n)
-    apply(shape.linear1, x, every: n, to: h, every: n, count: atoms.count)
+    let h = sources(layer, job) + centres.lowerBound * n
+    h.update(repeating: .zero, count: centres.count * n)
+    apply(shape.linear1, x, every: n, to: h, every: n, count: centres.count)
   }
 
   /// Sources as they were on the way there, from what enters the activations before.
-  func restoreSources(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
-    if layer == 0 { setEmbedding(job, atoms) } else { activate(layer - 1, job, atoms) }
-    makeSources(layer, job, atoms)
+  func restoreSources(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
+    activate(layer - 1, job, centres)
+    makeSources(layer, job, centres)
   }
 
   /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
-  /// convolutions before it, or of the embedding.
-  func mixInputsBackward(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
+  /// convolutions before it.
+  func mixInputsBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let (shape, edges) = (layers[layer], job.edges)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
     let gh = sourceGradients(layer, job)
     let gz = convolutions(layer, job)
     let gx = job.block.featureGradients.pointer
-    gx.update(repeating: .zero, count: atoms.count * n)
-    apply(shape.linear1, transposed: true, gh + atoms.lowerBound * n, every: n, to: gx, every: n, count: atoms.count)
-    forEachRun(ofTypesAmong: atoms.clamped(to: 0..<edges.centreCount), edges) { run, type in
-      let target = gx + (run.lowerBound - atoms.lowerBound) * n
+    gx.update(repeating: .zero, count: centres.count * n)
+    apply(
+      shape.linear1, transposed: true, gh + centres.lowerBound * n, every: n, to: gx, every: n, count: centres.count)
+    forEachRun(ofTypesAmong: centres, edges) { run, type in
+      let target = gx + (run.lowerBound - centres.lowerBound) * n
       apply(
         shape.selfConnections(type), transposed: true, gz + run.lowerBound * c, every: c, to: target, every: n,
         count: run.count)
     }
-    if let gradient = job.outputs.weights { addGradients(layer, job, atoms, to: gradient) }
-    for i in atoms {
-      let row = gx + (i - atoms.lowerBound) * n
-      if layer > 0 {
-        activateBackward(layer - 1, job, i, row)
-      } else if let gradient = job.outputs.weights {
-        embedBackward(Int(edges.types[i]), row, gradient)
-      }
-    }
+    if let gradient = job.outputs.weights { addGradients(layer, job, centres, to: gradient) }
+    for i in centres { activateBackward(layer - 1, job, i, gx + (i - centres.lowerBound) * n) }
   }
 
   /// Gradients of the linear maps of a layer; all atoms are in one job.block.
-  private func addGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>, to gradient: WeightGradient<L.Weight>) {
-    let (shape, edges) = (layers[layer], job.edges)
+  private func addGradients(_ layer: Int, _ job: Job, _ centres: Range<Int>, to gradient: WeightGradient<L.Weight>) {
+    let shape = layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
     let x = job.block.features(layer)
     let a = job.block.messages(layer)
     let (gh, gz) = (sourceGradients(layer, job), convolutions(layer, job))
-    for i in atoms {
+    for i in centres {
       addGradient(shape.linear1, x + i * n, gh + i * n, to: gradient)
-      guard i < edges.centreCount else { continue }
-      addGradient(shape.selfConnections(Int(edges.types[i])), x + i * n, gz + i * c, to: gradient)
+      addGradient(shape.selfConnections(Int(job.edges.types[i])), x + i * n, gz + i * c, to: gradient)
       addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+    }
+  }
+
+  /// Gradients of the first layer's linear maps, and of the embedding, from those of its convolutions and of its sources. What
+  /// atoms of a type have in common meets the sum of their gradients.
+  func embedBackward(_ job: Job, _ gradient: WeightGradient<L.Weight>) {
+    let (shape, edges) = (layers[0], job.edges)
+    let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
+    let (a, gz) = (job.block.messages(0), convolutions(0, job))
+    let (x, gh, sums) = (typeFeatures.features.pointer, sourceGradients(0, job), typeFeatures.convolutions.pointer)
+    let gx = job.block.featureGradients.pointer
+    sums.update(repeating: .zero, count: weights.scales.count * c)
+    for i in 0..<edges.centreCount {
+      addGradient(shape.linear2, a + i * m, gz + i * c, to: gradient)
+      let sum = sums + Int(edges.types[i]) * c
+      for v in 0..<c { sum[v] = sum[v] + gz[i * c + v] }
+    }
+    for type in 0..<weights.scales.count {
+      let (x, gh, gz) = (x + type * n, gh + type * n, sums + type * c)
+      addGradient(shape.linear1, x, gh, to: gradient)
+      addGradient(shape.selfConnections(type), x, gz, to: gradient)
+      gx.update(repeating: .zero, count: n)
+      apply(shape.linear1, transposed: true, gh, every: n, to: gx, every: n, count: 1)
+      apply(shape.selfConnections(type), transposed: true, gz, every: c, to: gx, every: n, count: 1)
+      let row = gradient.lanes + layout.embedding.offset + type * layout.embedding.columnVectors
+      for v in 0..<n { row[v] += L.weightGradient(gx[v]) }
     }
   }
 
@@ -110,14 +124,10 @@ extension NetworkEvaluator {
     }
   }
 
-  private func embedBackward(_ type: Int, _ gx: UnsafePointer<L>, _ gradient: WeightGradient<L.Weight>) {
-    let row = gradient.lanes + layout.embedding.offset + type * layout.embedding.columnVectors
-    for v in 0..<layers[0].featureVectors { row[v] += L.weightGradient(gx[v]) }
-  }
-
   /// Messages, and linear_2 of them added to the self-connection.
   func convolve(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
+    if layer == 0 { beginConvolutions(job, centres) }
     job.clock?.enter(.messages)
     sendMessages(layer, job, to: centres)
     job.clock?.enter(.features)
@@ -126,6 +136,13 @@ extension NetworkEvaluator {
     let a = job.block.messages(layer)
     let z = convolutions(layer, job) + centres.lowerBound * c
     apply(shape.linear2, a, every: m, to: z, every: c, count: centres.count)
+  }
+
+  /// Those of the first layer begin with their type's.
+  private func beginConvolutions(_ job: Job, _ centres: Range<Int>) {
+    let c = layers[0].convolutionVectors
+    let (z, begin) = (convolutions(0, job), typeFeatures.convolutions.pointer)
+    for i in centres { (z + i * c).update(from: begin + Int(job.edges.types[i]) * c, count: c) }
   }
 
   /// From the gradients of convolutions to those of messages, and on to those of sources and edges.

@@ -71,17 +71,33 @@ extension NetworkEvaluator {
     let shape = layers[layer]
     let (firstEdges, geometry) = (job.block.firstEdges.pointer, job.block.geometry.pointer)
     let (harmonics, sources) = (job.block.harmonics.pointer, sources(layer, job))
+    let sourcePlaces = job.block.sourcePlaces.pointer
     let place = i - job.block.centres.lowerBound
     var first = Int(firstEdges[place])
     let end = Int(firstEdges[place + 1])
     while first < end {
       let count = min(EdgeBatch<L>.capacity, end - first)
+      findSources(layer, job, geometry + first, count, sourcePlaces)
       let batch = EdgeBatch<L>(
         edges: geometry + first, count: count, harmonics: harmonics + first * harmonicCount,
         harmonicCount: harmonicCount, splines: shape.table, radialVectors: shape.radialVectors,
-        sources: sources, sourceVectors: shape.featureVectors)
+        sources: sources, sourcePlaces: sourcePlaces)
       body(exactRadial == nil ? batch : withExactSplines(layer, job, i, batch))
       first += count
+    }
+  }
+
+  /// Places of the neighbours' sources, which are those of their types in the first layer.
+  @inline(__always)
+  private func findSources(
+    _ layer: Int, _ job: Job, _ geometry: UnsafePointer<EdgeGeometry<S>>, _ count: Int,
+    _ places: UnsafeMutablePointer<Int>
+  ) {
+    let (vectors, types) = (layers[layer].featureVectors, job.edges.types)
+    if layer == 0 {
+      for e in 0..<count { places[e] = Int(types[Int(geometry[e].neighbour)]) &* vectors }
+    } else {
+      for e in 0..<count { places[e] = Int(geometry[e].neighbour) &* vectors }
     }
   }
 
@@ -127,8 +143,8 @@ extension NetworkEvaluator {
 
   /// Of the sources, to which every edge adds.
   func clearSourceGradients(_ layer: Int, _ job: Job) {
-    guard wantsFeatureGradients(layer, job) else { return }
-    let count = job.edges.atomCount * layers[layer].featureVectors
+    guard wantsSourceGradients(layer, job) else { return }
+    let count = (layer == 0 ? weights.scales.count : job.edges.atomCount) * layers[layer].featureVectors
     ownSourceGradients(layer, job).update(repeating: .zero, count: count)
   }
 
@@ -140,7 +156,7 @@ extension NetworkEvaluator {
     let messageGradients = job.block.messageGradients.pointer
     let gEdge = job.block.edgeGradients.pointer
     let wantsEdges = outputs.forces != nil || outputs.forceTangents != nil
-    let wantsScalars = wantsFeatureGradients(layer, job)
+    let wantsScalars = wantsSourceGradients(layer, job)
     let (paths, pathCount) = (shape.paths.baseAddress!, shape.paths.count)
     for i in centres {
       let g = messageGradients + (i - centres.lowerBound) * m

@@ -41,7 +41,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   /// What threads do together before one of them goes on alone.
   private enum Phase {
-    case embed
+    /// Memory of all threads but the first.
+    case begin
     /// A layer, up to what the next one needs.
     case there(Int)
     /// The last layer, there and back.
@@ -51,6 +52,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     /// Sums of the shares' gradients of sources.
     case gather(Int)
     case mixBack(Int)
+    /// From the gradients of the second layer's sources to the end.
+    case mixBackAndFinish
     /// Sums of the shares' forces.
     case gatherForces
   }
@@ -73,11 +76,13 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private let convolutionPlaces: UnsafeMutablePointer<Int>
   /// Features as messages carry them, and gradients with respect to these: see `sources`.
   private var sourceBuffer = Buffer<L>()
+  /// What enters the first layer, which depends on types alone.
+  var typeFeatures = TypeFeatures<L>()
   let sourceVectors: Int
   /// One for each thread.
   private var blocks: [AtomBlock<L>]
   var job: Job?
-  private var phase = Phase.embed
+  private var phase = Phase.begin
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
     layout = weights.layout
@@ -123,32 +128,32 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       goesBack: isTraining || outputs.forces != nil || exchange != nil)
     self.job = job
     reserve(job)
+    embed(job)
     let last = layerCount - 1
-    run(.embed, job)
+    run(.begin, job)
     for layer in 0..<last {
       run(.there(layer), job)
       if let exchange { copySourcesToGhosts(layer + 1, job, edges, exchange) }
     }
     run(.turn, job)
-    if job.goesBack {
-      finishWayBack(last, job, edges, exchange)
-      for layer in (0..<last).reversed() {
-        if !job.keepsSources { run(.restoreSources(layer), job) }
-        run(.back(layer), job)
-        finishWayBack(layer, job, edges, exchange)
-      }
-      if job.shareCount > 1 { run(.gatherForces, job) }
-    }
+    if job.goesBack { goBack(job, edges, exchange) }
     self.job = nil
     clock?.enter(nil)
   }
 
-  /// What is left of a layer's way back when all edges have added to the gradients of sources.
-  private func finishWayBack(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
-    guard wantsFeatureGradients(layer, job) else { return }
-    if job.shareCount > 1 { run(.gather(layer), job) }
-    if let exchange, layer > 0 { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
-    run(.mixBack(layer), job)
+  /// From the gradients of the last layer's sources to the end.
+  private func goBack(_ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
+    for layer in (1..<max(1, layerCount)).reversed() {
+      if layer < layerCount - 1 {
+        if !job.keepsSources { run(.restoreSources(layer), job) }
+        run(.back(layer), job)
+      }
+      if job.shareCount > 1 { run(.gather(layer), job) }
+      if let exchange { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
+      run(layer > 1 ? .mixBack(layer) : .mixBackAndFinish, job)
+    }
+    if let gradient = job.outputs.weights { embedBackward(job, gradient) }
+    if job.shareCount > 1 { run(.gatherForces, job) }
   }
 
   // MARK: Threads
@@ -176,7 +181,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     guard var job, share < job.shareCount else { return }
     if share > 0 {
       (job.share, job.block, job.clock) = (share, blocks[share], nil)
-      if case .embed = phase {
+      if case .begin = phase {
         job.block.begin(size: job.blockSize)
         if layerCount > 1 { job.block.sourceGradients.reserve(job.edges.atomCount * sourceVectors) }
         if let forces = job.outputs.forces { job.block.ownSums.begin(like: forces, atomCount: job.edges.atomCount) }
@@ -189,9 +194,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private func perform(_ phase: Phase, _ job: Job) {
     let centreCount = job.edges.centreCount
     switch phase {
-    case .embed:
-      job.clock?.enter(.features)
-      forEachBlock(job, job.edges.atomCount) { embed(job, $0) }
+    case .begin: break
     case .there(let layer):
       forEachBlock(job, centreCount) {
         convolve(layer, job, $0)
@@ -210,7 +213,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       }
     case .restoreSources(let layer):
       job.clock?.enter(.featuresBackward)
-      forEachBlock(job, knownCount(layer, job)) { restoreSources(layer, job, $0) }
+      forEachBlock(job, centreCount) { restoreSources(layer, job, $0) }
     case .back(let layer):
       clearSourceGradients(layer, job)
       forEachBlock(job, centreCount) { convolveBackward(layer, job, $0) }
@@ -219,7 +222,15 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       forEachBlock(job, job.edges.atomCount) { gatherSourceGradients(layer, job, $0) }
     case .mixBack(let layer):
       job.clock?.enter(.featuresBackward)
-      forEachBlock(job, knownCount(layer, job)) { mixInputsBackward(layer, job, $0) }
+      forEachBlock(job, centreCount) { mixInputsBackward(layer, job, $0) }
+    case .mixBackAndFinish:
+      clearSourceGradients(0, job)
+      forEachBlock(job, centreCount) {
+        job.clock?.enter(.featuresBackward)
+        mixInputsBackward(1, job, $0)
+        // At once, while the gradients of the convolutions are in cache.
+        convolveBackward(0, job, $0)
+      }
     case .gatherForces:
       guard let forces = self.job?.outputs.forces else { return }
       for share in 1..<job.shareCount where job.share == 0 { forces.addVirial(blocks[share].ownSums.sums) }
@@ -243,24 +254,29 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   func reserve(_ job: Job) {
     job.block.begin(size: job.blockSize)
     convolutionBuffer.reserve(job.edges.centreCount * convolutionPlaces[layerCount])
-    sourceBuffer.reserve((job.keepsSources ? layerCount + 1 : 2) * job.edges.atomCount * sourceVectors)
+    let count = layerCount == 1 ? 0 : job.keepsSources ? layerCount : 2
+    sourceBuffer.reserve(count * job.edges.atomCount * sourceVectors)
   }
 
+  /// Those of the first layer are of types, others of atoms.
   @inline(__always)
   func sources(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    sourceBuffer.pointer + (job.keepsSources ? layer : layer % 2) * job.edges.atomCount * sourceVectors
+    if layer == 0 { return typeFeatures.sources.pointer }
+    return sourceBuffer.pointer + (job.keepsSources ? layer - 1 : layer % 2) * job.edges.atomCount * sourceVectors
   }
 
   /// Where the sources of the layer before were, unless they last.
   @inline(__always)
   func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    sourceBuffer.pointer + (job.keepsSources ? layerCount : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
+    if layer == 0 { return typeFeatures.sourceGradients.pointer }
+    return sourceBuffer.pointer
+      + (job.keepsSources ? layerCount - 1 : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
   }
 
   /// The same, of one share: the first one's is that of all.
   @inline(__always)
   func ownSourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
-    job.share == 0 ? sourceGradients(layer, job) : job.block.sourceGradients.pointer
+    job.share == 0 || layer == 0 ? sourceGradients(layer, job) : job.block.sourceGradients.pointer
   }
 
   private func gatherSourceGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {

@@ -63,7 +63,7 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
       for m in 0..<d { sums[unchecked: m] = a[m &* vectors] }
       for e in 0..<batch.count {
         let weight = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t).value
-        let x = batch.sources + (batch.source(e) &+ path.input &+ v)
+        let x = batch.sources + (batch.sourcePlaces[e] &+ path.input &+ v)
         for m in 0..<d { sums[unchecked: m].add(weight, times: x[m &* vectors]) }
       }
       for m in 0..<d { a[m &* vectors] = sums[unchecked: m] }
@@ -81,7 +81,7 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
       var outer = Matrix<L>(repeating: .zero)
       for e in 0..<batch.count {
         let weight = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t).value
-        let x = batch.sources + (batch.source(e) &+ path.input &+ v)
+        let x = batch.sources + (batch.sourcePlaces[e] &+ path.input &+ v)
         let ylm = batch.harmonics(e, degree: l2)
         if l3 == 0 {
           var sum = L.zero
@@ -115,7 +115,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let g: UnsafePointer<L>
   /// Of products of three degrees above 0, see `CouplingTable`.
   let coefficients: UnsafePointer<L.Weight.Scalar>
-  /// With respect to sources [atom][sourceVectors].
+  /// With respect to `sources`, as they lie there.
   let gx: UnsafeMutablePointer<L>
   /// With respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant one, which has no gradient, stands that
   /// with respect to the length in knot spacings.
@@ -135,7 +135,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
       for m in 0..<d { gradients[unchecked: m] = g[m &* vectors] }
       for e in 0..<batch.count {
         let (weight, slope) = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t)
-        let place = batch.source(e) &+ path.input &+ v
+        let place = batch.sourcePlaces[e] &+ path.input &+ v
         let (x, gx) = (batch.sources + place, gx + place)
         var total = L.zero
         for m in 0..<d {
@@ -156,7 +156,7 @@ struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
       let coupled = coupledGradient(path, (l1, l2, l3), v)
       for e in 0..<batch.count {
         let (weight, slope) = L.spline(batch.spline(e, path.radial &+ v), at: batch.edges[e].t)
-        let place = batch.source(e) &+ path.input &+ v
+        let place = batch.sourcePlaces[e] &+ path.input &+ v
         let (x, gx) = (batch.sources + place, gx + place)
         let (ylm, gYlm) = (batch.harmonics(e, degree: l2), gEdge + (e &* batch.harmonicCount &+ l2 &* l2))
         var harmonicGradients = Components<L>(repeating: .zero)
