@@ -8,49 +8,36 @@ extension Workspace {
     _ list: NeighbourList, _ functions: AtomExchange.Functions?, _ results: UnsafeMutablePointer<diffnnp_results>
   ) throws {
     let potential = evaluator.potential
-    guard potential.isManyBody else {
-      try fill(list)
-      // Without owners, everything is left with the centres: ghosts of this domain are atoms of another.
-      compute(folding: list.owners == nil ? .centres : .neighbours, results)
-      try check(results.pointee, list)
-      return spread(results.pointee, list)
-    }
-    if list.owners == nil && functions == nil {
+    if potential.isManyBody && list.owners == nil && functions == nil {
       throw Failure(
         DIFFNNP_ERROR_UNSUPPORTED,
         "triplets and networks need `owners` of the ghosts, or `exchange` where atoms are spread over several domains")
     }
     do {
-      try fill(list)
+      try reader.begin(list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
+      if let functions, potential.isManyBody { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
+      // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
+      try compute(
+        reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
+        exchange: potential.isManyBody && functions != nil ? exchange : nil, results)
     } catch {
-      if let functions { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
+      if let functions, potential.isManyBody { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
       throw error
     }
-    if let functions { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
-    compute(folding: .neighbours, exchange: functions == nil ? nil : exchange, results)
-    if functions != nil && exchange.failed {
+    if functions != nil && potential.isManyBody && exchange.failed {
       throw Failure(DIFFNNP_ERROR_EXCHANGE, "a function of `exchange` reported failure")
     }
-    try check(results.pointee, list)
+    try check(results.pointee, reader) { [rows = reader.rows] in list.name(Int(rows![$0])) }
     spread(results.pointee, list)
   }
 
-  private func fill(_ list: NeighbourList) throws {
-    try reader.fill(
-      edges, list, cutoff: evaluator.potential.rMax, typeCount: evaluator.potential.typeNames.count)
-  }
-
-  /// - Throws: where a result makes no sense. Forces are in the order of the edge list's atoms.
-  private func check(_ results: diffnnp_results, name: (Int) -> String) throws {
+  /// - Throws: where a result makes no sense. Forces are in the order of the edges' atoms.
+  private func check(_ results: diffnnp_results, _ source: any EdgeSource, name: (Int) -> String) throws {
     let limit = results.max_force > 0 ? results.max_force : .infinity
-    if let reason = results.forces.flatMap({ ForceLimit.complaint($0, edges, limit: limit, name: name) }) {
+    if let reason = results.forces.flatMap({ ForceLimit.complaint($0, source, limit: limit, name: name) }) {
       throw Failure(DIFFNNP_ERROR_FORCE, reason)
     }
     guard results.energy.isFinite else { throw Failure(DIFFNNP_ERROR_FORCE, "the energy is \(results.energy)") }
-  }
-
-  private func check(_ results: diffnnp_results, _ list: NeighbourList) throws {
-    try check(results) { [rows = reader.rows] in list.name(Int(rows![$0])) }
   }
 
   /// Makes the exchanges that the other domains wait for.
@@ -61,9 +48,9 @@ extension Workspace {
 
   /// Takes results to the places of the caller's atoms.
   private func spread(_ wanted: diffnnp_results, _ list: NeighbourList) {
-    wanted.atom_energies.map { reader.spread($0, width: 1, count: edges.centreCount, rowCount: list.localCount) }
-    wanted.atom_grades.map { reader.spread($0, width: 1, count: edges.centreCount, rowCount: list.localCount) }
-    let (count, rowCount) = (edges.atomCount, list.allCount)
+    wanted.atom_energies.map { reader.spread($0, width: 1, count: reader.centreCount, rowCount: list.localCount) }
+    wanted.atom_grades.map { reader.spread($0, width: 1, count: reader.centreCount, rowCount: list.localCount) }
+    let (count, rowCount) = (reader.atomCount, list.allCount)
     wanted.forces.map { reader.spread($0, width: 3, count: count, rowCount: rowCount) }
     wanted.atom_virials.map { reader.spread($0, width: 6, count: count, rowCount: rowCount) }
     wanted.centroid_virials.map { reader.spread($0, width: 9, count: count, rowCount: rowCount) }
@@ -82,21 +69,21 @@ extension Workspace {
     positions.removeAll(keepingCapacity: true)
     for i in 0..<count { positions.append(SIMD3(x[3 * i], x[3 * i + 1], x[3 * i + 2])) }
     try positions.withUnsafeBufferPointer {
-      try search.fill(
-        edges, cell: cell, positions: $0, types: UnsafeBufferPointer(start: types, count: count),
-        cutoff: potential.rMax)
+      try search.begin(
+        cell: cell, positions: $0, types: UnsafeBufferPointer(start: types, count: count), cutoff: potential.rMax)
     }
-    compute(folding: .neighbours, results)
-    try check(results.pointee) { "\($0)" }
+    try compute(search, folding: .neighbours, results)
+    try check(results.pointee, search) { "\($0)" }
   }
 
-  /// Computes with the edges found; results are in the order of the edge list's atoms.
+  /// Computes with the edges of a source; results are in the order of its atoms.
   private func compute(
-    folding: ForceFolding, exchange: AtomExchange? = nil, _ results: UnsafeMutablePointer<diffnnp_results>
-  ) {
+    _ source: any EdgeSource, folding: ForceFolding, exchange: AtomExchange? = nil,
+    _ results: UnsafeMutablePointer<diffnnp_results>
+  ) throws {
     let wanted = results.pointee
-    results.pointee.energy = evaluator.compute(
-      edges, folding: folding, exchange: exchange,
+    results.pointee.energy = try evaluator.compute(
+      source, folding: folding, exchange: exchange,
       into: Evaluator.Outputs(
         atomEnergies: wanted.atom_energies, forces: wanted.forces, virial: wanted.virial,
         atomVirials: wanted.atom_virials, centroidVirials: wanted.centroid_virials,

@@ -99,7 +99,6 @@ final class Model {
 /// What is behind a `diffnnp_evaluator`.
 final class Workspace {
   let evaluator: Evaluator
-  let edges = EdgeList()
   let reader = NeighbourListReader()
   let search = NeighbourSearch(firstAtom: 0)
   let exchange = AtomExchange()

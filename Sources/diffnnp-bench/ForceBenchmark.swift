@@ -16,7 +16,7 @@ struct ForceBenchmark {
     var stages: [(stage: StageClock.Stage, time: Double)]
     /// Of energy and forces, for an atom.
     var operations: Double
-    /// Bytes for an atom of edges, and of all else that an evaluator keeps.
+    /// Bytes for an atom that dynamics keep: edges, without a network those of a few atoms alone, and all else of an evaluator.
     var edgeBytes: Double
     var evaluatorBytes: Double
     /// In a step after the first.
@@ -45,12 +45,11 @@ struct ForceBenchmark {
     let atoms = configuration.positions.count
     func perAtom(_ times: [Double]) -> Quartiles { Quartiles(times.map { 1e6 * $0 / Double(atoms) }) }
     let search = NeighbourSearch()
-    let searchTimes = try stopwatch.measure { try search.fill(EdgeList(), configuration, cutoff: potential.rMax) }
-
     let empty = allocated_bytes()
     let edges = EdgeList()
     try search.fill(edges, configuration, cutoff: potential.rMax)
     let listed = allocated_bytes()
+    let searchTimes = try stopwatch.measure { try search.fill(edges, configuration, cutoff: potential.rMax) }
     let evaluator = Evaluator(potential, precision: precision)
     evaluator.threads = threads
     var stopwatch = stopwatch
@@ -58,9 +57,7 @@ struct ForceBenchmark {
     let forces = UnsafeMutablePointer<Double>.allocate(capacity: 3 * atoms)
     defer { forces.deallocate() }
     func step() { _ = evaluator.compute(edges, into: .init(forces: forces)) }
-    let made = allocated_bytes()
     step()
-    let grown = allocated_bytes()
     let first = allocation_count()
     step()
     let allocations = allocation_count() - first
@@ -69,14 +66,25 @@ struct ForceBenchmark {
     let clock = StageClock()
     evaluator.clock = clock
     let steps = stopwatch.measure(step).count + 1
+    let kept = try bytesKept(search, forces)
+    let edgeBytes = potential.network == nil ? 0 : listed - empty
     let stages = zip(StageClock.Stage.allCases, clock.seconds).filter { $0.1 > 0 }
     return Result(
       model: model.name, atoms: atoms, precision: precision, threads: threads,
       neighboursPerAtom: Double(edges.count) / Double(atoms),
       step: perAtom(times), neighbourSearch: perAtom(searchTimes),
       stages: stages.map { ($0, 1e6 * $1 / Double(steps * atoms)) },
-      operations: operations(edges), edgeBytes: Double(listed - empty) / Double(atoms),
-      evaluatorBytes: Double(grown - made) / Double(atoms), allocations: Double(allocations))
+      operations: operations(edges), edgeBytes: Double(edgeBytes) / Double(atoms),
+      evaluatorBytes: Double(kept - edgeBytes) / Double(atoms), allocations: Double(allocations))
+  }
+
+  /// By an evaluator that finds its edges itself, its tables left out.
+  private func bytesKept(_ search: NeighbourSearch, _ forces: UnsafeMutablePointer<Double>) throws -> Int {
+    let evaluator = Evaluator(model.potential, precision: precision)
+    evaluator.threads = threads
+    let made = allocated_bytes()
+    _ = try evaluator.compute(search, into: .init(forces: forces))
+    return allocated_bytes() - made
   }
 
   private func operations(_ edges: EdgeList) -> Double {

@@ -12,7 +12,7 @@ public final class EdgeList {
   /// Atoms that edges may point at, centres included: 0..<atomCount.
   public private(set) var atomCount = 0
   public private(set) var count = 0
-  /// Edges of centre i are offsets[i]..<offsets[i + 1].
+  /// Edges of centre i, one of those that were filled, are offsets[i]..<offsets[i + 1].
   public private(set) var offsets: UnsafeMutablePointer<Int32>
   /// The atom at the far end of each edge.
   public private(set) var neighbours: UnsafeMutablePointer<Int32>
@@ -23,10 +23,15 @@ public final class EdgeList {
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
 
-  /// Centres that have all their edges.
-  private var closed = 0
+  /// Centres that are being filled, and the first of them that has not all its edges.
+  private var centres = 0..<0
+  private var open = 0
   private var edgeCapacity = 1024
   private var atomCapacity = 128
+
+  // Room for a search: squared distances of the points it looks at, and those of them that are near.
+  var squares = Buffer<Double>()
+  var near = Buffer<Int>()
 
   public init() {
     offsets = .allocate(capacity: atomCapacity + 1)
@@ -56,9 +61,15 @@ public final class EdgeList {
     }
     self.centreCount = centreCount
     self.atomCount = atomCount
+    restart(with: 0..<centreCount)
+  }
+
+  /// Empties the list to be filled with the edges of some centres alone.
+  func restart(with centres: Range<Int>) {
+    self.centres = centres
+    open = centres.lowerBound
     count = 0
-    closed = 0
-    offsets[0] = 0
+    offsets[open] = 0
   }
 
   /// Makes room for `more` edges beyond those present.
@@ -76,20 +87,27 @@ public final class EdgeList {
     count += 1
   }
 
-  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present.
+  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present, with squared lengths in
+  /// place of lengths.
   @inline(__always)
-  func extend(by more: Int) { count += more }
+  func extend(by more: Int) {
+    let squares = lengths + count
+    // As magnitudes, they are known not to be negative; otherwise each root has a branch of its own.
+    for e in 0..<more { squares[e] = squares[e].magnitude.squareRoot() }
+    count += more
+  }
 
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
   public func close(centre i: Int) {
     offsets[i + 1] = Int32(truncatingIfNeeded: count)
-    closed = i + 1
+    open = i + 1
   }
 
   private func grow(to needed: Int) {
     // As many as there will be if centres to come are like those before, and some more.
-    let expected = closed > 0 ? count * centreCount / closed : 0
+    let filled = open - centres.lowerBound
+    let expected = filled > 0 ? count * centres.count / filled : 0
     let capacity = max(needed, edgeCapacity + edgeCapacity / 4, expected + expected / 32)
     neighbours = moved(neighbours, to: capacity)
     vectors = moved(vectors, to: capacity)

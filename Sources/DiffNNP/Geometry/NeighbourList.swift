@@ -61,31 +61,49 @@ public enum AtomIDs {
   case wide(UnsafePointer<Int64>)
 }
 
-/// Turns neighbour lists into edges. Atoms that take no part are left out of the edge list and the others move up, so
+/// Turns neighbour lists into edges. Atoms that take no part are left out of the edges and the others move up, so
 /// that terms see their own atoms only; `spread` takes results back to the places of the caller.
 ///
 /// Buffers only grow, so that a list read at every step stops allocating.
-public final class NeighbourListReader {
-  /// Index in the edge list of each atom [allCount]; -1: takes no part.
+public final class NeighbourListReader: EdgeSource {
+  /// Which of the edges' atoms each one is [allCount]; -1: takes no part.
   private var indices = Buffer<Int32>()
   private var rowBuffer = Buffer<Int32>()
 
   public init() {}
 
-  /// The caller's index of each atom of the edge list, in ascending order [atomCount].
+  /// The caller's index of each atom that takes part, in ascending order [atomCount].
   public private(set) var rows: UnsafePointer<Int32>?
 
-  /// Fills `edges` with all pairs closer than `cutoff` (Å).
-  /// - Throws: where an index, a type or a count is out of range, a position is not finite, or two atoms are in one
-  ///   place. Messages name atoms by the list's `ids`, or count them from 0.
-  public func fill(_ edges: EdgeList, _ list: NeighbourList, cutoff: Double, typeCount: Int) throws {
+  public private(set) var centreCount = 0
+  public private(set) var atomCount = 0
+  /// The one begun last.
+  private var list: NeighbourList?
+  private var squaredCutoff = 0.0
+
+  /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
+  /// - Throws: where an index, a type or a count is out of range, or a position is not finite. Messages name atoms by the
+  ///   list's `ids`, or count them from 0.
+  public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int) throws {
+    (self.list, squaredCutoff) = (list, cutoff * cutoff)
     try checkPositions(list)
     try checkTypes(list, typeCount)
-    let indices = indices.reserve(list.allCount)
-    try number(list, indices, rowBuffer.reserve(list.allCount), edges)
-    for i in 0..<list.localCount where indices[i] >= 0 {
-      try fillRow(i, list, indices, edges, squaredCutoff: cutoff * cutoff)
-      edges.close(centre: Int(indices[i]))
+    try number(list, indices.reserve(list.allCount), rowBuffer.reserve(list.allCount))
+  }
+
+  public func begin(_ edges: EdgeList) {
+    edges.begin(centreCount: centreCount, atomCount: atomCount)
+    guard let list, let rows else { return }
+    for k in 0..<atomCount { edges.types[k] = list.types[Int(rows[k])] }
+  }
+
+  /// - Throws: where a neighbour or a count is out of range, or two atoms are in one place.
+  public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
+    edges.restart(with: centres)
+    guard let list, let rows else { return }
+    for k in centres {
+      try fillRow(Int(rows[k]), list, indices.pointer, edges)
+      edges.close(centre: k)
     }
   }
 
@@ -126,10 +144,9 @@ public final class NeighbourListReader {
     }
   }
 
-  /// Numbers the atoms that take part, local ones first, and begins the edge list with them.
+  /// Numbers the atoms that take part, local ones first.
   private func number(
-    _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ rows: UnsafeMutablePointer<Int32>,
-    _ edges: EdgeList
+    _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ rows: UnsafeMutablePointer<Int32>
   ) throws {
     let (localCount, allCount) = (list.localCount, list.allCount)
     indices.update(repeating: -1, count: allCount)
@@ -147,16 +164,15 @@ public final class NeighbourListReader {
       count += 1
     }
     for i in 0..<localCount where indices[i] == 0 { take(i) }
-    let centreCount = Int(count)
+    centreCount = Int(count)
     if let owners = list.owners {
       try checkOwners(list, owners)
       for i in localCount..<allCount { indices[i] = indices[Int(owners[i])] }
     } else {
       for i in localCount..<allCount where list.types[i] >= 0 { take(i) }
     }
+    atomCount = Int(count)
     self.rows = UnsafePointer(rows)
-    edges.begin(centreCount: centreCount, atomCount: Int(count))
-    for k in 0..<edges.atomCount { edges.types[k] = list.types[Int(rows[k])] }
   }
 
   private func checkOwners(_ list: NeighbourList, _ owners: UnsafePointer<Int32>) throws {
@@ -167,9 +183,8 @@ public final class NeighbourListReader {
     }
   }
 
-  @inline(__always)
   private func fillRow(
-    _ i: Int, _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ edges: EdgeList, squaredCutoff: Double
+    _ i: Int, _ list: NeighbourList, _ indices: UnsafePointer<Int32>, _ edges: EdgeList
   ) throws {
     let count = Int(list.counts[i])
     guard count != 0 else { return }
@@ -177,38 +192,101 @@ public final class NeighbourListReader {
       throw DiffNNPError(
         "atom \(list.name(i)) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
     }
+    let neighbours = edges.near.reserve(count)
+    try copyRow(i, list, row, count, to: neighbours)
+    let squares = edges.squares.reserve(count)
+    let smallest = measure(neighbours, count, from: i, list.positions, into: squares)
+    if smallest <= 0 { try refuseCoincident(i, list, neighbours, squares, count) }
+    append(select(neighbours, squares, count, indices), neighbours, from: i, list.positions, indices, to: edges)
+  }
+
+  /// Reads the neighbours of a local atom.
+  @inline(__always)
+  private func copyRow(
+    _ i: Int, _ list: NeighbourList, _ row: UnsafePointer<Int32>, _ count: Int, to neighbours: UnsafeMutablePointer<Int>
+  ) throws {
+    let mask = list.mask
+    var largest: UInt32 = 0
+    for k in 0..<count {
+      let j = row[k] & mask
+      neighbours[k] = Int(j)
+      largest = max(largest, UInt32(bitPattern: j))
+    }
+    guard Int(largest) < list.allCount else { throw outOfRange(i, list, row, count) }
+  }
+
+  /// Squared distances of neighbours from a local atom, and the smallest of them.
+  @inline(__always)
+  private func measure(
+    _ neighbours: UnsafePointer<Int>, _ count: Int, from i: Int, _ positions: UnsafePointer<Double>,
+    into squares: UnsafeMutablePointer<Double>
+  ) -> Double {
+    let (x, y, z) = (positions[3 &* i], positions[3 &* i &+ 1], positions[3 &* i &+ 2])
+    var smallest = Double.infinity
+    for k in 0..<count {
+      let p = positions + 3 &* neighbours[k]
+      let (dx, dy, dz) = (p[0] - x, p[1] - y, p[2] - z)
+      let squared = dx * dx + dy * dy + dz * dz
+      squares[k] = squared
+      smallest = squared < smallest ? squared : smallest
+    }
+    return smallest
+  }
+
+  /// Moves neighbours that are near and take part to the front, with their squared distances, and returns how many they are.
+  @inline(__always)
+  private func select(
+    _ neighbours: UnsafeMutablePointer<Int>, _ squares: UnsafeMutablePointer<Double>, _ count: Int,
+    _ indices: UnsafePointer<Int32>
+  ) -> Int {
+    let squaredCutoff = squaredCutoff
+    var found = 0
+    for k in 0..<count {
+      let (j, squared) = (neighbours[k], squares[k])
+      // Written in any case, kept by counting on where the sign says so: cheaper than a branch that nobody can predict.
+      neighbours[found] = j
+      squares[found] = squared
+      let (isNear, isAbsent) = ((squared - squaredCutoff).bitPattern >> 63, UInt32(bitPattern: indices[j]) >> 31)
+      found &+= Int(isNear & ~UInt64(isAbsent))
+    }
+    return found
+  }
+
+  /// Adds edges to the first neighbours, with the squared distances of the list's `squares`.
+  @inline(__always)
+  private func append(
+    _ count: Int, _ neighbours: UnsafePointer<Int>, from i: Int, _ positions: UnsafePointer<Double>,
+    _ indices: UnsafePointer<Int32>, to edges: EdgeList
+  ) {
     edges.reserve(count)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
-    let lengths = edges.lengths + edges.count
-    let (positions, mask, limit) = (list.positions, list.mask, UInt(list.allCount))
-    let (x, y, z) = (positions[3 * i], positions[3 * i + 1], positions[3 * i + 2])
-    var found = 0
+    let (lengths, squares) = (edges.lengths + edges.count, edges.squares.pointer)
+    let (x, y, z) = (positions[3 &* i], positions[3 &* i &+ 1], positions[3 &* i &+ 2])
     for k in 0..<count {
-      let j = Int(row[k] & mask)
-      guard UInt(bitPattern: j) < limit else { throw outOfRange(i, j, list) }
-      let vector = SIMD3(positions[3 * j] - x, positions[3 * j + 1] - y, positions[3 * j + 2] - z)
-      let squared = vector.x * vector.x + vector.y * vector.y + vector.z * vector.z
-      // Written in any case, kept by counting on: cheaper than a branch that nobody can predict.
-      ends[found] = indices[j]
-      vectors[found] = vector
-      lengths[found] = squared
-      guard squared > 0 || indices[j] < 0 else { throw coincident(i, j, list) }
-      found += squared < squaredCutoff && indices[j] >= 0 ? 1 : 0
+      let j = neighbours[k]
+      let p = positions + 3 &* j
+      ends[k] = indices[j]
+      vectors[k] = SIMD3(p[0] - x, p[1] - y, p[2] - z)
+      lengths[k] = squares[k]
     }
-    for e in 0..<found { lengths[e] = lengths[e].squareRoot() }
-    edges.extend(by: found)
+    edges.extend(by: count)
   }
 
-  // Apart from the loop that throws them, to keep it small.
-
-  @inline(never)
-  private func outOfRange(_ i: Int, _ j: Int, _ list: NeighbourList) -> DiffNNPError {
-    DiffNNPError("atom \(list.name(i)) has neighbour \(j); expected 0...\(list.allCount - 1)")
+  private func outOfRange(
+    _ i: Int, _ list: NeighbourList, _ row: UnsafePointer<Int32>, _ count: Int
+  ) -> DiffNNPError {
+    let wrong = (0..<count).map { row[$0] & list.mask }.first { $0 < 0 || Int($0) >= list.allCount }
+    return DiffNNPError(
+      "atom \(list.name(i)) has neighbour \(wrong ?? -1); expected 0...\(list.allCount - 1)")
   }
 
-  @inline(never)
-  private func coincident(_ i: Int, _ j: Int, _ list: NeighbourList) -> DiffNNPError {
-    DiffNNPError("atoms \(list.name(i)) and \(list.name(j)) are in one place; remove one of them")
+  /// - Throws: where a neighbour that takes part is where the atom is.
+  private func refuseCoincident(
+    _ i: Int, _ list: NeighbourList, _ neighbours: UnsafePointer<Int>, _ squares: UnsafePointer<Double>, _ count: Int
+  ) throws {
+    guard let k = (0..<count).first(where: { squares[$0] <= 0 && indices.pointer[neighbours[$0]] >= 0 }) else { return }
+    throw DiffNNPError(
+      "atoms \(list.name(i)) and \(list.name(neighbours[k])) are in one place; remove one of them")
   }
 }

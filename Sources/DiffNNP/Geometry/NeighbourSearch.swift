@@ -7,7 +7,7 @@
 /// Atoms are wrapped, images within the cutoff of the cell are added as points of their own, and all points are sorted
 /// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the cutoff
 /// exceeds half the cell or the cell itself.
-public final class NeighbourSearch {
+public final class NeighbourSearch: EdgeSource {
   private var points: [SIMD3<Double>] = []
   private var owners: [Int32] = []
   private var bins: [Int32] = []
@@ -17,9 +17,12 @@ public final class NeighbourSearch {
   private var sortedY = Buffer<Double>()
   private var sortedZ = Buffer<Double>()
   private var sortedOwners = Buffer<Int32>()
-  /// Squared distances of points from the atom that is being looked at, and points that are near.
-  private var squares = Buffer<Double>()
-  private var near = Buffer<Int>()
+  private var types = Buffer<Int32>()
+  private var grid = Grid(origin: .zero, inverseWidth: .zero, counts: .one)
+  private var squaredCutoff = 0.0
+  /// Of the last system begun; all atoms are centres.
+  public private(set) var atomCount = 0
+  public var centreCount: Int { atomCount }
 
   /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between atoms.
   private static let mostImages = 10000.0
@@ -38,15 +41,33 @@ public final class NeighbourSearch {
     _ edges: EdgeList, cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>,
     cutoff: Double
   ) throws {
-    let n = positions.count
-    edges.begin(centreCount: n, atomCount: n)
-    for i in 0..<n { edges.types[i] = types[i] }
-    guard n > 0 else { return }
+    try begin(cell: cell, positions: positions, types: types, cutoff: cutoff)
+    try fill(edges)
+  }
 
-    let grid = try addPoints(cell: cell, positions: positions, cutoff: cutoff)
+  /// Takes over a system whose edges are asked for by `fill(_:centres:)`.
+  /// - Throws: as `fill`.
+  public func begin(
+    cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>, cutoff: Double
+  ) throws {
+    atomCount = positions.count
+    squaredCutoff = cutoff * cutoff
+    let copy = self.types.reserve(atomCount)
+    for i in 0..<atomCount { copy[i] = types[i] }
+    guard atomCount > 0 else { return }
+    grid = try addPoints(cell: cell, positions: positions, cutoff: cutoff)
     sortPoints(grid)
-    for i in 0..<n {
-      let zeros = fillRow(i, grid, edges, squaredCutoff: cutoff * cutoff)
+  }
+
+  public func begin(_ edges: EdgeList) {
+    edges.begin(centreCount: atomCount, atomCount: atomCount)
+    edges.types.update(from: types.pointer, count: atomCount)
+  }
+
+  public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
+    edges.restart(with: centres)
+    for i in centres {
+      let zeros = fillRow(i, edges)
       // Each atom finds itself.
       guard zeros == 1 else { throw coincident(i) }
       edges.close(centre: i)
@@ -54,7 +75,7 @@ public final class NeighbourSearch {
   }
 
   /// Adds the edges of an atom, and returns how many points lie where it is.
-  private func fillRow(_ i: Int, _ grid: Grid, _ edges: EdgeList, squaredCutoff: Double) -> Int {
+  private func fillRow(_ i: Int, _ edges: EdgeList) -> Int {
     let (centre, bin) = (points[i], grid.coordinates(ofBin: Int(bins[i])))
     var found = 0
     for z in max(bin.z - 1, 0)...min(bin.z + 1, grid.counts.z - 1) {
@@ -63,17 +84,18 @@ public final class NeighbourSearch {
         let row = (z * grid.counts.y + y) * grid.counts.x
         let first = Int(binStarts[row + max(bin.x - 1, 0)])
         let last = Int(binStarts[row + min(bin.x + 1, grid.counts.x - 1) + 1])
-        found = find(first..<last, centre, squaredCutoff, behind: found)
+        found = find(first..<last, centre, edges, behind: found)
       }
     }
     return append(found, centre, edges)
   }
 
-  /// Writes the points of a run that are near into `near`, behind those present, and returns how many there are then.
+  /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared distances, and
+  /// returns how many there are then.
   @inline(__always)
-  private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ squaredCutoff: Double, behind count: Int) -> Int {
+  private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ edges: EdgeList, behind count: Int) -> Int {
     let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
-    let (squares, near) = (squares.pointer, near.pointer)
+    let (squares, near) = (edges.squares.reserve(points.count), edges.near.reserve(points.count))
     for k in run {
       let (dx, dy, dz) = (x[k] - c.x, y[k] - c.y, z[k] - c.z)
       squares[k] = dx * dx + dy * dy + dz * dz
@@ -90,7 +112,7 @@ public final class NeighbourSearch {
   /// Adds edges to the first points in `near`, and returns how many of them lie where the centre is.
   private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) -> Int {
     let (x, y, z, owners) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer, sortedOwners.pointer)
-    let (squares, near) = (squares.pointer, near.pointer)
+    let (squares, near) = (edges.squares.pointer, edges.near.pointer)
     edges.reserve(found)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
@@ -103,7 +125,6 @@ public final class NeighbourSearch {
       lengths[added] = squares[k]
       added &+= squares[k] > 0 ? 1 : 0
     }
-    for e in 0..<added { lengths[e] = lengths[e].squareRoot() }
     edges.extend(by: added)
     return found - added
   }
@@ -116,10 +137,16 @@ public final class NeighbourSearch {
 
   /// Convenience for a whole configuration.
   public func fill(_ edges: EdgeList, _ configuration: Configuration, cutoff: Double) throws {
+    try begin(configuration, cutoff: cutoff)
+    try fill(edges)
+  }
+
+  /// Convenience for a whole configuration.
+  public func begin(_ configuration: Configuration, cutoff: Double) throws {
     let types = configuration.types.map { Int32($0) }
     try configuration.positions.withUnsafeBufferPointer { x in
       try types.withUnsafeBufferPointer {
-        try fill(edges, cell: configuration.cell, positions: x, types: $0, cutoff: cutoff)
+        try begin(cell: configuration.cell, positions: x, types: $0, cutoff: cutoff)
       }
     }
   }
@@ -221,8 +248,6 @@ public final class NeighbourSearch {
     let total = points.count
     let (x, y, z) = (sortedX.reserve(total), sortedY.reserve(total), sortedZ.reserve(total))
     let owner = sortedOwners.reserve(total)
-    squares.reserve(total)
-    near.reserve(total)
     for p in stride(from: total - 1, through: 0, by: -1) {
       // Filling from the end, binStarts[b + 1] counts down to the start of bin b.
       let b = Int(bins[p]) + 1

@@ -11,7 +11,6 @@ public final class Calculator {
 
   private let evaluator: Evaluator
   private let search = NeighbourSearch()
-  private let edges = EdgeList()
 
   public init(_ potential: Potential, _ precision: Precision = .single) {
     evaluator = Evaluator(potential, precision: precision)
@@ -20,14 +19,14 @@ public final class Calculator {
   /// - Parameter grades: whether extrapolation grades are wanted.
   /// - Throws: what `NeighbourSearch` throws.
   public func compute(_ configuration: Configuration, grades wantsGrades: Bool = false) throws -> Result {
-    try search.fill(edges, configuration, cutoff: evaluator.potential.rMax)
+    try search.begin(configuration, cutoff: evaluator.potential.rMax)
     var flat = [Double](repeating: 0, count: 3 * configuration.positions.count)
     let hasGrades = wantsGrades && evaluator.potential.grade != nil
     var grades = [Double](repeating: 0, count: hasGrades ? configuration.positions.count : 0)
-    let energy = flat.withUnsafeMutableBufferPointer { forces in
-      grades.withUnsafeMutableBufferPointer { grades in
-        evaluator.compute(
-          edges, into: .init(forces: forces.baseAddress, atomGrades: hasGrades ? grades.baseAddress : nil))
+    let energy = try flat.withUnsafeMutableBufferPointer { forces in
+      try grades.withUnsafeMutableBufferPointer { grades in
+        try evaluator.compute(
+          search, into: .init(forces: forces.baseAddress, atomGrades: hasGrades ? grades.baseAddress : nil))
       }
     }
     let forces = configuration.positions.indices.map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }

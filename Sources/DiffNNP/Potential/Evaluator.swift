@@ -38,6 +38,8 @@ public final class Evaluator {
   private let network: NetworkEvaluating?
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
+  /// Those of a source.
+  private let edges = EdgeList()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
@@ -83,6 +85,23 @@ public final class Evaluator {
   public func compute(
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
+    // Edges that are there cannot be missing.
+    (try? compute(.known(edges), folding, exchange, outputs)) ?? .nan
+  }
+
+  /// The same with the edges of a source. Without a network, no more of them are kept than those of a few centres.
+  /// - Throws: what the source throws.
+  public func compute(
+    _ source: any EdgeSource, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
+  ) throws -> Double {
+    guard network != nil else { return try compute(.found(source), folding, exchange, outputs) }
+    try source.fill(edges)
+    return compute(edges, folding: folding, exchange: exchange, into: outputs)
+  }
+
+  private func compute(
+    _ edges: Edges, _ folding: ForceFolding, _ exchange: AtomExchange?, _ outputs: Outputs
+  ) throws -> Double {
     let energies = energies.reserve(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
     let sums = ForceSums(
@@ -90,21 +109,38 @@ public final class Evaluator {
       centroidVirials: outputs.centroidVirials, folding: folding)
     sums.clear(atomCount: edges.atomCount)
     let scale = potential.energyScale
-    terms.add(edges, scale: scale, energies: energies, forces: sums)
-    network?.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
+    try terms.add(edges, scale: scale, energies: energies, forces: sums)
+    if case .known(let edges) = edges {
+      network?.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
+    }
 
     clock?.enter(nil)
     var total = 0.0
     for i in 0..<edges.centreCount { total += energies[i] }
     outputs.atomEnergies?.update(from: energies, count: edges.centreCount)
-    if let grades = outputs.atomGrades { grade(edges, into: grades) }
+    if let grades = outputs.atomGrades { try grade(edges, into: grades) }
     return total
   }
 
-  private func grade(_ edges: EdgeList, into grades: UnsafeMutablePointer<Double>) {
+  private func grade(_ edges: Edges, into grades: UnsafeMutablePointer<Double>) throws {
     guard let grade = potential.grade else { return grades.update(repeating: 0, count: edges.centreCount) }
     let scratch = gradeScratch.reserve(grade.scratchSize)
-    for i in 0..<edges.centreCount { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
+    try forEachBlock(edges) { edges, centres in
+      for i in centres { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
+    }
+  }
+
+  private func forEachBlock(_ edges: Edges, _ body: (EdgeList, Range<Int>) -> Void) throws {
+    switch edges {
+    case .known(let edges): body(edges, 0..<edges.centreCount)
+    case .found(let source):
+      source.begin(self.edges)
+      for first in stride(from: 0, to: source.centreCount, by: LinearTerms.blockSize) {
+        let block = first..<min(first + LinearTerms.blockSize, source.centreCount)
+        try source.fill(self.edges, centres: block)
+        body(self.edges, block)
+      }
+    }
   }
 }
 

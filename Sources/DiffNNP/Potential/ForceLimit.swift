@@ -7,25 +7,29 @@ public enum ForceLimit {
   /// neighbours, which are the usual reason. Nil where all forces are well.
   /// - Parameters:
   ///   - forces: eV/Å [atomCount][3].
-  ///   - name: what messages call an atom of the edge list.
+  ///   - source: where the edges came from.
+  ///   - name: what messages call an atom of the edges.
   public static func complaint(
-    _ forces: UnsafePointer<Double>, _ edges: EdgeList, limit: Double, name: (Int) -> String
+    _ forces: UnsafePointer<Double>, _ source: any EdgeSource, limit: Double, name: (Int) -> String
   ) -> String? {
     // Squares of the largest numbers would be infinite, which must not pass.
     let squaredLimit = min(limit * limit, .greatestFiniteMagnitude)
-    for i in 0..<edges.atomCount {
+    for i in 0..<source.atomCount {
       let (x, y, z) = (forces[3 * i], forces[3 * i + 1], forces[3 * i + 2])
       let squared = x * x + y * y + z * z
       // Not so either where it is not a number.
       if squared <= squaredLimit { continue }
       let excess = squared.isFinite && limit.isFinite ? ", more than \(Float(limit))" : ""
-      return "force on atom \(name(i)) is \(Float(squared.squareRoot())) eV/Å\(excess); \(surroundings(i, edges, name))"
+      let nearest = surroundings(i, source, name)
+      return "force on atom \(name(i)) is \(Float(squared.squareRoot())) eV/Å\(excess); \(nearest)"
     }
     return nil
   }
 
   /// The nearest neighbours of an atom, with their distances. Ghosts have no edges of their own, but are pointed at.
-  private static func surroundings(_ atom: Int, _ edges: EdgeList, _ name: (Int) -> String) -> String {
+  private static func surroundings(_ atom: Int, _ source: any EdgeSource, _ name: (Int) -> String) -> String {
+    let edges = EdgeList()
+    guard (try? source.fill(edges)) != nil else { return "its neighbours are unknown" }
     var found: [(distance: Double, atom: Int)] = []
     for centre in 0..<edges.centreCount {
       for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) {

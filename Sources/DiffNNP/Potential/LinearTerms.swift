@@ -3,7 +3,7 @@
 final class LinearTerms: SharedWork {
   /// Of one call.
   private struct Job {
-    let edges: EdgeList
+    let edges: Edges
     let scale: Double
     let energies: UnsafeMutablePointer<Double>
     let forces: ForceSums
@@ -12,6 +12,10 @@ final class LinearTerms: SharedWork {
 
   /// What a thread needs for itself.
   private final class Scratch {
+    /// Those of a block.
+    let edges = EdgeList()
+    /// Why its edges were not to be had.
+    var error: (any Error)?
     var pairs = Buffer<SIMD4<Double>>()
     var triplets = TripletScratch()
     var ownSums = OwnForceSums()
@@ -36,27 +40,37 @@ final class LinearTerms: SharedWork {
   }
 
   /// Adds `scale` times the energies of the centres [centreCount], and the forces that follow from them.
-  func add(_ edges: EdgeList, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) {
+  /// - Throws: what the source of the edges throws.
+  func add(_ edges: Edges, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) throws {
     guard pair != nil || triplets != nil else { return }
     let job = Job(
       edges: edges, scale: scale, energies: energies, forces: forces,
       shareCount: Shares.count(atoms: edges.centreCount, threads: scratch.count))
-    guard job.shareCount > 1, let team else { return addCentres(job, share: 0, to: forces) }
+    guard job.shareCount > 1, let team else { return try addCentres(job, share: 0, to: forces) }
     self.job = job
+    defer { self.job = nil }
     phase = .centres
     team.run(self)
+    for share in 0..<job.shareCount {
+      guard let error = scratch[share].error else { continue }
+      scratch.forEach { $0.error = nil }
+      throw error
+    }
     phase = .gather
     team.run(self)
-    self.job = nil
   }
 
   func perform(share: Int) {
     guard let job, share < job.shareCount else { return }
     switch phase {
     case .centres:
-      guard share > 0 else { return addCentres(job, share: 0, to: job.forces) }
-      scratch[share].ownSums.begin(like: job.forces, atomCount: job.edges.atomCount)
-      addCentres(job, share: share, to: scratch[share].ownSums.sums)
+      let scratch = scratch[share]
+      if share > 0 { scratch.ownSums.begin(like: job.forces, atomCount: job.edges.atomCount) }
+      do {
+        try addCentres(job, share: share, to: share > 0 ? scratch.ownSums.sums : job.forces)
+      } catch {
+        scratch.error = error
+      }
     case .gather:
       let atoms = Shares.items(job.edges.atomCount, ofShare: share, among: job.shareCount)
       for other in 1..<job.shareCount {
@@ -68,27 +82,59 @@ final class LinearTerms: SharedWork {
   }
 
   /// Centres that go through both terms together, so that for triplets their edges are still in the second-level cache.
-  private static let blockSize = 128
+  static let blockSize = 128
 
-  private func addCentres(_ job: Job, share: Int, to forces: ForceSums) {
+  private func addCentres(_ job: Job, share: Int, to forces: ForceSums) throws {
+    if case .found(let source) = job.edges { source.begin(scratch[share].edges) }
     let centres = Shares.items(job.edges.centreCount, ofShare: share, among: job.shareCount)
     for first in stride(from: centres.lowerBound, to: centres.upperBound, by: Self.blockSize) {
-      addBlock(job, first..<min(first + Self.blockSize, centres.upperBound), share: share, to: forces)
+      let block = first..<min(first + Self.blockSize, centres.upperBound)
+      add(try edges(of: block, job, share), block, job, share: share, to: forces)
     }
   }
 
-  private func addBlock(_ job: Job, _ centres: Range<Int>, share: Int, to forces: ForceSums) {
+  private func edges(of block: Range<Int>, _ job: Job, _ share: Int) throws -> EdgeList {
+    switch job.edges {
+    case .known(let edges): return edges
+    case .found(let source):
+      if share == 0 { clock?.enter(.edges) }
+      try source.fill(scratch[share].edges, centres: block)
+      return scratch[share].edges
+    }
+  }
+
+  private func add(_ edges: EdgeList, _ centres: Range<Int>, _ job: Job, share: Int, to forces: ForceSums) {
     let clock = share == 0 ? clock : nil
     if let pair {
       clock?.enter(.pair)
       pair.add(
-        job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
+        edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
         scratch: &scratch[share].pairs)
     }
     guard let triplets else { return }
     clock?.enter(.triplets)
     triplets.add(
-      job.edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
+      edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
       scratch: &scratch[share].triplets)
+  }
+}
+
+/// Edges that are all there, or that are found block by block and forgotten.
+enum Edges {
+  case known(EdgeList)
+  case found(any EdgeSource)
+
+  var centreCount: Int {
+    switch self {
+    case .known(let edges): edges.centreCount
+    case .found(let source): source.centreCount
+    }
+  }
+
+  var atomCount: Int {
+    switch self {
+    case .known(let edges): edges.atomCount
+    case .found(let source): source.atomCount
+    }
   }
 }

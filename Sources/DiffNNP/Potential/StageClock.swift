@@ -5,6 +5,8 @@
 /// Where the time of an evaluator goes. Give it to `Evaluator.clock`; without one, no time is taken.
 public final class StageClock {
   public enum Stage: Int, CaseIterable, Sendable {
+    /// Edges of pairs and triplets, where they are found block by block.
+    case edges
     /// The pair term.
     case pair
     /// The triplets.

@@ -17,23 +17,24 @@ struct Evaluation {
 }
 
 extension Evaluator {
-  func evaluate(_ configuration: Configuration) throws -> Evaluation {
+  /// - Parameter keepingEdges: whether all edges are found first.
+  func evaluate(_ configuration: Configuration, keepingEdges: Bool = false) throws -> Evaluation {
     let n = configuration.positions.count
-    let edges = EdgeList()
-    try NeighbourSearch().fill(edges, configuration, cutoff: potential.rMax)
+    let (edges, search) = (EdgeList(), NeighbourSearch())
+    try search.begin(configuration, cutoff: potential.rMax)
+    if keepingEdges { try search.fill(edges) }
     var (atomEnergies, forces) = ([Double](repeating: 0, count: n), [Double](repeating: 0, count: 3 * n))
     var virial = [Double](repeating: 0, count: 6)
     var (atomVirials, centroidVirials) = ([Double](repeating: 0, count: 6 * n), [Double](repeating: 0, count: 9 * n))
-    let energy = atomEnergies.withUnsafeMutableBufferPointer { e in
-      forces.withUnsafeMutableBufferPointer { f in
-        virial.withUnsafeMutableBufferPointer { v in
-          atomVirials.withUnsafeMutableBufferPointer { a in
-            centroidVirials.withUnsafeMutableBufferPointer { c in
-              compute(
-                edges,
-                into: .init(
-                  atomEnergies: e.baseAddress!, forces: f.baseAddress!, virial: v.baseAddress!,
-                  atomVirials: a.baseAddress!, centroidVirials: c.baseAddress!))
+    let energy = try atomEnergies.withUnsafeMutableBufferPointer { e in
+      try forces.withUnsafeMutableBufferPointer { f in
+        try virial.withUnsafeMutableBufferPointer { v in
+          try atomVirials.withUnsafeMutableBufferPointer { a in
+            try centroidVirials.withUnsafeMutableBufferPointer { c in
+              let outputs = Outputs(
+                atomEnergies: e.baseAddress!, forces: f.baseAddress!, virial: v.baseAddress!,
+                atomVirials: a.baseAddress!, centroidVirials: c.baseAddress!)
+              return keepingEdges ? compute(edges, into: outputs) : try compute(search, into: outputs)
             }
           }
         }

@@ -1,0 +1,22 @@
+/// Where edges come from, those of some centres at a time: a term that looks at each centre once need not keep them all.
+public protocol EdgeSource: AnyObject {
+  /// Atoms that are centres: 0..<centreCount.
+  var centreCount: Int { get }
+  /// Atoms that edges may point at, centres included: 0..<atomCount.
+  var atomCount: Int { get }
+
+  /// Begins a list, with the types of all atoms and no edges.
+  func begin(_ edges: EdgeList)
+
+  /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the same
+  /// time, each with a list of its own.
+  func fill(_ edges: EdgeList, centres: Range<Int>) throws
+}
+
+extension EdgeSource {
+  /// Puts all edges into a list.
+  func fill(_ edges: EdgeList) throws {
+    begin(edges)
+    try fill(edges, centres: 0..<centreCount)
+  }
+}
