@@ -42,6 +42,22 @@ public struct PairBasis: Equatable, Sendable {
     return (m, s - Double(m))
   }
 
+  /// Adds `weight` times the functions of pair `p` at `r` to theirs among all [count].
+  @inline(__always)
+  func add(
+    _ weight: Double, pair p: Int, at r: Double, _ inverseSpacing: Double, to all: UnsafeMutablePointer<Double>
+  ) {
+    let (m, t) = interval(r * inverseSpacing)
+    let values = weight * CubicBSpline.basis(t).value
+    let to = all + p * intervals + m
+    if m + 4 <= intervals {
+      let four = UnsafeMutableRawPointer(to)
+      four.storeBytes(of: four.loadUnaligned(as: SIMD4<Double>.self) + values, as: SIMD4<Double>.self)
+    } else {
+      for k in 0..<intervals - m { to[k] += values[k] }
+    }
+  }
+
   /// The pair term with these coefficients [count].
   public func pairTerm(_ coefficients: [Double]) throws -> PairTerm {
     try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: coefficients)

@@ -35,10 +35,7 @@ final class FunctionCounter {
     // Both directions of a pair are edges, so that each counts half.
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < pairs.rMax {
       let p = PairTerm.pairIndex(type, Int(edges.types[Int(edges.neighbours[e])]), typeCount: pairs.typeCount)
-      let (m, t) = pairs.interval(edges.lengths[e] * inverseSpacing)
-      let values = CubicBSpline.basis(t).value
-      let to = functions.start + p * pairs.intervals + m
-      for k in 0..<min(4, pairs.intervals - m) { to[k] += 0.5 * values[k] }
+      pairs.add(0.5, pair: p, at: edges.lengths[e], inverseSpacing, to: functions.start)
     }
   }
 

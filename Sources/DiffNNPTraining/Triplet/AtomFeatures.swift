@@ -98,7 +98,7 @@ final class AtomFeatures {
     let near = nearby.find(within: basis.rMax, of: displacement)
     for k in 0..<near.count {
       let (e, r) = (Int(near.edges[k]), near.distances[k])
-      if r < pairs.rMax { addPair(pair(i, e), r, to: f) }
+      if r < pairs.rMax { pairs.add(1, pair: pair(i, e), at: r, inverseSpacing, to: f) }
       if let triplets = basis.triplets, r < triplets.rMax {
         addTriplets(i, Int(edges.neighbours[e]), edges.vectors[e] - displacement, r, triplets)
       }
@@ -107,20 +107,6 @@ final class AtomFeatures {
     t.addHalves(of: own.start, to: halves.start + type(i) * t.halfCount)
     for a in 0..<t.typeCount {
       t.fold(halves.start + a * t.halfCount, into: f + pairs.count + a * t.productCount)
-    }
-  }
-
-  @inline(__always)
-  private func addPair(_ p: Int, _ r: Double, to f: UnsafeMutablePointer<Double>) {
-    let intervals = basis.pairs.intervals
-    let (m, t) = basis.pairs.interval(r * inverseSpacing)
-    let values = CubicBSpline.basis(t).value
-    let to = f + p * intervals + m
-    if m + 4 <= intervals {
-      let four = UnsafeMutableRawPointer(to)
-      four.storeBytes(of: four.loadUnaligned(as: SIMD4<Double>.self) + values, as: SIMD4<Double>.self)
-    } else {
-      for k in 0..<intervals - m { to[k] += values[k] }
     }
   }
 

@@ -14,8 +14,15 @@ struct StepwiseStage {
   struct Outcome {
     var fit: PairFit.Result
     var network: Network?
-    /// nil where there was none, or where it found nothing to correct.
-    var refinement: LikelihoodRefinement?
+    var refinement = Refinement.notWanted
+  }
+
+  enum Refinement {
+    case notWanted
+    /// Frames hold different atoms, or there is nothing to begin from.
+    case impossible
+    case foundNothing
+    case corrected(steps: Int)
   }
 
   private let configuration: TrainingConfiguration
@@ -129,15 +136,18 @@ struct StepwiseStage {
     Interruption.watch()
     defer { Interruption.unwatch() }
     try trainer.map { try learnScores($0) }
-    guard configuration.isRefined, LikelihoodRefinement.isPossible(fit, trajectory) else {
-      return Outcome(fit: fit, network: try trainer?.result())
+    guard configuration.isRefined else { return Outcome(fit: fit, network: try trainer?.result()) }
+    guard LikelihoodRefinement.isPossible(fit, trajectory) else {
+      return Outcome(fit: fit, network: try trainer?.result(), refinement: .impossible)
     }
     let refinement = try self.refinement ?? makeRefinement()
     self.refinement = refinement
     try refine(refinement)
-    guard refinement.hasCorrected else { return Outcome(fit: fit, network: try trainer?.result()) }
+    guard refinement.hasCorrected else {
+      return Outcome(fit: fit, network: try trainer?.result(), refinement: .foundNothing)
+    }
     let result = try refinement.result()
-    return Outcome(fit: result.fit, network: result.network, refinement: refinement)
+    return Outcome(fit: result.fit, network: result.network, refinement: .corrected(steps: refinement.steps))
   }
 
   private mutating func learnScores(_ trainer: NetworkTrainer) throws {

@@ -142,7 +142,7 @@ enum TrainCommand: Command {
     let fit: PairFit.Result
     let trainer: NetworkTrainer?
     let network: Network?
-    let refinement: LikelihoodRefinement?
+    let refinement: StepwiseStage.Refinement
 
     /// - Parameter number: of the member, from 1.
     init(_ number: Int, _ whole: TrainingConfiguration, _ all: Trajectory, resumes: Bool) throws {
@@ -261,8 +261,8 @@ enum TrainCommand: Command {
       "chosen": result.chosen.map(describe).joined(separator: "; "),
       "held-out objective": "\(result.heldOutObjective)",
     ]
-    if let refinement = member.refinement {
-      metadata.provenance["refined by likelihood"] = "\(refinement.steps) steps"
+    if case .corrected(let steps) = member.refinement {
+      metadata.provenance["refined by likelihood"] = "\(steps) steps"
     }
     if let trainer {
       metadata.provenance["network's noise levels (Å)"] =
@@ -303,14 +303,13 @@ enum TrainCommand: Command {
         "network's held-out objective at σ = \(trainer.runSigma) Å: \(thousandths(trainer.bestHeldOut)) for an atom, "
           + "from step \(trainer.bestStep) of \(trainer.step)")
     }
-    if configuration.isRefined {
-      let unchanged =
-        LikelihoodRefinement.isPossible(result, trajectory)
-        ? "the frames' own uncertainty explains all differences; nothing was changed"
-        : "left out, as it needs the same atoms in all frames"
+    switch member.refinement {
+    case .notWanted: break
+    case .impossible: lines.append("refinement by likelihood: left out, as it needs the same atoms in all frames")
+    case .foundNothing:
       lines.append(
-        member.refinement.map { "refined by likelihood in \($0.steps) steps" }
-          ?? "refinement by likelihood: \(unchanged)")
+        "refinement by likelihood: the frames' own uncertainty explains all differences; nothing was changed")
+    case .corrected(let steps): lines.append("refined by likelihood in \(steps) steps")
     }
     for a in names.indices {
       for b in a..<names.count {
