@@ -1,39 +1,44 @@
 /// How finely radial networks are tabulated for dynamics: as coarsely as forces allow, since fewer intervals stay in cache.
 enum RadialResolution {
-  /// How far a table may be from its radial network at any distance, relative to the largest weight and to the largest
-  /// slope. Forces are then wrong by about this fraction of the largest force at most, mostly by a third of it or less,
-  /// because errors of edges have either sign.
+  /// How far tables may put forces off, as a fraction of the largest force.
   static let tolerance = 5e-6
+  /// How far a table may be from its radial network at any distance, relative to the largest weight and to the largest
+  /// slope. Forces are then wrong by about this fraction of the largest, mostly by a third of it or less, because errors of edges
+  /// have either sign, but in some networks by 1.3 times as much.
+  static let tableTolerance = 0.7 * tolerance
   /// How far tables may put forces off (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which is
   /// what single precision makes of it.
   static let forceTolerance = 1e-6
   static let fewestIntervals = 64
   static let mostIntervals = 4096
 
-  /// The fewest intervals, a power of two, with which all layers' tables are within the tolerance, and the forces on the
-  /// atoms of a trial within half of theirs.
+  /// The fewest intervals with which all layers' tables are within the tolerance, and the forces on the atoms of a trial within
+  /// half of theirs.
   /// - Parameter energyScale: eV for one unit of the network's energy.
   static func intervals(_ plan: NetworkPlan, parameters: [Double], energyScale: Double) -> Int {
-    var intervals = intervals(plan, parameters: parameters)
     let trial = RadialTrial(plan, parameters: parameters)
-    while intervals < mostIntervals {
-      let (error, size) = trial.forceError(intervals: intervals)
-      if energyScale * error <= 0.5 * forceTolerance * max(1, energyScale * size) { break }
-      intervals *= 2
+    return fewest(from: intervals(plan, parameters: parameters)) {
+      let (error, size) = trial.forceError(intervals: $0)
+      return energyScale * error <= 0.5 * forceTolerance * max(1, energyScale * size)
     }
-    return intervals
   }
 
   /// As above, by the tables alone.
   static func intervals(_ plan: NetworkPlan, parameters: [Double]) -> Int {
-    var intervals = fewestIntervals
-    for layer in plan.layers.indices {
+    plan.layers.indices.reduce(fewestIntervals) { intervals, layer in
       let network = parameters.withUnsafeBufferPointer {
         RadialNetwork<Dual<Double>>(plan, layer: layer, parameters: $0.baseAddress!)
       }
-      while intervals < mostIntervals, error(network, intervals: intervals) > tolerance { intervals *= 2 }
+      return fewest(from: intervals) { error(network, intervals: $0) <= tableTolerance }
     }
-    return intervals
+  }
+
+  /// The first number of intervals that is enough: doubled until it is, then in steps of an eighth from half of that.
+  private static func fewest(from start: Int, _ isEnough: (Int) -> Bool) -> Int {
+    var intervals = start
+    while intervals < mostIntervals, !isEnough(intervals) { intervals *= 2 }
+    guard intervals > start else { return start }
+    return (5..<8).lazy.map { intervals / 8 * $0 }.first(where: isEnough) ?? intervals
   }
 
   /// The largest difference between splines of this many intervals and the radial network: the larger one of that of
