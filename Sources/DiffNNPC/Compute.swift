@@ -13,18 +13,20 @@ extension Workspace {
         DIFFNNP_ERROR_UNSUPPORTED,
         "triplets and networks need `owners` of the ghosts, or `exchange` where atoms are spread over several domains")
     }
+    // Pairs need nothing of other domains.
+    let functions = potential.isManyBody ? functions : nil
     do {
       try reader.begin(list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
-      if let functions, potential.isManyBody { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
+      if let functions { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
       // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
       try compute(
         reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
-        exchange: potential.isManyBody && functions != nil ? exchange : nil, results)
+        exchange: functions == nil ? nil : exchange, results)
     } catch {
-      if let functions, potential.isManyBody { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
+      if let functions { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
       throw error
     }
-    if functions != nil && potential.isManyBody && exchange.failed {
+    if functions != nil && exchange.failed {
       throw Failure(DIFFNNP_ERROR_EXCHANGE, "a function of `exchange` reported failure")
     }
     try check(results.pointee, reader) { [rows = reader.rows] in list.name(Int(rows![$0])) }

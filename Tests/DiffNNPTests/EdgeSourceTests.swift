@@ -10,7 +10,7 @@ import Testing
   @Test(arguments: SamplePotential.all, [1, 3])
   func keepingEdgesDoesNotMatter(_ sample: SamplePotential, threads: Int) throws {
     let configuration = try Configuration.solid(Self.atoms)
-    #expect(configuration.positions.count > 2 * LinearTerms.blockSize)
+    #expect(configuration.positions.count > 2 * Edges.blockSize)
     let evaluator = Evaluator(sample.potential, precision: .double)
     evaluator.threads = threads
     let (found, kept) = try (

@@ -66,6 +66,8 @@ public final class NeighbourSearch: EdgeSource {
 
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
+    edges.squares.reserve(points.count)
+    edges.near.reserve(points.count)
     for i in centres {
       let zeros = fillRow(i, edges)
       // Each atom finds itself.
@@ -95,7 +97,7 @@ public final class NeighbourSearch: EdgeSource {
   @inline(__always)
   private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ edges: EdgeList, behind count: Int) -> Int {
     let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
-    let (squares, near) = (edges.squares.reserve(points.count), edges.near.reserve(points.count))
+    let (squares, near) = (edges.squares.pointer, edges.near.pointer)
     for k in run {
       let (dx, dy, dz) = (x[k] - c.x, y[k] - c.y, z[k] - c.z)
       squares[k] = dx * dx + dy * dy + dz * dz

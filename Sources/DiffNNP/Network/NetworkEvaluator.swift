@@ -143,7 +143,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   /// From the gradients of the last layer's sources to the end.
   private func goBack(_ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
-    for layer in (1..<max(1, layerCount)).reversed() {
+    for layer in (1..<layerCount).reversed() {
       if layer < layerCount - 1 {
         if !job.keepsSources { run(.restoreSources(layer), job) }
         run(.back(layer), job)

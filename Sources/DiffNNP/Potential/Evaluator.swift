@@ -125,21 +125,8 @@ public final class Evaluator {
   private func grade(_ edges: Edges, into grades: UnsafeMutablePointer<Double>) throws {
     guard let grade = potential.grade else { return grades.update(repeating: 0, count: edges.centreCount) }
     let scratch = gradeScratch.reserve(grade.scratchSize)
-    try forEachBlock(edges) { edges, centres in
+    try edges.forEachBlock(of: 0..<edges.centreCount, in: self.edges) { edges, centres in
       for i in centres { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
-    }
-  }
-
-  private func forEachBlock(_ edges: Edges, _ body: (EdgeList, Range<Int>) -> Void) throws {
-    switch edges {
-    case .known(let edges): body(edges, 0..<edges.centreCount)
-    case .found(let source):
-      source.begin(self.edges)
-      for first in stride(from: 0, to: source.centreCount, by: LinearTerms.blockSize) {
-        let block = first..<min(first + LinearTerms.blockSize, source.centreCount)
-        try source.fill(self.edges, centres: block)
-        body(self.edges, block)
-      }
     }
   }
 }

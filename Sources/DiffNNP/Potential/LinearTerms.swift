@@ -81,25 +81,10 @@ final class LinearTerms: SharedWork {
     }
   }
 
-  /// Centres that go through both terms together, so that for triplets their edges are still in the second-level cache.
-  static let blockSize = 128
-
   private func addCentres(_ job: Job, share: Int, to forces: ForceSums) throws {
-    if case .found(let source) = job.edges { source.begin(scratch[share].edges) }
     let centres = Shares.items(job.edges.centreCount, ofShare: share, among: job.shareCount)
-    for first in stride(from: centres.lowerBound, to: centres.upperBound, by: Self.blockSize) {
-      let block = first..<min(first + Self.blockSize, centres.upperBound)
-      add(try edges(of: block, job, share), block, job, share: share, to: forces)
-    }
-  }
-
-  private func edges(of block: Range<Int>, _ job: Job, _ share: Int) throws -> EdgeList {
-    switch job.edges {
-    case .known(let edges): return edges
-    case .found(let source):
-      if share == 0 { clock?.enter(.edges) }
-      try source.fill(scratch[share].edges, centres: block)
-      return scratch[share].edges
+    try job.edges.forEachBlock(of: centres, in: scratch[share].edges, clock: share == 0 ? clock : nil) {
+      add($0, $1, job, share: share, to: forces)
     }
   }
 
@@ -116,25 +101,5 @@ final class LinearTerms: SharedWork {
     triplets.add(
       edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
       scratch: &scratch[share].triplets)
-  }
-}
-
-/// Edges that are all there, or that are found block by block and forgotten.
-enum Edges {
-  case known(EdgeList)
-  case found(any EdgeSource)
-
-  var centreCount: Int {
-    switch self {
-    case .known(let edges): edges.centreCount
-    case .found(let source): source.centreCount
-    }
-  }
-
-  var atomCount: Int {
-    switch self {
-    case .known(let edges): edges.atomCount
-    case .found(let source): source.atomCount
-    }
   }
 }

@@ -14,7 +14,7 @@ struct StepwiseStage {
   struct Outcome {
     var fit: PairFit.Result
     var network: Network?
-    var refinement = Refinement.notWanted
+    var refinement: Refinement
   }
 
   enum Refinement {
@@ -136,18 +136,19 @@ struct StepwiseStage {
     Interruption.watch()
     defer { Interruption.unwatch() }
     try trainer.map { try learnScores($0) }
-    guard configuration.isRefined else { return Outcome(fit: fit, network: try trainer?.result()) }
-    guard LikelihoodRefinement.isPossible(fit, trajectory) else {
-      return Outcome(fit: fit, network: try trainer?.result(), refinement: .impossible)
-    }
+    guard configuration.isRefined else { return try unrefined(.notWanted) }
+    guard LikelihoodRefinement.isPossible(fit, trajectory) else { return try unrefined(.impossible) }
     let refinement = try self.refinement ?? makeRefinement()
     self.refinement = refinement
     try refine(refinement)
-    guard refinement.hasCorrected else {
-      return Outcome(fit: fit, network: try trainer?.result(), refinement: .foundNothing)
-    }
+    guard refinement.hasCorrected else { return try unrefined(.foundNothing) }
     let result = try refinement.result()
     return Outcome(fit: result.fit, network: result.network, refinement: .corrected(steps: refinement.steps))
+  }
+
+  /// What there is where the refinement changed nothing.
+  private func unrefined(_ refinement: Refinement) throws -> Outcome {
+    Outcome(fit: fit, network: try trainer?.result(), refinement: refinement)
   }
 
   private mutating func learnScores(_ trainer: NetworkTrainer) throws {
