@@ -147,6 +147,10 @@ typedef struct diffnnp_exchange {
   int (*forward)(void *context, double *values /* [nall][width] */, int width);
   /* Adds the values of each ghost to its owner. What is left in the ghosts does not matter. */
   int (*reverse)(void *context, double *values /* [nall][width] */, int width);
+  /* Both in single precision; or NULL, both. Evaluators of single precision call these where they are given, and half as
+   * much travels. All domains must have the same precision, and give them or not. */
+  int (*forward_single)(void *context, float *values /* [nall][width] */, int width);
+  int (*reverse_single)(void *context, float *values /* [nall][width] */, int width);
 } diffnnp_exchange;
 
 /* Atoms with the neighbour list of the caller, in the form LAMMPS has it. The first nlocal atoms are computed; the

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 using namespace LAMMPS_NS;
@@ -54,8 +55,10 @@ void PairDiffNNP::compute(int eflag, int vflag)
   diffnnp_exchange over_ranks{};
   over_ranks.size = sizeof over_ranks;
   over_ranks.context = this;
-  over_ranks.forward = exchange<&PairDiffNNP::forward>;
-  over_ranks.reverse = exchange<&PairDiffNNP::reverse>;
+  over_ranks.forward = exchange<double, &PairDiffNNP::forward>;
+  over_ranks.reverse = exchange<double, &PairDiffNNP::reverse>;
+  over_ranks.forward_single = exchange<float, &PairDiffNNP::forward>;
+  over_ranks.reverse_single = exchange<float, &PairDiffNNP::reverse>;
   if (info.needs_exchange && comm->nprocs > 1) {
     system.exchange = &over_ranks;
   } else if (info.needs_exchange) {
@@ -173,8 +176,8 @@ void PairDiffNNP::find_owners()
 }
 
 // Called by the library, through which exceptions cannot pass.
-template <void (PairDiffNNP::*communicate)(double *, int)>
-int PairDiffNNP::exchange(void *style, double *values, int width)
+template <typename Number, void (PairDiffNNP::*communicate)(Number *, int)>
+int PairDiffNNP::exchange(void *style, Number *values, int width)
 {
   const auto self = static_cast<PairDiffNNP *>(style);
   try {
@@ -186,43 +189,65 @@ int PairDiffNNP::exchange(void *style, double *values, int width)
   }
 }
 
-void PairDiffNNP::forward(double *values, int number)
+template <typename Number> void PairDiffNNP::carry(Number *values, int number)
 {
   carried = values;
   width = number;
+  number_size = sizeof(Number);
+}
+
+template <typename Number> void PairDiffNNP::forward(Number *values, int number)
+{
+  carry(values, number);
   diffnnp_host::forward_comm(comm, this);
 }
 
-void PairDiffNNP::reverse(double *values, int number)
+template <typename Number> void PairDiffNNP::reverse(Number *values, int number)
 {
-  carried = values;
-  width = number;
+  carry(values, number);
   diffnnp_host::reverse_comm(comm, this);
+}
+
+template void PairDiffNNP::reverse(double *, int);    // for deviations
+
+// As LAMMPS counts what rows take in its buffers.
+int PairDiffNNP::doubles(int rows) const
+{
+  return (int) ((rows * row_size() + sizeof(double) - 1) / sizeof(double));
 }
 
 int PairDiffNNP::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
 {
-  for (int k = 0; k < n; k++)
-    std::copy_n(carried + (size_t) width * atoms[k], width, buffer + (size_t) width * k);
-  return n * width;
+  char *place = reinterpret_cast<char *>(buffer);
+  for (int k = 0; k < n; k++) memcpy(place + row_size() * k, row(atoms[k]), row_size());
+  return doubles(n);
 }
 
 void PairDiffNNP::unpack_forward_comm(int n, int first, double *buffer)
 {
-  std::copy_n(buffer, (size_t) width * n, carried + (size_t) width * first);
+  memcpy(row(first), buffer, row_size() * n);
 }
 
 int PairDiffNNP::pack_reverse_comm(int n, int first, double *buffer)
 {
-  std::copy_n(carried + (size_t) width * first, (size_t) width * n, buffer);
-  return n * width;
+  memcpy(buffer, row(first), row_size() * n);
+  return doubles(n);
 }
 
 void PairDiffNNP::unpack_reverse_comm(int n, int *atoms, double *buffer)
 {
+  if (number_size == sizeof(float))
+    add_received<float>(n, atoms, buffer);
+  else
+    add_received<double>(n, atoms, buffer);
+}
+
+template <typename Number> void PairDiffNNP::add_received(int n, const int *atoms, const double *buffer)
+{
+  const Number *received = reinterpret_cast<const Number *>(buffer);
   for (int k = 0; k < n; k++) {
-    double *sum = carried + (size_t) width * atoms[k];
-    for (int c = 0; c < width; c++) sum[c] += *buffer++;
+    Number *sum = reinterpret_cast<Number *>(row(atoms[k]));
+    for (int c = 0; c < width; c++) sum[c] += *received++;
   }
 }
 

@@ -92,8 +92,9 @@ class PairDiffNNP : public Pair {
   std::vector<double> member_virials;                // [members][6]
 
   // What LAMMPS's communication carries at the moment.
-  double *carried = nullptr;    // [nall][width]
+  void *carried = nullptr;    // [nall][width] numbers of number_size bytes
   int width = 0;
+  size_t number_size = 0;
   std::exception_ptr thrown;    // by LAMMPS within the communication, to be handed on
 
   std::string load();
@@ -122,8 +123,13 @@ class PairDiffNNP : public Pair {
   diffnnp_system describe_atoms();
   diffnnp_results wanted_results();
   void find_owners();
-  void forward(double *values, int width);
-  void reverse(double *values, int width);
+  template <typename Number> void forward(Number *values, int width);
+  template <typename Number> void reverse(Number *values, int width);
+  template <typename Number> void carry(Number *values, int width);
+  template <typename Number> void add_received(int, const int *, const double *);
+  size_t row_size() const { return width * number_size; }
+  char *row(int atom) const { return static_cast<char *>(carried) + row_size() * atom; }
+  int doubles(int rows) const;
   void take_from_ghosts(const diffnnp_results &results);
   void compute_member(size_t member, const diffnnp_system &system, const diffnnp_results &wanted, double weight);
   void add_results(const diffnnp_results &results, double weight);
@@ -132,8 +138,8 @@ class PairDiffNNP : public Pair {
   std::string first_complaint(diffnnp_status status);
   [[noreturn]] void stop(const std::string &reason);
 
-  template <void (PairDiffNNP::*communicate)(double *, int)>
-  static int exchange(void *style, double *values, int width);
+  template <typename Number, void (PairDiffNNP::*communicate)(Number *, int)>
+  static int exchange(void *style, Number *values, int width);
 };
 
 }    // namespace LAMMPS_NS

@@ -17,7 +17,7 @@ extension Workspace {
     let functions = potential.isManyBody ? functions : nil
     do {
       try reader.begin(list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
-      if let functions { exchange.begin(functions, rowCount: list.allCount, rows: reader.rows) }
+      if let functions { begin(functions, list, rows: reader.rows) }
       // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
       try compute(
         reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
@@ -44,8 +44,12 @@ extension Workspace {
 
   /// Makes the exchanges that the other domains wait for.
   private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ widths: [Int]) {
-    exchange.begin(functions, rowCount: list.allCount, rows: nil)
+    begin(functions, list, rows: nil)
     exchange.standIn(widths: widths)
+  }
+
+  private func begin(_ functions: AtomExchange.Functions, _ list: NeighbourList, rows: UnsafePointer<Int32>?) {
+    exchange.begin(functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows)
   }
 
   /// Takes results to the places of the caller's atoms.
@@ -137,9 +141,16 @@ extension AtomExchange.Functions {
   init?(checking exchange: UnsafePointer<diffnnp_exchange>?) throws {
     guard let exchange else { return nil }
     try checkSize(exchange, "diffnnp_exchange")
+    let given = exchange.pointee
+    guard (given.forward_single == nil) == (given.reverse_single == nil) else {
+      throw Failure(
+        DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL; expected both or neither")
+    }
     self.init(
-      forward: try required(exchange.pointee.forward, "forward of exchange"),
-      reverse: try required(exchange.pointee.reverse, "reverse of exchange"), context: exchange.pointee.context)
+      forward: try required(given.forward, "forward of exchange"),
+      reverse: try required(given.reverse, "reverse of exchange"),
+      single: given.forward_single.flatMap { forward in given.reverse_single.map { (forward, $0) } },
+      context: given.context)
   }
 }
 

@@ -406,6 +406,12 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   exchange.forward = (int (*)(void *, double *, int))abort;
   TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "reverse of exchange is NULL");
   exchange.reverse = exchange.forward;
+  exchange.forward_single = (int (*)(void *, float *, int))abort;
+  TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL");
+  exchange.reverse_single = exchange.forward_single;
+  exchange.forward_single = NULL;
+  TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL");
+  exchange.reverse_single = NULL;
   TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "both owners and exchange");
 #undef TRY
   if (info->needs_exchange) {
@@ -427,6 +433,7 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
 typedef struct {
   const list_data *list;
   int forwards, reverses, widest, fails_at;
+  int singles; /* calls in single precision, among the others */
 } exchange_data;
 
 static int note_call(exchange_data *data, int *count, int width) {
@@ -453,18 +460,36 @@ static int from_ghosts(void *context, double *values, int width) {
   return note_call(data, &data->reverses, width);
 }
 
+static int singles_to_ghosts(void *context, float *values, int width) {
+  exchange_data *data = context;
+  for (int i = N; i < data->list->nall; i++)
+    memcpy(values + i * width, values + data->list->owners[i] * width, sizeof(float) * (size_t)width);
+  data->singles++;
+  return note_call(data, &data->forwards, width);
+}
+
+static int singles_from_ghosts(void *context, float *values, int width) {
+  exchange_data *data = context;
+  for (int i = N; i < data->list->nall; i++)
+    for (int k = 0; k < width; k++) values[data->list->owners[i] * width + k] += values[i * width + k];
+  data->singles++;
+  return note_call(data, &data->reverses, width);
+}
+
 static diffnnp_exchange exchange_with(exchange_data *data) {
   diffnnp_exchange exchange = {0};
   exchange.size = sizeof exchange;
   exchange.context = data;
   exchange.forward = to_ghosts;
   exchange.reverse = from_ghosts;
+  exchange.forward_single = singles_to_ghosts;
+  exchange.reverse_single = singles_from_ghosts;
   return exchange;
 }
 
 /* Computes through `exchange`, and takes forces and virials of ghosts to their owners. */
-static all_results *exchanged(diffnnp_evaluator *evaluator, const list_data *list, exchange_data *data) {
-  const diffnnp_exchange exchange = exchange_with(data);
+static all_results *exchanged_by(
+    diffnnp_evaluator *evaluator, const list_data *list, const diffnnp_exchange exchange) {
   all_results *all = new_results();
   diffnnp_system system = system_of(list, 0);
   system.exchange = &exchange;
@@ -475,26 +500,33 @@ static all_results *exchanged(diffnnp_evaluator *evaluator, const list_data *lis
   return all;
 }
 
-static void check_same(const all_results *a, const all_results *b) {
-  CHECK(fabs(a->results.energy - b->results.energy) < 1e-9);
-  CHECK(close_to(a->atom_energies, b->atom_energies, N, 1e-9));
-  CHECK(close_to(a->forces, b->forces, 3 * N, 1e-9));
-  CHECK(close_to(a->virial, b->virial, 6, 1e-8));
-  CHECK(close_to(a->atom_virials, b->atom_virials, 6 * N, 1e-8));
-  CHECK(close_to(a->centroid_virials, b->centroid_virials, 9 * N, 1e-8));
-  CHECK(close_to(a->atom_grades, b->atom_grades, N, 1e-9));
+static all_results *exchanged(diffnnp_evaluator *evaluator, const list_data *list, exchange_data *data) {
+  return exchanged_by(evaluator, list, exchange_with(data));
 }
+
+static void check_within(double tolerance, const all_results *a, const all_results *b) {
+  CHECK(fabs(a->results.energy - b->results.energy) < tolerance);
+  CHECK(close_to(a->atom_energies, b->atom_energies, N, tolerance));
+  CHECK(close_to(a->forces, b->forces, 3 * N, tolerance));
+  CHECK(close_to(a->virial, b->virial, 6, 10 * tolerance));
+  CHECK(close_to(a->atom_virials, b->atom_virials, 6 * N, 10 * tolerance));
+  CHECK(close_to(a->centroid_virials, b->centroid_virials, 9 * N, 10 * tolerance));
+  CHECK(close_to(a->atom_grades, b->atom_grades, N, tolerance));
+}
+
+static void check_same(const all_results *a, const all_results *b) { check_within(1e-9, a, b); }
 
 static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, const diffnnp_model_info *info) {
   const diffnnp_periodic_system periodic = periodic_system();
   const diffnnp_system whole = system_of(list, 1);
-  exchange_data data = {list, 0, 0, 0, -1};
+  exchange_data data = {list, 0, 0, 0, -1, 0};
   all_results *own = new_results(), *folded = new_results();
   CHECK(diffnnp_compute_periodic(evaluator, &periodic, &own->results) == DIFFNNP_OK);
   all_results *travelled = exchanged(evaluator, list, &data);
   check_same(travelled, own);
   const int calls = data.forwards;
   CHECK(data.reverses == calls && data.widest == info->exchange_width && (calls > 0) == (info->exchange_width > 0));
+  CHECK(data.singles == 0); /* of an evaluator in double precision */
 
   /* Atoms that have no part in the model stay out of what travels. */
   list_data *fewer = malloc(sizeof *fewer);
@@ -513,14 +545,14 @@ static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, c
   fewer->x[4] = NAN;
   system = system_of(fewer, 0);
   system.exchange = &exchange;
-  data = (exchange_data){list, 0, 0, 0, -1};
+  data = (exchange_data){list, 0, 0, 0, -1, 0};
   REFUSED(diffnnp_compute(evaluator, &system, &own->results), DIFFNNP_ERROR_SYSTEM, "not finite");
   CHECK(data.forwards == calls && data.reverses == calls && data.widest == info->exchange_width);
 
   /* So does one without atoms. */
   list_data *nothing = calloc(1, sizeof *nothing);
   nothing->nall = N; /* no ghosts */
-  data = (exchange_data){nothing, 0, 0, 0, -1};
+  data = (exchange_data){nothing, 0, 0, 0, -1, 0};
   memset(&system, 0, sizeof system);
   system.size = sizeof system;
   system.exchange = &exchange;
@@ -532,7 +564,7 @@ static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, c
   system.owners = NULL;
   system.exchange = &exchange;
   for (int k = 1; k <= 2 * calls; k++) {
-    data = (exchange_data){list, 0, 0, 0, k};
+    data = (exchange_data){list, 0, 0, 0, k, 0};
     REFUSED(diffnnp_compute(evaluator, &system, &own->results), DIFFNNP_ERROR_EXCHANGE, "reported failure");
     CHECK(data.forwards + data.reverses == k);
   }
@@ -541,6 +573,48 @@ static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, c
   free(own);
   free(folded);
   free(travelled);
+}
+
+/* Evaluators in single precision exchange single precision, where the caller has functions for it. */
+static void test_single_exchange(diffnnp_model *model, const list_data *list, const diffnnp_model_info *info) {
+  diffnnp_evaluator *evaluator;
+  CHECK(diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) == DIFFNNP_OK);
+  list_data *fewer = malloc(sizeof *fewer);
+  memcpy(fewer, list, sizeof *list);
+  for (int i = 0; i < list->nall; i++)
+    if (list->owners[i] == 0 || list->owners[i] == 7) fewer->types[i] = -1;
+  for (int k = 0; k < 2; k++) {
+    const list_data *some = k == 0 ? list : fewer;
+    exchange_data data = {list, 0, 0, 0, -1, 0};
+    const diffnnp_system system = system_of(some, 1);
+    all_results *folded = new_results();
+    CHECK(diffnnp_compute(evaluator, &system, &folded->results) == DIFFNNP_OK);
+    all_results *travelled = exchanged(evaluator, some, &data);
+    check_within(2e-5, travelled, folded);
+    CHECK(data.singles == data.forwards + data.reverses && data.widest == info->exchange_width);
+    diffnnp_exchange doubles = exchange_with(&data);
+    doubles.forward_single = NULL;
+    doubles.reverse_single = NULL;
+    data.singles = 0;
+    all_results *in_double = exchanged_by(evaluator, some, doubles);
+    check_within(2e-5, in_double, folded);
+    CHECK(data.singles == 0);
+    free(folded);
+    free(travelled);
+    free(in_double);
+  }
+  /* A domain that fails makes the calls that the others wait for. */
+  fewer->x[4] = NAN;
+  exchange_data data = {list, 0, 0, 0, -1, 0};
+  const diffnnp_exchange exchange = exchange_with(&data);
+  diffnnp_system system = system_of(fewer, 0);
+  system.exchange = &exchange;
+  all_results *all = new_results();
+  REFUSED(diffnnp_compute(evaluator, &system, &all->results), DIFFNNP_ERROR_SYSTEM, "not finite");
+  CHECK(data.singles == data.forwards + data.reverses && data.widest == info->exchange_width);
+  free(all);
+  free(fewer);
+  CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
 }
 
 /* Forces and virial are derivatives of the energy. */
@@ -660,7 +734,7 @@ static void test_strangers(diffnnp_evaluator *evaluator, const list_data *list, 
 
 /* After the first step, no allocations. */
 static void test_allocations(diffnnp_model *model, const list_data *list, diffnnp_precision precision, int exchanging) {
-  exchange_data data = {list, 0, 0, 0, -1};
+  exchange_data data = {list, 0, 0, 0, -1, 0};
   const diffnnp_exchange exchange = exchange_with(&data);
   diffnnp_system system = system_of(list, !exchanging);
   if (exchanging) system.exchange = &exchange;
@@ -940,6 +1014,7 @@ int main(int argc, char **argv) {
     test_strangers(evaluator, list, with_owners);
   }
   test_exchange(evaluator, list, &info);
+  test_single_exchange(model, list, &info);
   for (int exchanging = 0; exchanging <= 1; exchanging++) {
     test_allocations(model, list, DIFFNNP_SINGLE, exchanging);
     test_allocations(model, list, DIFFNNP_DOUBLE, exchanging);

@@ -88,7 +88,11 @@ SCENES = {
     "triclinic": Scene("triclinic"),
     "triclinicoff": Scene("triclinic", newton="off"),
     "sum": Scene("sum"),
+    # In single precision, with padded lanes and with full ones.
     "single": Scene("three", precision="single"),
+    "full": Scene("tiny", precision="single"),
+    "fulloff": Scene("tiny", precision="single", newton="off"),
+    "fullhybrid": Scene("tiny", precision="single", style="hybrid/overlay zero 4.0", types="Li NULL"),
     # The cutoff exceeds half the box, or the box: ghosts of atoms on their own rank, and through several domains.
     "small": Scene("three", box=""),
     "tiny": Scene("tiny", box=""),

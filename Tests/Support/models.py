@@ -335,6 +335,11 @@ def network_case():
     return nequip_case("network", "l2-parity")
 
 
+def full_case():
+    """A network of 8 channels, so that no lane is padded."""
+    return nequip_case("full", "l1-smallcell")
+
+
 def sum_case():
     return nequip_case("sum", "l1-2layers", pair=PairTerm.charged_spheres(6.0))
 
@@ -345,8 +350,8 @@ def nequip_case(name, model, pair=None):
     return Case(name, reference["R"][0], reference["types"], reference["cell"], pair, nequip=folder)
 
 
-CASES = {"pair": pair_case, "triplets": triplet_case, "network": network_case, "sum": sum_case, "ungraded": ungraded_case}
-CASES |= {"ensemble": ensemble_case, "ensemble_sum": ensemble_sum_case}
+CASES = {"pair": pair_case, "triplets": triplet_case, "network": network_case, "full": full_case, "sum": sum_case}
+CASES |= {"ungraded": ungraded_case, "ensemble": ensemble_case, "ensemble_sum": ensemble_sum_case}
 
 if __name__ == "__main__":
     CASES[sys.argv[1]]().save(sys.argv[2])

@@ -1,11 +1,13 @@
-/// Carries values of atoms between the domains of a simulation, by two functions of the caller: what a network needs
-/// whose atoms are spread over several domains. One for each thread; its buffer only grows.
+/// Carries values of atoms between the domains of a simulation, by functions of the caller: what a network needs whose
+/// atoms are spread over several domains. One for each thread; its buffer only grows.
 ///
 /// All domains make the same calls in the same order, those without atoms and those that fail too: the others would wait
 /// for them for ever. Only where a call itself fails, none follows.
 public final class AtomExchange {
   /// Called with the context, values [rowCount][width], and the width; gives zero where all went well.
   public typealias Function = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Double>?, CInt) -> CInt
+  /// The same for values in single precision.
+  public typealias SingleFunction = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Float>?, CInt) -> CInt
 
   /// The functions of the caller, and what they are called with.
   public struct Functions {
@@ -13,17 +15,29 @@ public final class AtomExchange {
     public var forward: Function
     /// Adds the values of each ghost to its owner.
     public var reverse: Function
+    /// Both in single precision; where they are given, a network of single precision calls these alone.
+    public var single: (forward: SingleFunction, reverse: SingleFunction)?
     public var context: UnsafeMutableRawPointer?
 
-    public init(forward: @escaping Function, reverse: @escaping Function, context: UnsafeMutableRawPointer?) {
+    public init(
+      forward: @escaping Function, reverse: @escaping Function,
+      single: (forward: SingleFunction, reverse: SingleFunction)? = nil, context: UnsafeMutableRawPointer?
+    ) {
       self.forward = forward
       self.reverse = reverse
+      self.single = single
       self.context = context
     }
   }
 
+  private enum Way {
+    case forward, reverse
+  }
+
   /// Whether a function of the caller reported failure: what was computed since then is worth nothing.
   public private(set) var failed = false
+  /// That of the values that travel.
+  private(set) var precision = Precision.double
   private var functions: Functions?
   private var rowCount = 0
   private var rows: UnsafePointer<Int32>?
@@ -33,10 +47,12 @@ public final class AtomExchange {
 
   /// Sets out on the exchanges of one configuration.
   /// - Parameters:
+  ///   - precision: that of the network.
   ///   - rowCount: atoms of the caller, local ones and ghosts.
-  ///   - rows: the caller's index of each atom of the edge list [atomCount]; nil for `standIn`.
-  public func begin(_ functions: Functions, rowCount: Int, rows: UnsafePointer<Int32>?) {
+  ///   - rows: the caller's index of each atom of the edge list [atomCount], in ascending order; nil for `standIn`.
+  public func begin(_ functions: Functions, precision: Precision, rowCount: Int, rows: UnsafePointer<Int32>?) {
     self.functions = functions
+    self.precision = functions.single == nil ? .double : precision
     self.rowCount = rowCount
     self.rows = rows
     failed = false
@@ -45,58 +61,81 @@ public final class AtomExchange {
   /// All exchanges of a network with zeros, for a domain that cannot compute.
   /// - Parameter widths: `Network.exchangeWidths`.
   public func standIn(widths: [Int]) {
-    for width in widths { forward(zeros(width), width) }
-    for width in widths.reversed() { reverse(zeros(width), width) }
+    switch precision {
+    case .single: standIn(widths, as: Float.self)
+    case .double: standIn(widths, as: Double.self)
+    }
+  }
+
+  private func standIn<Value: FloatingPoint>(_ widths: [Int], as type: Value.Type) {
+    for width in widths { call(.forward, zeros(type, width), width) }
+    for width in widths.reversed() { call(.reverse, zeros(type, width), width) }
   }
 
   /// Copies the values of centres to the ghosts that are copies of them.
   /// - Parameters:
+  ///   - inPlace: the values of all atoms of the edge list [atomCount][width], where they lie like that; they travel from there,
+  ///     without a copy, if no atom of the caller is left out.
   ///   - pack: writes the values [width] of a centre.
   ///   - unpack: reads those of a ghost.
   @inline(__always)
-  func forward(
-    _ edges: EdgeList, width: Int, pack: (Int, UnsafeMutablePointer<Double>) -> Void,
-    unpack: (Int, UnsafePointer<Double>) -> Void
+  func forward<Value: FloatingPoint>(
+    _ edges: EdgeList, width: Int, inPlace: UnsafeMutablePointer<Value>?,
+    pack: (Int, UnsafeMutablePointer<Value>) -> Void, unpack: (Int, UnsafePointer<Value>) -> Void
   ) {
-    let (values, rows) = (place(edges, width), rows!)
+    if let inPlace, edges.atomCount == rowCount { return call(.forward, inPlace, width) }
+    let (values, rows) = (place(Value.self, edges, width), rows!)
     for i in 0..<edges.centreCount { pack(i, values + width * Int(rows[i])) }
-    forward(values, width)
+    call(.forward, values, width)
     for i in edges.centreCount..<edges.atomCount { unpack(i, values + width * Int(rows[i])) }
   }
 
   /// Adds the values of ghosts to the centres of which they are copies.
   /// - Parameters:
+  ///   - inPlace: as in `forward`; what is left in the ghosts does not matter.
   ///   - pack: writes the values [width] of an atom.
   ///   - unpack: reads the sums of a centre.
   @inline(__always)
-  func reverse(
-    _ edges: EdgeList, width: Int, pack: (Int, UnsafeMutablePointer<Double>) -> Void,
-    unpack: (Int, UnsafePointer<Double>) -> Void
+  func reverse<Value: FloatingPoint>(
+    _ edges: EdgeList, width: Int, inPlace: UnsafeMutablePointer<Value>?,
+    pack: (Int, UnsafeMutablePointer<Value>) -> Void, unpack: (Int, UnsafePointer<Value>) -> Void
   ) {
-    let (values, rows) = (place(edges, width), rows!)
+    if let inPlace, edges.atomCount == rowCount { return call(.reverse, inPlace, width) }
+    let (values, rows) = (place(Value.self, edges, width), rows!)
     for i in 0..<edges.atomCount { pack(i, values + width * Int(rows[i])) }
-    reverse(values, width)
+    call(.reverse, values, width)
     for i in 0..<edges.centreCount { unpack(i, values + width * Int(rows[i])) }
   }
 
   /// Room for the values of all rows; zero where the caller has atoms that the edge list leaves out.
-  private func place(_ edges: EdgeList, _ width: Int) -> UnsafeMutablePointer<Double> {
-    edges.atomCount < rowCount ? zeros(width) : buffer.reserve(rowCount * width)
+  private func place<Value: FloatingPoint>(
+    _ type: Value.Type, _ edges: EdgeList, _ width: Int
+  ) -> UnsafeMutablePointer<Value> {
+    edges.atomCount < rowCount ? zeros(type, width) : reserve(type, width)
   }
 
-  private func zeros(_ width: Int) -> UnsafeMutablePointer<Double> {
-    let values = buffer.reserve(rowCount * width)
+  private func zeros<Value: FloatingPoint>(_ type: Value.Type, _ width: Int) -> UnsafeMutablePointer<Value> {
+    let values = reserve(type, width)
     values.update(repeating: 0, count: rowCount * width)
     return values
   }
 
-  private func forward(_ values: UnsafeMutablePointer<Double>, _ width: Int) {
-    guard let functions, !failed else { return }
-    failed = functions.forward(functions.context, values, CInt(width)) != 0
+  private func reserve<Value: FloatingPoint>(_ type: Value.Type, _ width: Int) -> UnsafeMutablePointer<Value> {
+    let count = rowCount * width
+    return UnsafeMutableRawPointer(buffer.reserve(count)).bindMemory(to: type, capacity: count)
   }
 
-  private func reverse(_ values: UnsafeMutablePointer<Double>, _ width: Int) {
+  private func call<Value: FloatingPoint>(_ way: Way, _ values: UnsafeMutablePointer<Value>, _ width: Int) {
     guard let functions, !failed else { return }
-    failed = functions.reverse(functions.context, values, CInt(width)) != 0
+    let raw = UnsafeMutableRawPointer(values)
+    switch precision {
+    case .single:
+      guard let single = functions.single else { return }
+      let function = way == .forward ? single.forward : single.reverse
+      failed = function(functions.context, raw.assumingMemoryBound(to: Float.self), CInt(width)) != 0
+    case .double:
+      let function = way == .forward ? functions.forward : functions.reverse
+      failed = function(functions.context, raw.assumingMemoryBound(to: Double.self), CInt(width)) != 0
+    }
   }
 }
