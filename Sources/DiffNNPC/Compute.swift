@@ -144,7 +144,8 @@ extension AtomExchange.Functions {
     let given = exchange.pointee
     guard (given.forward_single == nil) == (given.reverse_single == nil) else {
       throw Failure(
-        DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL; expected both or neither")
+        DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL; expected both or neither"
+      )
     }
     self.init(
       forward: try required(given.forward, "forward of exchange"),

@@ -41,11 +41,10 @@ import Testing
   }
 
   /// What a thread meets in its share is said by the call, and the next call is a new one.
-  @Test(arguments: [1, 3], [3, 340])
-  func errorsOfThreadsAreThrown(threads: Int, atom: Int) throws {
-    let pair = try #require(SamplePotential.all.first { !$0.potential.isManyBody }).potential
-    let evaluator = Evaluator(pair)
-    evaluator.threads = threads
+  @Test(arguments: SamplePotential.all, [(1, 3), (3, 3), (3, 340)])
+  func errorsOfThreadsAreThrown(_ sample: SamplePotential, _ place: (threads: Int, atom: Int)) throws {
+    let (evaluator, atom) = (Evaluator(sample.potential), place.atom)
+    evaluator.threads = place.threads
     var configuration = try Configuration.solid(Self.atoms)
     let energy = try evaluator.evaluate(configuration).energy
     let place = configuration.positions[atom]

@@ -23,8 +23,9 @@ public final class EdgeList {
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
 
-  /// Centres that are being filled, and the first of them that has not all its edges.
-  private var centres = 0..<0
+  /// Centres whose edges are here, or will be.
+  private(set) var centres = 0..<0
+  /// The first of them that has not all its edges.
   private var open = 0
   private var edgeCapacity = 1024
   private var atomCapacity = 128
@@ -127,6 +128,9 @@ public final class EdgeList {
 struct EdgePointers {
   let centreCount: Int
   let atomCount: Int
+  /// Centres whose edges are there, and the number of these edges.
+  let centres: Range<Int>
+  let count: Int
   let offsets: UnsafePointer<Int32>
   let neighbours: UnsafePointer<Int32>
   let vectors: UnsafePointer<SIMD3<Double>>
@@ -135,6 +139,7 @@ struct EdgePointers {
 
   init(_ edges: EdgeList) {
     (centreCount, atomCount) = (edges.centreCount, edges.atomCount)
+    (centres, count) = (edges.centres, edges.count)
     (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
     (vectors, lengths) = (.init(edges.vectors), .init(edges.lengths))
   }

@@ -3,19 +3,19 @@ enum Edges {
   /// Centres that go through all terms together, so that for the later ones their edges are still in the second-level cache.
   static let blockSize = 128
 
-  case known(EdgeList)
+  case kept(KeptEdges)
   case found(any EdgeSource)
 
   var centreCount: Int {
     switch self {
-    case .known(let edges): edges.centreCount
+    case .kept(let edges): edges.centreCount
     case .found(let source): source.centreCount
     }
   }
 
   var atomCount: Int {
     switch self {
-    case .known(let edges): edges.atomCount
+    case .kept(let edges): edges.atomCount
     case .found(let source): source.atomCount
     }
   }
@@ -28,16 +28,24 @@ enum Edges {
   func forEachBlock(
     of centres: Range<Int>, in room: EdgeList, clock: StageClock? = nil, _ body: (EdgeList, Range<Int>) -> Void
   ) throws {
-    if case .found(let source) = self { source.begin(room) }
-    for first in stride(from: centres.lowerBound, to: centres.upperBound, by: Self.blockSize) {
-      let block = first..<min(first + Self.blockSize, centres.upperBound)
-      switch self {
-      case .known(let edges): body(edges, block)
-      case .found(let source):
-        clock?.enter(.edges)
-        try source.fill(room, centres: block)
-        body(room, block)
+    switch self {
+    case .kept(let edges):
+      edges.forEachList(of: centres) { list, centres in
+        Self.forEachBlock(of: centres) { body(list, $0) }
       }
+    case .found(let source):
+      source.begin(room)
+      try Self.forEachBlock(of: centres) {
+        clock?.enter(.edges)
+        try source.fill(room, centres: $0)
+        body(room, $0)
+      }
+    }
+  }
+
+  private static func forEachBlock(of centres: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
+    for first in stride(from: centres.lowerBound, to: centres.upperBound, by: blockSize) {
+      try body(first..<min(first + blockSize, centres.upperBound))
     }
   }
 }

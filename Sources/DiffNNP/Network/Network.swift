@@ -129,7 +129,7 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
   init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
 
   func add(
-    _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
+    _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums
   ) {
     evaluator.evaluate(

@@ -1,23 +1,23 @@
 /// What several domains tell each other about the atoms at their borders.
 extension NetworkEvaluator {
   /// Brings the sources of ghosts, which are made where these are centres.
-  func copySourcesToGhosts(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange) {
+  func copySourcesToGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     switch exchange.precision {
-    case .single: copyToGhosts(Float.self, layer, sources(layer, job), edges, exchange)
-    case .double: copyToGhosts(Double.self, layer, sources(layer, job), edges, exchange)
+    case .single: copyToGhosts(Float.self, layer, sources(layer, job), job.edges, exchange)
+    case .double: copyToGhosts(Double.self, layer, sources(layer, job), job.edges, exchange)
     }
   }
 
   /// Takes the gradients of ghosts' sources back to where these are centres.
-  func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ edges: EdgeList, _ exchange: AtomExchange) {
+  func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     switch exchange.precision {
-    case .single: addThoseOfGhosts(Float.self, layer, sourceGradients(layer, job), edges, exchange)
-    case .double: addThoseOfGhosts(Double.self, layer, sourceGradients(layer, job), edges, exchange)
+    case .single: addThoseOfGhosts(Float.self, layer, sourceGradients(layer, job), job.edges, exchange)
+    case .double: addThoseOfGhosts(Double.self, layer, sourceGradients(layer, job), job.edges, exchange)
     }
   }
 
   private func copyToGhosts<Value: BinaryFloatingPoint>(
-    _ type: Value.Type, _ layer: Int, _ h: UnsafeMutablePointer<L>, _ edges: EdgeList, _ exchange: AtomExchange
+    _ type: Value.Type, _ layer: Int, _ h: UnsafeMutablePointer<L>, _ edges: EdgePointers, _ exchange: AtomExchange
   ) {
     let shape = layers[layer]
     let n = shape.featureVectors
@@ -27,7 +27,7 @@ extension NetworkEvaluator {
   }
 
   private func addThoseOfGhosts<Value: BinaryFloatingPoint>(
-    _ type: Value.Type, _ layer: Int, _ gh: UnsafeMutablePointer<L>, _ edges: EdgeList, _ exchange: AtomExchange
+    _ type: Value.Type, _ layer: Int, _ gh: UnsafeMutablePointer<L>, _ edges: EdgePointers, _ exchange: AtomExchange
   ) {
     let shape = layers[layer]
     let n = shape.featureVectors

@@ -6,7 +6,7 @@ extension NetworkEvaluator {
     guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
     job.clock?.enter(.geometry)
     let edges = job.edges
-    let centres = edges.offsets[edges.centreCount] <= 2048 ? 0..<edges.centreCount : centres
+    let centres = edges.count <= 2048 ? edges.centres : centres
     job.block.centres = centres
     let (begin, end) = (Int(edges.offsets[centres.lowerBound]), Int(edges.offsets[centres.upperBound]))
     let geometry = job.block.geometry.reserve(end - begin)

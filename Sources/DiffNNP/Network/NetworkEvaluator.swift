@@ -82,6 +82,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   /// One for each thread.
   private var blocks: [AtomBlock<L>]
   var job: Job?
+  /// Where those of each share are; not in the job, whose copies would count references.
+  private var edges: KeptEdges?
   private var phase = Phase.begin
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
@@ -116,40 +118,40 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   @_specialize(where L == DualLanes<SIMD8<Float>>)
   @_specialize(where L == DualLanes<SIMD4<Double>>)
   func evaluate(
-    _ edges: EdgeList, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
+    _ edges: KeptEdges, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) {
     let isTraining = outputs.weights != nil || outputs.forceTangents != nil
     let job = Job(
       shareCount: isTraining ? 1 : Shares.count(atoms: edges.centreCount, threads: blocks.count), block: blocks[0],
-      clock: clock, edges: EdgePointers(edges), directions: directions, outputs: outputs,
-      blockSize: outputs.weights == nil ? 16 : max(1, edges.atomCount),
+      clock: clock, edges: EdgePointers(edges.list(ofShare: 0)), directions: directions, outputs: outputs,
+      blockSize: outputs.weights == nil ? Shares.blockSize : max(1, edges.atomCount),
       keepsSources: outputs.weights != nil || exchange != nil,
       goesBack: isTraining || outputs.forces != nil || exchange != nil)
-    self.job = job
+    (self.job, self.edges) = (job, edges)
     reserve(job)
     embed(job)
     let last = layerCount - 1
     run(.begin, job)
     for layer in 0..<last {
       run(.there(layer), job)
-      if let exchange { copySourcesToGhosts(layer + 1, job, edges, exchange) }
+      if let exchange { copySourcesToGhosts(layer + 1, job, exchange) }
     }
     run(.turn, job)
-    if job.goesBack { goBack(job, edges, exchange) }
-    self.job = nil
+    if job.goesBack { goBack(job, exchange) }
+    (self.job, self.edges) = (nil, nil)
     clock?.enter(nil)
   }
 
   /// From the gradients of the last layer's sources to the end.
-  private func goBack(_ job: Job, _ edges: EdgeList, _ exchange: AtomExchange?) {
+  private func goBack(_ job: Job, _ exchange: AtomExchange?) {
     for layer in (1..<layerCount).reversed() {
       if layer < layerCount - 1 {
         if !job.keepsSources { run(.restoreSources(layer), job) }
         run(.back(layer), job)
       }
       if job.shareCount > 1 { run(.gather(layer), job) }
-      if let exchange { addSourceGradientsOfGhosts(layer, job, edges, exchange) }
+      if let exchange { addSourceGradientsOfGhosts(layer, job, exchange) }
       run(layer > 1 ? .mixBack(layer) : .mixBackAndFinish, job)
     }
     if let gradient = job.outputs.weights { embedBackward(job, gradient) }
@@ -181,6 +183,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     guard var job, share < job.shareCount else { return }
     if share > 0 {
       (job.share, job.block, job.clock) = (share, blocks[share], nil)
+      if let edges { job.edges = EdgePointers(edges.list(ofShare: share)) }
       if case .begin = phase {
         job.block.begin(size: job.blockSize)
         if layerCount > 1 { job.block.sourceGradients.reserve(job.edges.atomCount * sourceVectors) }
@@ -243,9 +246,9 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   /// Calls `body` with the blocks of a share.
   @inline(__always)
   private func forEachBlock(_ job: Job, _ count: Int, _ body: (Range<Int>) -> Void) {
-    let blocks = (count + job.blockSize - 1) / job.blockSize
-    for k in Shares.items(blocks, ofShare: job.share, among: job.shareCount) {
-      body(k * job.blockSize..<min((k + 1) * job.blockSize, count))
+    let own = Shares.centres(count, ofShare: job.share, among: job.shareCount)
+    for first in stride(from: own.lowerBound, to: own.upperBound, by: job.blockSize) {
+      body(first..<min(first + job.blockSize, own.upperBound))
     }
   }
 

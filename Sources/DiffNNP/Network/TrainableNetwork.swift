@@ -178,14 +178,14 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   func evaluate(_ edges: EdgeList, forces: ForceSums) -> Double {
     let energies = energies.reserve(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
-    plain.evaluate(edges, into: .init(energies: energies, forces: forces))
+    plain.evaluate(.whole(edges), into: .init(energies: energies, forces: forces))
     return (0..<edges.centreCount).reduce(0) { $0 + energies[$1] }
   }
 
   func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject) {
     let gradient = gradient as! WeightGradient<W>
     gradient.reset()
-    plain.evaluate(edges, into: .init(weights: gradient, scale: weight))
+    plain.evaluate(.whole(edges), into: .init(weights: gradient, scale: weight))
   }
 
   func differentiate(
@@ -194,6 +194,6 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   ) {
     let gradient = gradient.map { $0 as! WeightGradient<W> }
     gradient?.reset()
-    dual.evaluate(edges, directions: directions, into: .init(forceTangents: tangents, weights: gradient))
+    dual.evaluate(.whole(edges), directions: directions, into: .init(forceTangents: tangents, weights: gradient))
   }
 }

@@ -17,6 +17,16 @@ enum Shares {
   /// As many as there are threads, as long as each has some atoms.
   static func count(atoms: Int, threads: Int) -> Int { max(1, min(threads, atoms / fewestAtoms)) }
 
+  /// Centres that a share has as a whole, so that no thread ends in the middle of what goes through a layer together.
+  static let blockSize = 16
+
+  /// The centres of a share, consecutive ones: whole blocks of them, but for the last.
+  @inline(__always)
+  static func centres(_ count: Int, ofShare share: Int, among shareCount: Int) -> Range<Int> {
+    let blocks = items((count + blockSize - 1) / blockSize, ofShare: share, among: shareCount)
+    return blocks.lowerBound * blockSize..<min(blocks.upperBound * blockSize, count)
+  }
+
   /// The items of a share, consecutive ones.
   @inline(__always)
   static func items(_ count: Int, ofShare share: Int, among shareCount: Int) -> Range<Int> {

@@ -7,7 +7,8 @@ public final class AtomExchange {
   /// Called with the context, values [rowCount][width], and the width; gives zero where all went well.
   public typealias Function = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Double>?, CInt) -> CInt
   /// The same for values in single precision.
-  public typealias SingleFunction = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Float>?, CInt) -> CInt
+  public typealias SingleFunction =
+    @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Float>?, CInt) -> CInt
 
   /// The functions of the caller, and what they are called with.
   public struct Functions {
@@ -80,7 +81,7 @@ public final class AtomExchange {
   ///   - unpack: reads those of a ghost.
   @inline(__always)
   func forward<Value: FloatingPoint>(
-    _ edges: EdgeList, width: Int, inPlace: UnsafeMutablePointer<Value>?,
+    _ edges: EdgePointers, width: Int, inPlace: UnsafeMutablePointer<Value>?,
     pack: (Int, UnsafeMutablePointer<Value>) -> Void, unpack: (Int, UnsafePointer<Value>) -> Void
   ) {
     if let inPlace, edges.atomCount == rowCount { return call(.forward, inPlace, width) }
@@ -97,7 +98,7 @@ public final class AtomExchange {
   ///   - unpack: reads the sums of a centre.
   @inline(__always)
   func reverse<Value: FloatingPoint>(
-    _ edges: EdgeList, width: Int, inPlace: UnsafeMutablePointer<Value>?,
+    _ edges: EdgePointers, width: Int, inPlace: UnsafeMutablePointer<Value>?,
     pack: (Int, UnsafeMutablePointer<Value>) -> Void, unpack: (Int, UnsafePointer<Value>) -> Void
   ) {
     if let inPlace, edges.atomCount == rowCount { return call(.reverse, inPlace, width) }
@@ -109,7 +110,7 @@ public final class AtomExchange {
 
   /// Room for the values of all rows; zero where the caller has atoms that the edge list leaves out.
   private func place<Value: FloatingPoint>(
-    _ type: Value.Type, _ edges: EdgeList, _ width: Int
+    _ type: Value.Type, _ edges: EdgePointers, _ width: Int
   ) -> UnsafeMutablePointer<Value> {
     edges.atomCount < rowCount ? zeros(type, width) : reserve(type, width)
   }

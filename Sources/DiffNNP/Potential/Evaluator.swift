@@ -30,6 +30,7 @@ public final class Evaluator {
       threads = max(1, threads)
       guard threads != oldValue else { return }
       let team = threads > 1 ? ThreadTeam(count: threads) : nil
+      edges.team = team
       terms.team = team
       network?.team = team
     }
@@ -38,8 +39,8 @@ public final class Evaluator {
   private let network: NetworkEvaluating?
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
-  /// Those of a source.
-  private let edges = EdgeList()
+  /// Those of a source, which a network keeps.
+  private let edges = SharedEdges()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
@@ -86,7 +87,7 @@ public final class Evaluator {
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
     // Edges that are there cannot be missing.
-    (try? compute(.known(edges), folding, exchange, outputs)) ?? .nan
+    (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
   }
 
   /// The same with the edges of a source. Without a network, no more of them are kept than those of a few centres.
@@ -95,8 +96,9 @@ public final class Evaluator {
     _ source: any EdgeSource, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) throws -> Double {
     guard network != nil else { return try compute(.found(source), folding, exchange, outputs) }
-    try source.fill(edges)
-    return compute(edges, folding: folding, exchange: exchange, into: outputs)
+    clock?.enter(.edges)
+    try edges.fill(from: source)
+    return try compute(.kept(.shared(edges)), folding, exchange, outputs)
   }
 
   private func compute(
@@ -110,7 +112,7 @@ public final class Evaluator {
     sums.clear(atomCount: edges.atomCount)
     let scale = potential.energyScale
     try terms.add(edges, scale: scale, energies: energies, forces: sums)
-    if case .known(let edges) = edges {
+    if case .kept(let edges) = edges {
       network?.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
     }
 
@@ -125,7 +127,7 @@ public final class Evaluator {
   private func grade(_ edges: Edges, into grades: UnsafeMutablePointer<Double>) throws {
     guard let grade = potential.grade else { return grades.update(repeating: 0, count: edges.centreCount) }
     let scratch = gradeScratch.reserve(grade.scratchSize)
-    try edges.forEachBlock(of: 0..<edges.centreCount, in: self.edges) { edges, centres in
+    try edges.forEachBlock(of: 0..<edges.centreCount, in: self.edges.list(ofShare: 0)) { edges, centres in
       for i in centres { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
     }
   }
@@ -137,6 +139,6 @@ protocol NetworkEvaluating: AnyObject {
   var team: ThreadTeam? { get set }
   /// Adds `scale` times the energies of the centres [centreCount] and the forces of the energy of all domains.
   func add(
-    _ edges: EdgeList, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
+    _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums)
 }

@@ -82,7 +82,7 @@ final class LinearTerms: SharedWork {
   }
 
   private func addCentres(_ job: Job, share: Int, to forces: ForceSums) throws {
-    let centres = Shares.items(job.edges.centreCount, ofShare: share, among: job.shareCount)
+    let centres = Shares.centres(job.edges.centreCount, ofShare: share, among: job.shareCount)
     try job.edges.forEachBlock(of: centres, in: scratch[share].edges, clock: share == 0 ? clock : nil) {
       add($0, $1, job, share: share, to: forces)
     }

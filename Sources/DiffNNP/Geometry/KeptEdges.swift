@@ -1,0 +1,28 @@
+/// Edges that are all there, in one list or in one for each share of the centres.
+enum KeptEdges {
+  case whole(EdgeList)
+  case shared(SharedEdges)
+
+  var centreCount: Int { list(ofShare: 0).centreCount }
+  var atomCount: Int { list(ofShare: 0).atomCount }
+
+  /// The list that has the edges of a share's centres; where there are several, there is one for each share of the work.
+  func list(ofShare share: Int) -> EdgeList {
+    switch self {
+    case .whole(let edges): edges
+    case .shared(let edges): edges.list(ofShare: share)
+    }
+  }
+
+  /// Calls `body` with each list that has edges of some centres, and with these centres.
+  func forEachList(of centres: Range<Int>, _ body: (EdgeList, Range<Int>) -> Void) {
+    switch self {
+    case .whole(let edges):
+      body(edges, centres)
+    case .shared(let edges):
+      for share in 0..<edges.shareCount {
+        body(edges.list(ofShare: share), edges.centres(ofShare: share).clamped(to: centres))
+      }
+    }
+  }
+}

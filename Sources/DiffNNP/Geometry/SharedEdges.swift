@@ -1,0 +1,51 @@
+/// All edges of a system, in a list for each share of the centres, which the threads that share the work fill. Lists only grow.
+final class SharedEdges: SharedWork {
+  /// Of one thread.
+  private final class Part {
+    let edges = EdgeList()
+    /// Why its edges were not to be had.
+    var error: (any Error)?
+  }
+
+  /// Threads that share the work, as long as each has some atoms.
+  var team: ThreadTeam? {
+    didSet { parts = (0..<(team?.count ?? 1)).map { _ in Part() } }
+  }
+  private(set) var shareCount = 1
+  private var parts = [Part()]
+  private var source: (any EdgeSource)?
+
+  /// Takes all edges of a source.
+  /// - Throws: what the source throws.
+  func fill(from source: any EdgeSource) throws {
+    self.source = source
+    defer { self.source = nil }
+    shareCount = Shares.count(atoms: source.centreCount, threads: parts.count)
+    guard shareCount > 1, let team else { return try fill(share: 0) }
+    team.run(self)
+    for part in parts {
+      guard let error = part.error else { continue }
+      parts.forEach { $0.error = nil }
+      throw error
+    }
+  }
+
+  /// Those of the centres of a share.
+  func list(ofShare share: Int) -> EdgeList { parts[share].edges }
+
+  func centres(ofShare share: Int) -> Range<Int> {
+    Shares.centres(parts[0].edges.centreCount, ofShare: share, among: shareCount)
+  }
+
+  func perform(share: Int) {
+    guard share < shareCount else { return }
+    do { try fill(share: share) } catch { parts[share].error = error }
+  }
+
+  private func fill(share: Int) throws {
+    guard let source else { return }
+    let edges = parts[share].edges
+    source.begin(edges)
+    try source.fill(edges, centres: Shares.centres(source.centreCount, ofShare: share, among: shareCount))
+  }
+}
