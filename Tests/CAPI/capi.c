@@ -516,6 +516,15 @@ static void check_within(double tolerance, const all_results *a, const all_resul
 
 static void check_same(const all_results *a, const all_results *b) { check_within(1e-9, a, b); }
 
+/* A copy in which some atoms have no part in the model. */
+static list_data *without_some(const list_data *list) {
+  list_data *fewer = malloc(sizeof *fewer);
+  memcpy(fewer, list, sizeof *list);
+  for (int i = 0; i < list->nall; i++)
+    if (list->owners[i] == 0 || list->owners[i] == 7) fewer->types[i] = -1;
+  return fewer;
+}
+
 static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, const diffnnp_model_info *info) {
   const diffnnp_periodic_system periodic = periodic_system();
   const diffnnp_system whole = system_of(list, 1);
@@ -529,10 +538,7 @@ static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, c
   CHECK(data.singles == 0); /* of an evaluator in double precision */
 
   /* Atoms that have no part in the model stay out of what travels. */
-  list_data *fewer = malloc(sizeof *fewer);
-  memcpy(fewer, list, sizeof *list);
-  for (int i = 0; i < list->nall; i++)
-    if (list->owners[i] == 0 || list->owners[i] == 7) fewer->types[i] = -1;
+  list_data *fewer = without_some(list);
   diffnnp_system system = system_of(fewer, 1);
   CHECK(diffnnp_compute(evaluator, &system, &folded->results) == DIFFNNP_OK);
   free(travelled);
@@ -579,10 +585,7 @@ static void test_exchange(diffnnp_evaluator *evaluator, const list_data *list, c
 static void test_single_exchange(diffnnp_model *model, const list_data *list, const diffnnp_model_info *info) {
   diffnnp_evaluator *evaluator;
   CHECK(diffnnp_evaluator_create(model, DIFFNNP_SINGLE, &evaluator) == DIFFNNP_OK);
-  list_data *fewer = malloc(sizeof *fewer);
-  memcpy(fewer, list, sizeof *list);
-  for (int i = 0; i < list->nall; i++)
-    if (list->owners[i] == 0 || list->owners[i] == 7) fewer->types[i] = -1;
+  list_data *fewer = without_some(list);
   for (int k = 0; k < 2; k++) {
     const list_data *some = k == 0 ? list : fewer;
     exchange_data data = {list, 0, 0, 0, -1, 0};
