@@ -23,6 +23,49 @@ import Testing
     #expect(error?.message == "item 4")
   }
 
+  private struct Chain: Summable {
+    var items: [Int]
+    mutating func add(_ other: Chain) { items += other.items }
+  }
+
+  /// Results are added in order, by any number of threads, and the first error is the one that counts.
+  @Test(arguments: [1, 2, 5]) func sumsAreThoseInOrder(threads: Int) throws {
+    let sums = try Parallel.sums(groups: 3, parts: 4, threads: threads) { item in
+      // The first parts of each group take longest.
+      var x = 0.0
+      for k in 0..<(4 - item % 4) * 100_000 { x += Double(k).squareRoot() }
+      return Chain(items: [x >= 0 ? item : -1])
+    }
+    #expect(sums.map(\.items) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]])
+    let error = #expect(throws: DiffNNPError.self) {
+      _ = try Parallel.sums(groups: 2, parts: 3, threads: threads) { item in
+        if item == 1 || item == 4 { throw DiffNNPError("item \(item)") }
+        return Chain(items: [item])
+      }
+    }
+    #expect(error.map { "\($0)" } == "item 1")
+  }
+
+  @Test func matricesThatDoNotFitAreRefused() throws {
+    func check(_ available: Int?) throws {
+      try MatrixMemory.check(
+        functions: 1000, "the sum", objectives: 1, blocks: 5, threads: 2, available: available)
+    }
+    try check(nil)
+    try check(12 * 8_000_000)
+    let error = try #require(throws: DiffNNPError.self) { try check(12 * 8_000_000 - 1) }
+    #expect("\(error)".contains("1000 functions (the sum) need 12 matrices"), "\(error)")
+  }
+
+  @Test func noiseOfLevelsAndCopiesIsNeverTheSame() {
+    let mode = NoiseMode.copies(sigma: 0.1, count: 10_000)
+    func noise(_ level: Int, _ draw: Int) -> SIMD3<Double> {
+      mode.draw(seed: 1, frame: 0, level: level, draw: draw, atomCount: 1)[0]
+    }
+    let draws = [noise(0, 0), noise(0, 4096), noise(1, 0), noise(1, 4096), noise(0, 8192), noise(2, 0)]
+    for k in draws.indices { for l in 0..<k { #expect(draws[k] != draws[l]) } }
+  }
+
   @Test(arguments: [1, 7, 48, 131]) func minimiserSolvesTheEquations(_ n: Int) throws {
     var random = Philox(seed: 5, purpose: .noise, frame: n)
     var form = QuadraticForm(count: n)

@@ -37,40 +37,64 @@ import Testing
       triplets: TripletTerm(Self.triplets, coefficients: Self.basis.tripletPart(c)), network: nil)
   }
 
-  @Test func valuesGiveTheEnergyOfAMove() throws {
-    let (c, configuration) = (coefficients(), try sample())
-    let calculator = Calculator(try potential(c), .double)
-    let features = AtomFeatures(Self.basis, reach: 4)
-    try features.begin(configuration)
-    for (i, move) in [(0, SIMD3(0.3, -0.2, 0.4)), (3, [2.1, 0.4, -1.7]), (8, [0, 0, 0.01])] {
-      func energy(at displacement: SIMD3<Double>) -> Double {
-        var row = Array(repeating: 0.0, count: Self.basis.count)
-        row.withUnsafeMutableBufferPointer { features.put(i, displacement, into: $0.baseAddress!) }
-        return zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
+  /// Cells of several atoms: one in which each pair meets once, smaller ones in which atoms are neighbours of each other, and
+  /// of themselves, through two images and more, and a skewed one.
+  private func cells() throws -> [Configuration] {
+    func atoms(_ count: Int, _ cell: Cell) -> Configuration {
+      var random = Philox(seed: 5, purpose: .network, frame: 0)
+      let positions = (0..<count).map { _ in
+        cell.cartesian([random.uniform(), random.uniform(), random.uniform()])
       }
-      features.takeAway(i)
-      features.look(about: i, reach: dot(move, move).squareRoot())
-      let found = energy(at: move) - energy(at: .zero)
-      features.putBack(i)
-      var moved = configuration
-      moved.positions[i] += move
-      let expected = try calculator.compute(moved).energy - calculator.compute(configuration).energy
-      #expect(abs(found - expected) < 1e-10 * max(1, abs(expected)), "atom \(i)")
+      return Configuration(cell: cell, positions: positions, types: positions.indices.map { $0 % 2 })
+    }
+    return [
+      try sample(), atoms(8, try Cell(orthogonal: [5, 5, 5])), atoms(4, try Cell(orthogonal: [3.3, 3.3, 3.3])),
+      atoms(4, try Cell(vectors: [[4, 0, 0], [1.3, 3.4, 0], [-0.9, 1.1, 3.1]])),
+    ]
+  }
+
+  /// Each atom twice, so that what a first move leaves behind would show.
+  @Test func valuesGiveTheEnergyOfAMove() throws {
+    let c = coefficients()
+    let calculator = Calculator(try potential(c), .double)
+    for configuration in try cells() {
+      let features = AtomFeatures(Self.basis, reach: 4)
+      try features.begin(configuration)
+      let before = try calculator.compute(configuration).energy
+      for (i, move) in [(0, SIMD3(0.3, -0.2, 0.4)), (3, [2.1, 0.4, -1.7]), (1, [0, 0, 0.01]), (0, [0.3, -0.2, 0.4])] {
+        func energy(at displacement: SIMD3<Double>) -> Double {
+          var row = Array(repeating: 0.0, count: Self.basis.count)
+          row.withUnsafeMutableBufferPointer { features.put(i, displacement, into: $0.baseAddress!) }
+          return zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        features.takeAway(i)
+        features.look(about: i, reach: dot(move, move).squareRoot())
+        let found = energy(at: move) - energy(at: .zero)
+        features.putBack(i)
+        var moved = configuration
+        moved.positions[i] += move
+        let expected = try calculator.compute(moved).energy - before
+        #expect(
+          abs(found - expected) < 1e-10 * max(1, abs(expected)),
+          "atom \(i) in a cell of \(configuration.cell.volume) Å³")
+      }
     }
   }
 
   @Test func gradientsGiveForces() throws {
-    let (c, configuration) = (coefficients(), try sample(seed: 3))
-    let forces = try Calculator(try potential(c), .double).compute(configuration).forces
-    let features = AtomFeatures(Self.basis, reach: 0)
-    try features.begin(configuration)
-    var rows = Array(repeating: 0.0, count: 3 * Self.basis.count)
-    for i in configuration.positions.indices {
-      rows.withUnsafeMutableBufferPointer { features.gradients(of: i, into: $0.baseAddress!) }
-      for axis in 0..<3 {
-        let row = rows[axis * Self.basis.count..<(axis + 1) * Self.basis.count]
-        let found = -zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
-        #expect(abs(found - forces[i][axis]) < 1e-10 * max(1, abs(forces[i][axis])))
+    let c = coefficients()
+    for configuration in try cells() + [sample(seed: 3)] {
+      let forces = try Calculator(try potential(c), .double).compute(configuration).forces
+      let features = AtomFeatures(Self.basis, reach: 0)
+      try features.begin(configuration)
+      var rows = Array(repeating: 0.0, count: 3 * Self.basis.count)
+      for i in configuration.positions.indices {
+        rows.withUnsafeMutableBufferPointer { features.gradients(of: i, into: $0.baseAddress!) }
+        for axis in 0..<3 {
+          let row = rows[axis * Self.basis.count..<(axis + 1) * Self.basis.count]
+          let found = -zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
+          #expect(abs(found - forces[i][axis]) < 1e-10 * max(1, abs(forces[i][axis])))
+        }
       }
     }
   }

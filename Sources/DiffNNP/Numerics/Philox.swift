@@ -7,7 +7,7 @@
 /// A stream is named by what it is for (seed, purpose, frame, draw), not by who asks, so that results do not depend on
 /// the number of threads or on the order of work.
 public struct Philox: RandomNumberGenerator {
-  /// What a stream is for; streams of different purposes never overlap.
+  /// What a stream is for.
   public enum Purpose: UInt32, Sendable {
     case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian
   }
@@ -18,12 +18,18 @@ public struct Philox: RandomNumberGenerator {
   private var used = 4
   private var spare: Double?
 
+  /// Streams that differ in one of these never overlap, for the first 2³⁴ numbers of each.
   /// - Parameters:
-  ///   - stream: tells draws for one purpose and frame apart: level, copy, ….
+  ///   - frame: at least 0 and below 2⁵⁶.
+  ///   - stream: tells draws for one purpose and frame apart: atom, level, copy, …; at least 0 and below 2³².
   public init(seed: UInt64, purpose: Purpose, frame: Int, stream: Int = 0) {
+    assert(0..<1 << 56 ~= frame && 0..<1 << 32 ~= stream, "frame \(frame), stream \(stream)")
     key = [UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)]
-    let purposeAndStream = purpose.rawValue << 24 ^ UInt32(truncatingIfNeeded: stream)
-    counter = [0, UInt32(truncatingIfNeeded: frame), UInt32(truncatingIfNeeded: frame >> 32), purposeAndStream]
+    let (low, high) = (UInt32(truncatingIfNeeded: stream & 0xFF_FFFF), UInt32(truncatingIfNeeded: stream >> 24))
+    counter = [
+      0, UInt32(truncatingIfNeeded: frame), UInt32(truncatingIfNeeded: frame >> 32) | high << 24,
+      purpose.rawValue << 24 | low,
+    ]
   }
 
   public mutating func next() -> UInt64 {

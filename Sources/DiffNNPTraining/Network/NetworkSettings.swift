@@ -36,6 +36,20 @@ public struct NetworkSettings: Equatable, Sendable {
 
   public init() {}
 
+  /// What decides the course of the stage, by its keys in the configuration; what follows it, the refinement, is not there.
+  var json: JSONValue {
+    .object([
+      .init("features", JSONValue(features)), .init("layers", JSONValue(layers)), .init("l_max", JSONValue(lMax)),
+      .init("r_max", .number(rMax)), .init("num_basis", JSONValue(basisCount)),
+      .init("radial_layers", JSONValue(radialLayers)), .init("radial_width", JSONValue(radialWidth)),
+      .init("steps", JSONValue(steps)), .init("batch_size", JSONValue(batchSize)),
+      .init("learning_rate", .number(learningRate)), .init("sigma", .array(sigmas.map { .number($0) })),
+      .init("sigma_order", JSONValue(sigmaOrder)), .init("ema", .number(averaging)),
+      .init("validation_interval", JSONValue(validationInterval)), .init("patience", JSONValue(patience)),
+      .init("seed", .string("\(seed)")),
+    ])
+  }
+
   /// - Throws: where a setting makes no sense, naming its key in the configuration.
   public func validate() throws {
     if let fault { throw DiffNNPError("network.\(fault.key) \(fault.reason)") }

@@ -231,20 +231,16 @@ public final class NetworkTrainer {
   public func resume(from file: SafetensorsFile) throws { try state.restore(file, identity: identity) }
 
   /// Settings and frames in one line; threads do not matter, nor what follows the last step, nor what the pair term says.
-  private var identity: String {
-    var (settings, architecture) = (settings, architecture)
-    settings.likelihoodRate = 0
+  private lazy var identity: String = {
+    var architecture = architecture
     architecture.floor = .none
-    var fingerprint = Fingerprint()
-    for frame in items.frames {
-      for x in frame.cell.vectors + frame.positions {
-        for k in 0..<3 { fingerprint.add(x[k].bitPattern) }
-      }
-      for type in frame.types { fingerprint.add(UInt64(type)) }
-    }
-    return "\(settings) \(items.noise) \(items.objective) \(items.thermalEnergy) \(architecture.json) "
-      + "\(fingerprint.value)"
-  }
+    let run = JSONValue.object([
+      .init("network", settings.json), .init("noise", items.noise.json),
+      .init("objective", .string(items.objective.rawValue)), .init("kT", .number(items.thermalEnergy)),
+      .init("architecture", architecture.json), .init("frames", .string("\(items.frames.fingerprint.value)")),
+    ])
+    return run.serialised()
+  }()
 }
 
 /// Hands out one object to each thread that asks, making more as needed.

@@ -63,6 +63,22 @@ public enum NoiseMode: Equatable, Sendable {
     }
   }
 
+  /// The mode and its numbers, as identities of runs name them.
+  var json: JSONValue {
+    func object(_ name: String, _ draws: Int? = nil) -> JSONValue {
+      let levels = JSONValue.Member("sigma", .array(sigmas.map { .number($0) }))
+      return .object([.init("mode", .string(name)), levels] + (draws.map { [.init("draws", JSONValue($0))] } ?? []))
+    }
+    return switch self {
+    case .fixed: object("fixed")
+    case .copies(_, let count): object("copies", count)
+    case .fresh: object("fresh")
+    case .antithetic(_, let pairs): object("antithetic", pairs)
+    case .ladder: object("ladder")
+    case .variancePreserving(_, let copies): object("variance-preserving", copies)
+    }
+  }
+
   /// How the statistics of one level are made.
   enum Label { case exact, sampled }
 
@@ -98,8 +114,10 @@ public enum NoiseMode: Equatable, Sendable {
 
   /// The noise ε of one frame and draw.
   func draw(seed: UInt64, frame: Int, level: Int, draw: Int, atomCount: Int) -> [SIMD3<Double>] {
-    let stream = isAntithetic ? draw / 2 : draw
-    var random = Philox(seed: seed, purpose: .noise, frame: frame, stream: level << 12 ^ stream)
+    let copy = isAntithetic ? draw / 2 : draw
+    // Twelve bits for the level, and for the number of the copy those that are left.
+    let stream = (copy >> 12) << 24 | level << 12 | copy & 0xFFF
+    var random = Philox(seed: seed, purpose: .noise, frame: frame, stream: stream)
     let sign: Double = isAntithetic && draw % 2 == 1 ? -1 : 1
     return (0..<atomCount).map { _ in sign * random.normal3() }
   }

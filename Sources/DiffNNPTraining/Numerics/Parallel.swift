@@ -26,24 +26,48 @@ public enum Parallel {
   ) throws -> [Result] {
     try withoutActuallyEscaping(body) { body in
       let pool = Pool(count: count, body: body)
-      var handles: [pthread_t] = []
-      for _ in 1..<max(1, min(threads, count)) {
-        var handle = pthread_t()
-        let retained = Unmanaged.passRetained(pool as AnyPool)
-        let status = pthread_create(
-          &handle, nil,
-          { pointer in
-            Unmanaged<AnyPool>.fromOpaque(pointer!).takeRetainedValue().work()
-            return nil
-          }, retained.toOpaque())
-        // Without another thread, those there are do the work.
-        if status == 0 { handles.append(handle) } else { retained.release() }
-      }
-      pool.work()
-      for handle in handles { pthread_join(handle, nil) }
+      run(pool, threads: min(threads, count))
       return try pool.results.map { try $0!.get() }
     }
   }
+
+  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other.
+  /// They are added in the order of items, as they come: beside the sums there are never more than two results for each thread.
+  /// - Throws: the error of the first item (by number) that failed.
+  static func sums<Sum: Summable>(
+    groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
+  ) throws -> [Sum] {
+    try withoutActuallyEscaping(body) { body in
+      let threads = max(1, min(threads, groups * parts))
+      let pool = SummingPool(groups: groups, parts: parts, room: threads, body: body)
+      run(pool, threads: threads)
+      if let failure = pool.failure { throw failure }
+      return pool.sums.map { $0! }
+    }
+  }
+
+  private static func run(_ pool: AnyPool, threads: Int) {
+    var handles: [pthread_t] = []
+    for _ in 1..<max(1, threads) {
+      var handle = pthread_t()
+      let retained = Unmanaged.passRetained(pool)
+      let status = pthread_create(
+        &handle, nil,
+        { pointer in
+          Unmanaged<AnyPool>.fromOpaque(pointer!).takeRetainedValue().work()
+          return nil
+        }, retained.toOpaque())
+      // Without another thread, those there are do the work.
+      if status == 0 { handles.append(handle) } else { retained.release() }
+    }
+    pool.work()
+    for handle in handles { pthread_join(handle, nil) }
+  }
+}
+
+/// What can be added up.
+protocol Summable {
+  mutating func add(_ other: Self)
 }
 
 private class AnyPool {
@@ -78,19 +102,82 @@ private final class Pool<Output>: AnyPool {
   }
 }
 
-/// A mutex at an address of its own.
+private final class SummingPool<Sum: Summable>: AnyPool {
+  /// The sum of each group, as far as its items are added.
+  var sums: [Sum?]
+  /// The error of the first item that failed.
+  var failure: (any Error)?
+  private let (parts, room): (Int, Int)
+  private let body: (Int) throws -> Sum
+  private var next = 0
+  /// The first item that is not yet in its sum, and results of later ones.
+  private var wanted = 0
+  private var waiting: [Int: Result<Sum, any Error>] = [:]
+  private let lock = Lock()
+
+  /// - Parameter room: how many results may wait.
+  init(groups: Int, parts: Int, room: Int, body: @escaping (Int) throws -> Sum) {
+    sums = Array(repeating: nil, count: groups)
+    (self.parts, self.room, self.body) = (parts, room, body)
+    super.init()
+  }
+
+  override func work() {
+    while let item = take() {
+      let result = Result { try body(item) }
+      lock.locked {
+        waiting[item] = result
+        addThoseInOrder()
+        lock.signalAll()
+      }
+    }
+  }
+
+  /// The next item, once there is room for its result. The first that is wanted is always being worked on.
+  private func take() -> Int? {
+    lock.locked {
+      while waiting.count >= room { lock.wait() }
+      guard next < sums.count * parts else { return nil }
+      next += 1
+      return next - 1
+    }
+  }
+
+  private func addThoseInOrder() {
+    while let result = waiting.removeValue(forKey: wanted) {
+      let group = wanted / parts
+      wanted += 1
+      switch result {
+      case .failure(let error): if failure == nil { failure = error }
+      case .success(let sum): if sums[group] == nil { sums[group] = sum } else { sums[group]!.add(sum) }
+      }
+    }
+  }
+}
+
+/// A mutex at an address of its own, and what lets threads that hold it wait for each other.
 final class Lock: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let condition: UnsafeMutablePointer<pthread_cond_t>
 
   init() {
     mutex = .allocate(capacity: 1)
     pthread_mutex_init(mutex, nil)
+    condition = .allocate(capacity: 1)
+    pthread_cond_init(condition, nil)
   }
 
   deinit {
     pthread_mutex_destroy(mutex)
     mutex.deallocate()
+    pthread_cond_destroy(condition)
+    condition.deallocate()
   }
+
+  /// Lets others have the lock until one of them signals.
+  func wait() { pthread_cond_wait(condition, mutex) }
+
+  func signalAll() { pthread_cond_broadcast(condition) }
 
   func locked<Value>(_ body: () -> Value) -> Value {
     pthread_mutex_lock(mutex)

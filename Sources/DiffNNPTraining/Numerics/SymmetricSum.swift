@@ -23,6 +23,13 @@ final class SymmetricSum {
     advance()
   }
 
+  /// Adds the square of factor · x.
+  func add(_ x: UnsafePointer<Double>, factor: Double) {
+    let to = batch.start + filled * padded
+    for k in 0..<count { to[k] = factor * x[k] }
+    advance()
+  }
+
   /// Adds the square of factor · (x - mean).
   func add(_ x: UnsafePointer<Double>, minus mean: UnsafePointer<Double>, factor: Double) {
     let to = batch.start + filled * padded

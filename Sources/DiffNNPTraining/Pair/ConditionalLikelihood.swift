@@ -73,7 +73,7 @@ struct ConditionalLikelihood {
   private static let parts = 4
 
   /// Value, gradient (in the form's vector) and Hessian over a part of a block.
-  private struct PartSum: Parcelled {
+  private struct PartSum: Parcelled, Summable {
     var form: QuadraticForm
     var value: Double
 
@@ -84,13 +84,18 @@ struct ConditionalLikelihood {
       form.put(into: &parcel)
       value.put(into: &parcel)
     }
+
+    mutating func add(_ other: PartSum) {
+      form.add(other.form, weight: 1)
+      value += other.value
+    }
   }
 
   /// Expansions about `coefficients` for all blocks.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
     let (stride, repeats) = sampling(effort)
     let hessianChance = Effort.hessianPlaces(basis) / Double(max(1, frames.atomCount / stride * repeats))
-    let sums = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
+    return try ranks.sums(groups: blocks.count, parts: Self.parts, threads: threads) { item in
       let range = blocks.ranges[item / Self.parts]
       let part = item % Self.parts
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
@@ -98,12 +103,7 @@ struct ConditionalLikelihood {
       for f in range.lowerBound + first..<range.lowerBound + last
       where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
       return PartSum(form: sum.form(), value: sum.value)
-    }
-    return (0..<blocks.count).map { block in
-      let parts = sums[block * Self.parts..<(block + 1) * Self.parts]
-      let value = parts.reduce(0) { $0 + $1.value }
-      return expansion(about: coefficients, QuadraticForm.sum(parts.map(\.form)), value: value)
-    }
+    }.map { expansion(about: coefficients, $0.form, value: $0.value) }
   }
 
   /// Of each `stride` atoms one is asked about, and that `repeats` times.
@@ -119,9 +119,9 @@ struct ConditionalLikelihood {
 
   /// From value, gradient (in the form's vector) and Hessian to the quadratic about the origin.
   private func expansion(about c: [Double], _ sums: QuadraticForm, value: Double) -> Expansion {
-    var form = sums
-    let curved = form.product(c)
+    let curved = sums.product(c)
     var constant = value
+    var form = sums
     for k in 0..<c.count {
       constant += c[k] * (0.5 * curved[k] - sums.vector[k])
       form.vector[k] = curved[k] - sums.vector[k]

@@ -21,6 +21,9 @@ public struct PairBasis: Equatable, Sendable {
   /// Number of functions.
   public var count: Int { pairCount * intervals }
 
+  /// How the number of functions comes about.
+  var arithmetic: String { "\(intervals) for each of \(pairCount) pairs of \(typeCount) types" }
+
   /// Functions for each pair with the three that are left out at the cutoff: the layout that sums are made in.
   var paddedIntervals: Int { intervals + 3 }
   var paddedCount: Int { pairCount * paddedIntervals }

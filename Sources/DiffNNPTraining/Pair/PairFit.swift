@@ -160,13 +160,17 @@ public struct PairFit: Sendable {
 
   func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
-    if settings.objective != .denoising, let bare = trajectory.frames.first(where: { $0.forces == nil }) {
-      throw DiffNNPError(
-        "frame \(bare.number) has no forces; objective \(settings.objective.rawValue) needs them in every frame")
-    }
+    if settings.objective != .denoising { try requireForces(trajectory.frames) }
     let basis = try makeBasis(trajectory)
+    try requireMemory(functions: basis.count, basis.arithmetic, blocks)
     try trajectory.requirePairs(within: basis.rMax, "the pair term's r_max")
     return (blocks, basis)
+  }
+
+  private func requireMemory(functions: Int, _ arithmetic: String, _ blocks: TimeBlocks) throws {
+    try MatrixMemory.check(
+      functions: functions, arithmetic, objectives: settings.objective == .mixed ? 2 : 1, blocks: blocks.count,
+      threads: settings.threads)
   }
 
   /// Fits the frames of a trajectory.
@@ -183,6 +187,7 @@ public struct PairFit: Sendable {
     let atoms = Double(frames.atomCount) / Double(frames.count)
     let selection = PairSelection(
       statistics: statistics, atomsPerFrame: atoms, threads: settings.threads, ranks: settings.ranks)
+    if settings.objective != .denoising { try checkForces(frames, selection, trajectory.typeNames) }
     return try solve(frames, statistics, selection)
   }
 
@@ -202,17 +207,18 @@ public struct PairFit: Sendable {
       return result(statistics, sigmas: sigmas, [try selection.bestLadder()])
     }
     // Where the minimum of a likelihood is does not depend on the start.
-    let start = try selection.best(ofLevel: 0)
-    var stages = [start]
     let pairs = LinearBasis(pairs: statistics.basis)
     let triplets = try tripletBasis(statistics)
+    let whole = LinearBasis(pairs: statistics.basis, triplets: triplets)
+    try requireMemory(functions: whole.count, whole.arithmetic, statistics.blocks)
+    let start = try selection.best(ofLevel: 0)
+    var stages = [start]
     stages.append(
       try selection.minimum(
         of: objective(pairs, frames, statistics), prior: LinearPrior(smoothness: start.chosen.prior),
         isLast: triplets == nil, from: start.coefficients, progress: progress))
     guard let triplets else { return result(statistics, sigmas: [0], stages) }
     progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")
-    let whole = LinearBasis(pairs: statistics.basis, triplets: triplets)
     stages.append(
       try selection.minimum(
         of: objective(whole, frames, statistics),

@@ -7,20 +7,7 @@ struct LinearObjective {
   var likelihood: ConditionalLikelihood?
   /// The likelihood of force labels, Gaussian about the force of the potential with a variance for each type of atom.
   var labels: ForceLabels?
-  var weighted: WeightedForces?
-
-  /// What labels ask of coefficients, and their variances about the potential, for each type in (kT/Å)² a component.
-  struct WeightedForces {
-    var forms: ForceForms
-    var variances: [Double]
-
-    /// The objective of all blocks.
-    var total: QuadraticForm {
-      var total = QuadraticForm(count: forms.forms[0][0].count)
-      for (form, variance) in zip(forms.forms, variances) { form.forEach { total.add($0, weight: 1 / variance) } }
-      return total
-    }
-  }
+  var forces: WeightedForces?
 
   var name: String {
     let stages = [likelihood == nil ? nil : "likelihood", labels == nil ? nil : "forces"]
@@ -39,7 +26,7 @@ extension PairSelection {
     progress: (String) -> Void
   ) throws -> Choice {
     var (objective, prior) = (objective, prior)
-    if let labels = objective.labels { objective.weighted = try weighted(labels, prior, from: start) }
+    if let labels = objective.labels { objective.forces = try weighted(labels, prior, from: start) }
     let basis = objective.basis
     // The start may have holes where no pair was seen; the wall closes them.
     var c =
@@ -49,9 +36,8 @@ extension PairSelection {
     let first = try descend(objective, &prior, .low, from: &c, progress: progress)
     // Labels alone have no choices, and know no effort.
     guard isLast, let likelihood = objective.likelihood else { return first.choice }
-    var (choice, expansion) = try descend(objective, &prior, .full, from: &c, progress: progress)
-    var rest = objective.weighted?.total ?? QuadraticForm(count: basis.count)
-    var whole = QuadraticForm.sum(expansion.forms)
+    var (choice, whole) = try descend(objective, &prior, .full, from: &c, progress: progress)
+    var rest = objective.forces?.total ?? QuadraticForm(count: basis.count)
     add(prior, basis, to: &rest)
     add(prior, basis, to: &whole)
     choice.minimum = LikelihoodMinimum(whole: whole, rest: rest, weight: likelihood.choicesForAnAtom(.full))
@@ -79,93 +65,94 @@ extension PairSelection {
   /// - Parameters:
   ///   - prior: to choose from first; becomes the best.
   ///   - c: where to begin; becomes the last point of expansion.
-  /// - Returns: the minimiser about that point, and the expansion there.
+  /// - Returns: the minimiser about that point, and the expansion of all blocks there.
   private func descend(
     _ objective: LinearObjective, _ prior: inout LinearPrior, _ effort: ConditionalLikelihood.Effort,
     from c: inout [Double], progress: (String) -> Void
-  ) throws -> (choice: Choice, expansion: Expansion) {
+  ) throws -> (choice: Choice, expansion: QuadraticForm) {
     let basis = objective.basis
     var current = try expansion(of: objective, effort, about: c)
     var stepsLeft = effort.mostSteps
     while true {
-      let choice = try choose(current, &prior, basis, name: objective.name)
+      let total = QuadraticForm.sum(current.forms)
+      let choice = try choose(current, total, &prior, basis, name: objective.name)
       progress("\(objective.name): \(choice.chosen.heldOut) for a frame held out")
       // Labels alone are quadratic: their first step is the last.
-      guard objective.likelihood != nil, stepsLeft > 0 else { return (choice, current) }
+      guard objective.likelihood != nil, stepsLeft > 0 else { return (choice, total) }
       stepsLeft -= 1
       var next = choice.coefficients
       let before = current.value + penalty(c, prior, basis)
       let promised = before - current.expected(at: next) - penalty(next, prior, basis)
-      guard promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count) else { return (choice, current) }
-      var trial = try expansion(of: objective, effort, about: next)
+      guard promised > ConditionalLikelihood.Effort.tolerance * Double(basis.count) else { return (choice, total) }
+      // Its matrices make room for those of the next.
+      current.forms = []
+      current = try expansion(of: objective, effort, about: next)
       // Far from the minimum a full step may overshoot.
       for halving in 0..<8
-      where !(before - trial.value - penalty(next, prior, basis) > 0.25 * promised / Double(1 << halving)) {
+      where !(before - current.value - penalty(next, prior, basis) > 0.25 * promised / Double(1 << halving)) {
         next = zip(next, c).map { 0.5 * ($0 + $1) }
-        trial = try expansion(of: objective, effort, about: next)
+        current.forms = []
+        current = try expansion(of: objective, effort, about: next)
       }
-      (c, current) = (next, trial)
+      c = next
     }
   }
 
   private func expansion(
     of objective: LinearObjective, _ effort: ConditionalLikelihood.Effort, about c: [Double]
   ) throws -> Expansion {
-    var result = Expansion(
-      forms: blocks.ranges.map { _ in QuadraticForm(count: objective.basis.count) },
-      constants: blocks.ranges.map { _ in 0 }, value: 0)
+    var result: Expansion
     if let likelihood = objective.likelihood {
-      for (block, expansion) in try likelihood.expansions(about: c, effort).enumerated() {
-        result.forms[block] = expansion.form
-        result.constants[block] = expansion.constant
-        result.value += expansion.value
-      }
+      let expansions = try likelihood.expansions(about: c, effort)
+      result = Expansion(
+        forms: expansions.map(\.form), constants: expansions.map(\.constant),
+        value: expansions.reduce(0) { $0 + $1.value })
+    } else {
+      result = Expansion(
+        forms: blocks.ranges.map { _ in QuadraticForm(count: objective.basis.count) },
+        constants: blocks.ranges.map { _ in 0 }, value: 0)
     }
-    guard let forces = objective.weighted else { return result }
-    for (type, variance) in forces.variances.enumerated() {
-      for block in blocks.ranges.indices {
-        let form = forces.forms.forms[type][block]
-        let constant = 0.5 * forces.forms.squares[type][block] / variance
-        result.forms[block].add(form, weight: 1 / variance)
-        result.constants[block] += constant
-        result.value += form.value(c) / variance + constant
-      }
+    guard let forces = objective.forces else { return result }
+    for block in blocks.ranges.indices {
+      result.forms[block].add(forces.forms[block], weight: 1)
+      result.constants[block] += forces.constants[block]
+      result.value += forces.forms[block].value(c) + forces.constants[block]
     }
     return result
   }
 
-  /// Labels without errors, and their variances, about the force of a potential fitted to them; what is an error is asked again
-  /// once there is such a potential.
+  /// Labels without errors, weighted by their variances, about the force of a potential fitted to them; what is an error is asked
+  /// again once there is such a potential.
   private func weighted(
     _ labels: ForceLabels, _ prior: LinearPrior, from start: [Double]
-  ) throws -> LinearObjective.WeightedForces {
+  ) throws -> WeightedForces {
     var prior = prior
-    var forms = try labels.forms(about: start)
     let objective = LinearObjective(
-      basis: labels.basis, labels: labels, weighted: .init(forms: forms, variances: forms.variances(about: start)))
-    let c = try choose(expansion(of: objective, .full, about: start), &prior, labels.basis, name: objective.name)
-      .coefficients
-    forms = try labels.forms(about: c)
-    return .init(forms: forms, variances: forms.variances(about: c))
+      basis: labels.basis, labels: labels, forces: try labels.weighted(about: start))
+    let expansion = try expansion(of: objective, .full, about: start)
+    let c = try choose(expansion, .sum(expansion.forms), &prior, labels.basis, name: objective.name).coefficients
+    return try labels.weighted(about: c)
   }
 
   /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it.
   /// - Parameter prior: where to begin; becomes the best. One part of it after the other is chosen anew.
   private func choose(
-    _ objective: Expansion, _ prior: inout LinearPrior, _ basis: LinearBasis, name: String
+    _ objective: Expansion, _ total: QuadraticForm, _ prior: inout LinearPrior, _ basis: LinearBasis, name: String
   ) throws -> Choice {
-    let total = QuadraticForm.sum(objective.forms)
     let widths = try scores(prior.widths, objective, total, basis)
     if let best = Score.best(widths) { prior = best.prior }
     let smoothnesses = try scores(prior.smoothnesses, objective, total, basis)
     let best = Score.best(smoothnesses)!
     prior = best.prior
     let others = widths.filter { width in !smoothnesses.contains { $0.prior == width.prior } }
-    let c = try minimiser(of: total, prior, basis, frames: frameCount)
+    var whole = total
+    add(prior, basis, to: &whole)
+    let c = try whole.minimiser()
+    let pairs = best.solutions.map(basis.pairPart)
     return Choice(
       chosen: best.candidate(name), candidates: (others + smoothnesses).map { $0.candidate(name) },
       pairs: basis.pairPart(c), triplets: basis.tripletPart(c),
-      heldOutScore: heldOut(best.solutions.map(basis.pairPart), statistics.forms[0]))
+      heldOutPairs: pairs, heldOutScore: heldOut(pairs, statistics.forms[0]))
   }
 
   /// What a prior is worth.
@@ -192,22 +179,15 @@ extension PairSelection {
       let (prior, block) = item.quotientAndRemainder(dividingBy: blocks.count)
       var rest = total
       rest.add(objective.forms[block], weight: -1)
-      return try minimiser(
-        of: rest, priors[prior], basis, frames: Double(blocks.trainingFrameCount(holdingOut: block)))
+      priors[prior].add(
+        to: &rest, basis, weight: Double(blocks.trainingFrameCount(holdingOut: block)) * atomsPerFrame)
+      return try rest.minimiser()
     }
     let constant = objective.constants.reduce(0, +) / frameCount
     return priors.indices.map { k in
       let own = Array(solutions[k * blocks.count..<(k + 1) * blocks.count])
       return Score(prior: priors[k], solutions: own, heldOut: heldOut(own, objective.forms) + constant)
     }
-  }
-
-  private func minimiser(
-    of form: QuadraticForm, _ prior: LinearPrior, _ basis: LinearBasis, frames: Double
-  ) throws -> [Double] {
-    var form = form
-    prior.add(to: &form, basis, weight: frames * atomsPerFrame)
-    return try form.minimiser()
   }
 
   private func penalty(_ c: [Double], _ prior: LinearPrior, _ basis: LinearBasis) -> Double {

@@ -33,6 +33,25 @@ public struct Ranks: Sendable {
     return all.map { $0! }
   }
 
+  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other,
+  /// added in the order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there are
+  /// never more than two for each thread.
+  /// - Throws: as `map`.
+  func sums<Sum: Parcelled & Summable>(
+    groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
+  ) throws -> [Sum] {
+    guard count > 1 else { return try Parallel.sums(groups: groups, parts: parts, threads: threads, body) }
+    var sums: [Sum] = []
+    let atOnce = count * max(1, threads)
+    for first in stride(from: 0, to: groups * parts, by: atOnce) {
+      let items = min(atOnce, groups * parts - first)
+      for (k, result) in try map(items, threads: threads, { try body(first + $0) }).enumerated() {
+        if (first + k) % parts == 0 { sums.append(result) } else { sums[sums.count - 1].add(result) }
+      }
+    }
+    return sums
+  }
+
   /// The items that are this rank's, in order.
   func share(of count: Int) -> [Int] { share(of: count, rank: rank) }
 

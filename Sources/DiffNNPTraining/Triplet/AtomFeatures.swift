@@ -15,6 +15,10 @@ final class AtomFeatures {
   /// Those of the neighbours of the atom that is away, as they were.
   private var saved = Values<Double>()
   private var own = Values<Double>()
+  /// What the images of the atom that is away give to its own moments, wherever it is put.
+  private var images = Values<Double>()
+  /// Whether the cell is so small that an atom may meet another, or itself, through two images at once.
+  private var meetsImages = false
   /// Halves of products [type][l][p][q]; in gradients for x, y and z one after the other.
   private var halves = Values<Double>()
   private let harmonics = Values<Double>(16)
@@ -29,6 +33,7 @@ final class AtomFeatures {
     inverseSpacing = 1 / basis.pairs.spacing
     guard let triplets = basis.triplets else { return }
     own = Values<Double>(triplets.momentCount)
+    images = Values<Double>(triplets.momentCount)
     halves = Values<Double>(3 * triplets.typeCount * triplets.halfCount)
   }
 
@@ -36,6 +41,8 @@ final class AtomFeatures {
   func begin(_ configuration: Configuration) throws {
     try search.fill(edges, configuration, cutoff: basis.rMax + reach)
     guard let t = basis.triplets else { return }
+    let cell = configuration.cell
+    meetsImages = (0..<3).contains { cell.periodic[$0] && cell.heights[$0] < 2 * t.rMax }
     moments.reserve(edges.centreCount * t.momentCount)
     for i in 0..<edges.centreCount {
       t.describe(i, edges, into: moments.start + i * t.momentCount, harmonics.start)
@@ -65,23 +72,28 @@ final class AtomFeatures {
     guard let t = basis.triplets else { return }
     let size = t.momentCount
     saved.reserve((Int(edges.offsets[i + 1]) - Int(edges.offsets[i])) * size)
+    images.clear(size)
     var to = saved.start
     forEachTriplet(of: i, t) { e, j, r in
       let neighbour = moments.start + j * size
       to.update(from: neighbour, count: size)
       to += size
       t.harmonics(-edges.vectors[e], r, into: harmonics.start)
-      t.add(t.neighbour(of: type(j), type: type(i), at: r), harmonics.start, sign: -1, to: neighbour)
+      let radial = t.neighbour(of: type(j), type: type(i), at: r)
+      t.add(radial, harmonics.start, sign: -1, to: neighbour)
+      if j == i { t.add(radial, harmonics.start, sign: 1, to: images.start) }
     }
   }
 
-  /// Undoes `takeAway`.
+  /// Undoes `takeAway`, the last change first: a neighbour may have changed more than once, through several images.
   func putBack(_ i: Int) {
     guard let t = basis.triplets else { return }
-    var from = saved.start
-    forEachTriplet(of: i, t) { _, j, _ in
-      (moments.start + j * t.momentCount).update(from: from, count: t.momentCount)
-      from += t.momentCount
+    let size = t.momentCount
+    let range = Int(edges.offsets[i])..<Int(edges.offsets[i + 1])
+    var from = saved.start + range.reduce(0) { edges.lengths[$1] < t.rMax ? $0 + size : $0 }
+    for e in range.reversed() where edges.lengths[e] < t.rMax {
+      from -= size
+      (moments.start + Int(edges.neighbours[e]) * size).update(from: from, count: size)
     }
   }
 
@@ -89,12 +101,14 @@ final class AtomFeatures {
   func look(about i: Int, reach: Double) { nearby.gather(i, edges, within: basis.rMax + reach) }
 
   /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place, within
-  /// the reach of what was looked at.
+  /// the reach of what was looked at; but for the pairs that it makes with its own images, which are the same everywhere.
   func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
     let pairs = basis.pairs
     f.update(repeating: 0, count: pairs.count)
-    own.clear(basis.triplets?.momentCount ?? 0)
-    halves.clear((basis.triplets?.typeCount ?? 0) * (basis.triplets?.halfCount ?? 0))
+    if let t = basis.triplets {
+      own.start.update(from: images.start, count: t.momentCount)
+      halves.clear(t.typeCount * t.halfCount)
+    }
     let near = nearby.find(within: basis.rMax, of: displacement)
     for k in 0..<near.count {
       let (e, r) = (Int(near.edges[k]), near.distances[k])
@@ -104,6 +118,7 @@ final class AtomFeatures {
       }
     }
     guard let t = basis.triplets else { return }
+    if meetsImages { takeAway(near.edges, near.distances, near.count, of: i, displacement, t) }
     t.addHalves(of: own.start, to: halves.start + type(i) * t.halfCount)
     for a in 0..<t.typeCount {
       t.fold(halves.start + a * t.halfCount, into: f + pairs.count + a * t.productCount)
@@ -115,9 +130,26 @@ final class AtomFeatures {
     t.harmonics(vector, r, into: harmonics.start)
     t.add(t.neighbour(of: type(i), type: type(j), at: r), harmonics.start, sign: 1, to: own.start)
     t.harmonics(-vector, r, into: harmonics.start)
-    t.addHalves(
-      adding: t.neighbour(of: type(j), type: type(i), at: r), harmonics.start, to: moments.start + j * t.momentCount,
-      halves.start + type(j) * t.halfCount)
+    let radial = t.neighbour(of: type(j), type: type(i), at: r)
+    let neighbour = moments.start + j * t.momentCount
+    t.addHalves(adding: radial, harmonics.start, to: neighbour, halves.start + type(j) * t.halfCount)
+    // Another image of atom i may follow, and then sees this one beside j.
+    if meetsImages { t.add(radial, harmonics.start, sign: 1, to: neighbour) }
+  }
+
+  /// Takes atom i, which was put at a place for a moment, from the moments of its neighbours there.
+  private func takeAway(
+    _ found: UnsafeMutablePointer<Int32>, _ distances: UnsafeMutablePointer<Double>, _ count: Int, of i: Int,
+    _ displacement: SIMD3<Double>, _ t: TripletBasis
+  ) {
+    for k in 0..<count where distances[k] < t.rMax {
+      let (e, r) = (Int(found[k]), distances[k])
+      let j = Int(edges.neighbours[e])
+      t.harmonics(displacement - edges.vectors[e], r, into: harmonics.start)
+      t.add(
+        t.neighbour(of: type(j), type: type(i), at: r), harmonics.start, sign: -1, to: moments.start + j * t.momentCount
+      )
+    }
   }
 
   // MARK: Gradients

@@ -15,51 +15,73 @@ struct ForceLabels {
   /// the sampled potential itself broke down: of Gaussian ones hardly one in a million is. (A few such would outweigh all others.)
   static let mostDeviations = 6.0
 
-  /// What the labels ask of coefficients, but for labels that are errors by what a potential makes of them.
+  /// Parts that a block is cut into, so that there is work for several threads.
+  private static let parts = 4
+
+  /// What the labels ask of coefficients, but for labels that are errors by what a potential makes of them. Labels of each type
+  /// weigh by what that potential leaves of them.
   /// - Parameter c: coefficients of that potential.
-  func forms(about c: [Double]) throws -> ForceForms {
-    let limits = try variances(about: c).map { Self.mostDeviations * Self.mostDeviations * $0 }
-    let blockSums = try ranks.map(blocks.count, threads: threads) { block in
-      let sums = ForceSums(basis)
-      try forEach(in: block, about: c) { row, force, residual, type in
-        if residual <= limits[type] { sums.add(row, force, type: type) }
+  func weighted(about c: [Double]) throws -> WeightedForces {
+    let spreads = try spreads(about: c)
+    let sums = try ranks.sums(groups: blocks.count, parts: Self.parts, threads: threads) { item in
+      let sum = ForceSum(basis)
+      try forEach(in: part(item), about: c) { row, force, residual, type in
+        if residual <= spreads[type].limit { sum.add(row, force, weight: 1 / spreads[type].variance) }
       }
-      return ForceTotals(sums)
+      return ForceTotal(sum)
     }
-    let types = 0..<basis.pairs.typeCount
-    return ForceForms(
-      forms: types.map { type in blockSums.map { $0.forms[type] } },
-      squares: types.map { type in blockSums.map { $0.squares[type] } },
-      counts: types.map { type in blockSums.map { $0.counts[type] } })
+    return WeightedForces(
+      forms: sums.map(\.form), constants: sums.map(\.constant), counts: sums.map(\.count),
+      variances: spreads.map(\.variance))
   }
 
-  /// Of what a potential leaves of the labels, for each type, in (kT/Å)² a component: from the median of squares, which errors do
-  /// not move.
-  private func variances(about c: [Double]) throws -> [Double] {
-    let residuals = try ranks.map(blocks.count, threads: threads) { block in
-      var residuals = Array(repeating: [Double](), count: basis.pairs.typeCount)
-      try forEach(in: block, about: c) { _, _, residual, type in residuals[type].append(residual) }
-      return residuals
+  /// How far labels of one type are from the force of a potential.
+  private struct Spread {
+    /// The largest |residual|² in (kT/Å)² that is no error: from the median of squares, which errors do not move.
+    var limit: Double
+    /// Mean square of the others, in (kT/Å)² a component.
+    var variance: Double
+
+    /// - Parameter squares: |residual|² of all labels.
+    init(_ squares: [Double]) {
+      let sorted = squares.sorted()
+      let median = sorted.isEmpty ? ForceLabels.medianOfSquares : sorted[sorted.count / 2]
+      limit = ForceLabels.mostDeviations * ForceLabels.mostDeviations * max(median / ForceLabels.medianOfSquares, 1e-6)
+      let kept = sorted.prefix { [limit] in $0 <= limit }
+      variance = max(kept.reduce(0, +) / Double(max(1, 3 * kept.count)), 1e-6)
     }
-    return (0..<basis.pairs.typeCount).map { type in
-      let sorted = residuals.flatMap { $0[type] }.sorted()
-      return sorted.isEmpty ? 1 : max(sorted[sorted.count / 2] / Self.medianOfSquares, 1e-6)
+  }
+
+  /// For each type.
+  private func spreads(about c: [Double]) throws -> [Spread] {
+    let squares = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
+      var squares = Array(repeating: [Double](), count: basis.pairs.typeCount)
+      try forEach(in: part(item), about: c) { _, _, residual, type in squares[type].append(residual) }
+      return squares
     }
+    return (0..<basis.pairs.typeCount).map { type in Spread(squares.flatMap { $0[type] }) }
+  }
+
+  /// The frames of an item of work.
+  private func part(_ item: Int) -> Range<Int> {
+    let range = blocks.ranges[item / Self.parts]
+    let part = item % Self.parts
+    return range.lowerBound + range.count * part / Self.parts..<range.lowerBound + range.count * (part + 1) / Self.parts
   }
 
   /// The median of χ² with three degrees of freedom.
-  private static let medianOfSquares = 2.366
+  fileprivate static let medianOfSquares = 2.366
 
-  /// Calls `body` for all atoms of a block with the gradients of all functions [3][count], the label (kT/Å), the square of
+  /// Calls `body` for all atoms of some frames with the gradients of all functions [3][count], the label (kT/Å), the square of
   /// what the potential leaves of it, and the type.
   private func forEach(
-    in block: Int, about c: [Double], _ body: (UnsafePointer<Double>, SIMD3<Double>, Double, Int) -> Void
+    in range: Range<Int>, about c: [Double], _ body: (UnsafePointer<Double>, SIMD3<Double>, Double, Int) -> Void
   ) throws {
     let features = AtomFeatures(basis, reach: 0)
     let count = basis.count
     let row = UnsafeMutablePointer<Double>.allocate(capacity: 3 * count)
     defer { row.deallocate() }
-    for f in blocks.ranges[block] {
+    for f in range {
       let frame = frames[f]
       try features.begin(frame.configuration)
       for i in frame.positions.indices {
@@ -86,79 +108,78 @@ struct ForceLabels {
   }
 }
 
-/// The objective of force matching, ½ c'Gc - h'c with G = E[∇φ·∇φ] and h = -E[F/kT·∇φ], for the forces on each type of atom
-/// and block of time. Kept apart by type, so that types can be weighted by the noise of their labels.
-struct ForceForms {
-  /// [type][block].
-  let forms: [[QuadraticForm]]
-  /// Σ |F/kT|² and the number of force components, for each type and block.
-  let squares: [[Double]]
-  let counts: [[Int]]
+/// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the variance of
+/// labels of a type about the force of a potential.
+struct WeightedForces {
+  /// For each block of time.
+  let forms: [QuadraticForm]
+  /// ½ Σ |F/kT|² / v, and the number of labels.
+  let constants: [Double]
+  let counts: [Int]
+  /// v for each type, in (kT/Å)² a component.
+  let variances: [Double]
 
-  /// Mean square of what a potential leaves of the labels, for each type, in (kT/Å)² a component.
-  func variances(about c: [Double]) -> [Double] {
-    forms.indices.map { type in
-      let sum = squares[type].reduce(0, +) + 2 * forms[type].reduce(0) { $0 + $1.value(c) }
-      return max(sum / Double(max(1, counts[type].reduce(0, +))), 1e-6)
-    }
-  }
+  /// The objective of all blocks.
+  var total: QuadraticForm { .sum(forms) }
 }
 
-/// What remains of the sums over one block.
-private struct ForceTotals: Parcelled {
-  /// For each type.
-  let forms: [QuadraticForm]
-  let squares: [Double]
-  let counts: [Int]
+/// What remains of the sums over some frames.
+private struct ForceTotal: Parcelled, Summable {
+  var form: QuadraticForm
+  var constant: Double
+  var count: Int
 
-  init(_ sums: ForceSums) {
-    forms = sums.counts.indices.map { sums.form(ofType: $0) }
-    (squares, counts) = (sums.squares, sums.counts)
+  init(_ sum: ForceSum) { (form, constant, count) = (sum.form(), sum.constant, sum.count) }
+
+  init(from parcel: inout Parcel) {
+    (form, constant, count) = (QuadraticForm(from: &parcel), Double(from: &parcel), Int(from: &parcel))
   }
-
-  init(from parcel: inout Parcel) { (forms, squares, counts) = (parcel.take(), parcel.take(), parcel.take()) }
 
   func put(into parcel: inout Parcel) {
-    parcel.put(forms)
-    parcel.put(squares)
-    parcel.put(counts)
+    form.put(into: &parcel)
+    constant.put(into: &parcel)
+    count.put(into: &parcel)
+  }
+
+  mutating func add(_ other: ForceTotal) {
+    form.add(other.form, weight: 1)
+    constant += other.constant
+    count += other.count
   }
 }
 
-/// The sums over one block of frames.
-private final class ForceSums {
-  private let count: Int
-  private let sums: [SymmetricSum]
-  private var vectors: [[Double]]
-  private(set) var squares: [Double]
-  private(set) var counts: [Int]
+/// The sums over some frames.
+private final class ForceSum {
+  private let functionCount: Int
+  private let sum: SymmetricSum
+  private var vector: [Double]
+  private(set) var constant = 0.0
+  private(set) var count = 0
 
   init(_ basis: LinearBasis) {
-    count = basis.count
-    let types = 0..<basis.pairs.typeCount
-    sums = types.map { _ in SymmetricSum(basis.count) }
-    vectors = types.map { _ in Array(repeating: 0, count: basis.count) }
-    squares = types.map { _ in 0 }
-    counts = types.map { _ in 0 }
+    functionCount = basis.count
+    sum = SymmetricSum(basis.count)
+    vector = Array(repeating: 0, count: basis.count)
   }
 
   /// - Parameters:
-  ///   - row: gradients [3][count].
+  ///   - row: gradients [3][functionCount].
   ///   - force: F/kT.
-  func add(_ row: UnsafePointer<Double>, _ force: SIMD3<Double>, type: Int) {
+  func add(_ row: UnsafePointer<Double>, _ force: SIMD3<Double>, weight: Double) {
+    let factor = weight.squareRoot()
     for axis in 0..<3 {
-      let slopes = row + axis * count
-      sums[type].add(slopes)
-      for k in 0..<count { vectors[type][k] -= force[axis] * slopes[k] }
+      let slopes = row + axis * functionCount
+      sum.add(slopes, factor: factor)
+      for k in 0..<functionCount { vector[k] -= weight * force[axis] * slopes[k] }
     }
-    squares[type] += (force * force).sum()
-    counts[type] += 3
+    constant += 0.5 * weight * (force * force).sum()
+    count += 1
   }
 
-  func form(ofType type: Int) -> QuadraticForm {
-    var form = QuadraticForm(count: count)
-    form.matrix = sums[type].result()
-    form.vector = vectors[type]
+  func form() -> QuadraticForm {
+    var form = QuadraticForm(count: functionCount)
+    form.matrix = sum.result()
+    form.vector = vector
     return form
   }
 }

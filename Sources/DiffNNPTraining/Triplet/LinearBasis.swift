@@ -9,6 +9,12 @@ struct LinearBasis {
   /// Beyond this distance (Å) atoms do not know of each other.
   var rMax: Double { max(pairs.rMax, triplets?.rMax ?? 0) }
 
+  /// How the number of functions comes about.
+  var arithmetic: String {
+    guard let triplets else { return pairs.arithmetic }
+    return pairs.arithmetic + ", and for each of \(triplets.typeCount) types \(triplets.productCount) of triplets"
+  }
+
   /// The coefficients of pairs among all.
   func pairPart(_ c: [Double]) -> [Double] { Array(c[..<pairs.count]) }
   /// Those of triplets.

@@ -153,11 +153,21 @@ enum TrainCommand: Command {
       let ranks = configuration.pair.ranks
       pairFit.progress = { ranks.say("\(name)\($0)") }
       let fit = try naming(configuration.frames) { try pairFit.run(trajectory) }
+      try naming(configuration.frames) { try requireGain(fit.heldOutObjective, "the pair term's") }
       if ranks.isFirst { try writeLog(fit, path: pairLogPath(configuration.output)) }
       var stage = try StepwiseStage(configuration, fit, trajectory, resumes: resumes)
       let outcome = try stage.run()
+      if let trainer = stage.trainer { try requireGain(trainer.bestHeldOut, "the network's") }
       (self.fit, trainer, network, refinement) = (outcome.fit, stage.trainer, outcome.network, outcome.refinement)
     }
+  }
+
+  /// - Throws: where frames that were held out are met no better than by no potential at all, whose objective is 0.
+  private static func requireGain(_ heldOut: Double, _ whose: String) throws {
+    guard !(heldOut < 0) else { return }
+    throw DiffNNPError(
+      "\(whose) held-out objective is \(thousandths(heldOut)), where no potential at all has 0 and less is better: nothing was "
+        + "learned that holds for other frames; check units, temperature and order of the frames, or give more")
   }
 
   /// What a member learns from: all frames, or as many drawn anew.

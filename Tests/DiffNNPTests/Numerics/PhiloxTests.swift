@@ -3,6 +3,22 @@ import Testing
 @testable import DiffNNP
 
 @Suite struct PhiloxTests {
+  /// Numbers of frames, atoms and copies may be large.
+  @Test func streamsDoNotOverlap() {
+    var first: Set<UInt64> = []
+    let (frames, streams) = ([0, 1, 1 << 32, 1 << 55], [0, 1, 0xFF_FFFF, 1 << 24, 3 << 24, 1 << 31])
+    let purposes: [Philox.Purpose] = [.noise, .candidates, .hessian]
+    for purpose in purposes {
+      for frame in frames {
+        for stream in streams {
+          var random = Philox(seed: 7, purpose: purpose, frame: frame, stream: stream)
+          first.insert(random.next())
+        }
+      }
+    }
+    #expect(first.count == purposes.count * frames.count * streams.count)
+  }
+
   /// Known answers of the Random123 library for philox4x32, 10 rounds.
   @Test func philoxAgreesWithItsReference() {
     #expect(Philox.rounds(.zero, .zero) == [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8])

@@ -1,0 +1,42 @@
+import DiffNNP
+import DiffNNPFrames
+
+extension PairFit {
+  /// - Throws: where a frame has no forces, or all forces are zero.
+  func requireForces(_ frames: Frames) throws {
+    var isSomething = false
+    for frame in frames {
+      guard let forces = frame.forces else {
+        throw DiffNNPError(
+          "frame \(frame.number) has no forces; objective \(settings.objective.rawValue) needs them in every frame")
+      }
+      isSomething = isSomething || forces.contains { $0 != .zero }
+    }
+    guard isSomething else {
+      throw DiffNNPError(
+        "all forces are 0, so they are no forces of these configurations; write them to the file, or train with objective: "
+          + "denoising, which needs none")
+    }
+  }
+
+  /// Compares the forces with what the configurations alone say of them (see `ForceScale`).
+  /// - Throws: where they cannot be the forces, in eV/Å, of frames at this temperature.
+  func checkForces(_ frames: Frames, _ selection: PairSelection, _ typeNames: [String]) throws {
+    let field = try selection.best(ofLevel: 0)
+    let scales = try ForceScale.measure(
+      frames, selection.blocks, selection.basis, coefficients: field.heldOutPairs, thermalEnergy: thermalEnergy,
+      threads: settings.threads, ranks: settings.ranks)
+    for (name, scale) in zip(typeNames, scales) where scale.isWrong {
+      let cause = scale.cause(temperature: temperature).map { ": \($0)" } ?? ""
+      throw DiffNNPError(
+        "forces on \(name) are \(scale.text) times what its configurations at \(temperature) K say, where 1 is right\(cause); "
+          + "give them in eV/Å, or say their units, or train with objective: denoising, which needs none")
+    }
+    let known = zip(typeNames, scales).filter { $0.1.isKnown }.map { "\($0) \($1.text)" }
+    progress(
+      known.isEmpty
+        ? "forces: these frames are too few to tell whether they are in eV/Å"
+        : "forces over what the configurations say of them, 1 where units and temperature are right: "
+          + known.joined(separator: ", "))
+  }
+}
