@@ -23,7 +23,7 @@ extension Workspace {
         reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
         exchange: functions == nil ? nil : exchange, results)
     } catch {
-      if let functions { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
+      if let functions { standIn(functions, list, potential.exchangeWidths) }
       throw error
     }
     if functions != nil && exchange.failed {

@@ -50,7 +50,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     info.pointee.type_count = Int32(potential.typeNames.count)
     info.pointee.needs_exchange = potential.isManyBody ? 1 : 0
     info.pointee.r_max = potential.rMax
-    info.pointee.exchange_width = Int32(potential.members.compactMap { $0.network?.exchangeWidths.max() }.max() ?? 0)
+    info.pointee.exchange_width = Int32(potential.members.flatMap(\.exchangeWidths).max() ?? 0)
     info.pointee.temperature = metadata.temperature ?? 0
     info.pointee.density = metadata.densities?.reduce(0, +) ?? 0
     let cell = metadata.cell ?? [.zero, .zero, .zero]

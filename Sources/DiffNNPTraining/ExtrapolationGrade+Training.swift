@@ -112,7 +112,7 @@ private struct SurroundingsSums {
     counts = Array(repeating: 0, count: types)
     sums = Array(repeating: 0, count: types * dimension)
     products = Array(repeating: 0, count: types * dimension * dimension)
-    closest = Array(repeating: surroundings.rMax, count: PairTerm.pairCount(types))
+    closest = Array(repeating: surroundings.rMax, count: TypePairs.count(types))
     description = Array(repeating: 0, count: dimension)
     scratch = Array(repeating: 0, count: surroundings.paddedDimension)
   }
@@ -144,7 +144,7 @@ private struct SurroundingsSums {
       }
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
         let other = Int(edges.types[Int(edges.neighbours[e])])
-        let pair = PairTerm.pairIndex(type, other, typeCount: surroundings.typeCount)
+        let pair = TypePairs.index(type, other, typeCount: surroundings.typeCount)
         closest[pair] = min(closest[pair], edges.lengths[e])
       }
     }

@@ -47,11 +47,13 @@ struct BenchmarkModel {
   ) throws -> BenchmarkModel {
     var random = Philox(seed: 1, purpose: .network, frame: 0)
     let (types, intervals) = (typeNames.count, Int(10 * rMax))
-    let free = (0..<PairTerm.pairCount(types) * intervals).map { _ in random.uniform() }
+    let free = (0..<TypePairs.count(types) * intervals).map { _ in random.uniform() }
     let potential = try Potential(
       typeNames: typeNames, energyScale: 1,
-      pair: PairTerm(typeCount: types, rMax: rMax, intervals: intervals, free: free),
-      triplets: TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in random.uniform() }), network: nil)
+      terms: [
+        PairTerm(typeCount: types, rMax: rMax, intervals: intervals, free: free),
+        TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in random.uniform() }),
+      ])
     return BenchmarkModel(name: name, potential: potential, neighbours: neighbours)
   }
 
@@ -81,8 +83,7 @@ struct BenchmarkModel {
     var random = Philox(seed: 1, purpose: .network, frame: 0)
     let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
     let potential = try Potential(
-      typeNames: architecture.typeNames, energyScale: 1, pair: nil,
-      network: Network(architecture, parameters: parameters))
+      typeNames: architecture.typeNames, energyScale: 1, terms: [Network(architecture, parameters: parameters)])
     return BenchmarkModel(name: name, potential: potential, neighbours: neighbours)
   }
 }

@@ -67,13 +67,12 @@ struct ForceBenchmark {
     evaluator.clock = clock
     let steps = stopwatch.measure(step).count + 1
     let kept = try bytesKept(search, forces)
-    let edgeBytes = potential.network == nil ? 0 : listed - empty
-    let stages = zip(StageClock.Stage.allCases, clock.seconds).filter { $0.1 > 0 }
+    let edgeBytes = potential.term(Network.self) == nil ? 0 : listed - empty
     return Result(
       model: model.name, atoms: atoms, precision: precision, threads: threads,
       neighboursPerAtom: Double(edges.count) / Double(atoms),
       step: perAtom(times), neighbourSearch: perAtom(searchTimes),
-      stages: stages.map { ($0, 1e6 * $1 / Double(steps * atoms)) },
+      stages: clock.times.map { ($0.stage, 1e6 * $0.seconds / Double(steps * atoms)) },
       operations: operations(edges), edgeBytes: Double(edgeBytes) / Double(atoms),
       evaluatorBytes: Double(kept - edgeBytes) / Double(atoms), allocations: Double(allocations))
   }
@@ -88,7 +87,7 @@ struct ForceBenchmark {
   }
 
   private func operations(_ edges: EdgeList) -> Double {
-    guard let network = model.potential.network else { return 0 }
+    guard let network = model.potential.term(Network.self) else { return 0 }
     let count = network.operations
     let found = (0..<edges.count).reduce(0) { $0 + (edges.lengths[$1] < network.architecture.rMax ? 1 : 0) }
     return Double(count.perAtom) + Double(count.perEdge * found) / Double(configuration.positions.count)

@@ -57,7 +57,7 @@ struct Report {
       "threads": JSONValue(run.threads), "microseconds_per_atom": json(run.step),
       "neighbour_search_microseconds_per_atom": json(run.neighbourSearch),
       "neighbours_per_atom": .number(run.neighboursPerAtom),
-      "stages_microseconds_per_atom": .object(run.stages.map { .init("\($0.stage)", .number($0.time)) }),
+      "stages_microseconds_per_atom": .object(run.stages.map { .init($0.stage.name, .number($0.time)) }),
       "operations_per_atom": .number(run.operations), "gigaflops": .number(run.rate),
       "fraction_of_peak": .number(fraction(run)),
       "memory_per_atom": ["edges": .number(run.edgeBytes), "evaluator": .number(run.evaluatorBytes)],
@@ -99,7 +99,7 @@ struct Report {
     ]
     lines += rows.map { row in zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ") }
     for run in runs {
-      let stages = run.stages.map { "\($0.stage) \(rounded($0.time))" }.joined(separator: ", ")
+      let stages = run.stages.map { "\($0.stage.name) \(rounded($0.time))" }.joined(separator: ", ")
       lines.append("\(run.model), \(run.atoms) atoms, \(run.precision): \(stages)")
     }
     for training in training {

@@ -21,7 +21,7 @@ struct TrainingBenchmark {
 
   /// Nil where there is no network to train.
   init?(_ model: BenchmarkModel) throws {
-    guard let architecture = model.potential.network?.architecture else { return nil }
+    guard let architecture = model.potential.term(Network.self)?.architecture else { return nil }
     name = model.name
     network = try TrainableNetwork(architecture)
     var random = Philox(seed: 1, purpose: .network, frame: 1)

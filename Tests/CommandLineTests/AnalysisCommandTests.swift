@@ -157,7 +157,7 @@ import Testing
 
   private func writeModel(_ directory: String) throws {
     let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
-    try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, pair: pair, network: nil)
+    try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, terms: [pair])
       .save(path: "\(directory)/m.safetensors")
   }
 

@@ -19,8 +19,8 @@ import Testing
     metadata.smallestDistances = [3.5, 2, .infinity]
     metadata.provenance = ["program": "diffnnp"]
     return try Potential(
-      typeNames: ["Li", "Cl"], energyScale: 0.025,
-      pair: PairTerm(typeCount: 2, rMax: 6, intervals: 20, free: free), network: nil, metadata: metadata)
+      typeNames: ["Li", "Cl"], energyScale: 0.025, terms: [PairTerm(typeCount: 2, rMax: 6, intervals: 20, free: free)],
+      metadata: metadata)
   }
 
   static let frames = """
@@ -104,7 +104,7 @@ import Testing
       var json = JSONValue.null
       try withDirectory { directory in
         let pair = try PairTerm(typeCount: 2, rMax: 6, intervals: 20, free: coefficients)
-        try Potential(typeNames: names, energyScale: 0.025, pair: pair, network: nil)
+        try Potential(typeNames: names, energyScale: 0.025, terms: [pair])
           .save(path: directory + "/model.safetensors")
         let run = try diffnnp("evaluate model.safetensors '\(frames)' --json --temperature 300", in: directory)
         #expect(run.exitCode == 0 && run.errors.isEmpty, "\(run.errors)")
@@ -159,7 +159,7 @@ import Testing
   static func reference(
     _ potential: Potential, _ configuration: Configuration
   ) throws -> (energy: Double, forces: [SIMD3<Double>]) {
-    let pair = try #require(potential.pair)
+    let pair = try #require(potential.term(PairTerm.self))
     let (x, cell) = (configuration.positions, configuration.cell)
     var energy = 0.0
     var forces = [SIMD3<Double>](repeating: .zero, count: x.count)
@@ -270,7 +270,7 @@ import Testing
       let sodium = Array(Self.frames.replacing("Cl", with: "Na").utf8)
       try FileIO.write(sodium, to: directory + "/sodium.xyz")
       let potential = try Self.potential()
-      try Potential(typeNames: potential.typeNames, energyScale: 1, pair: potential.pair, network: nil)
+      try Potential(typeNames: potential.typeNames, energyScale: 1, terms: [potential.term(PairTerm.self)])
         .save(path: directory + "/cold.safetensors")
       try Self.writeDamaged(directory)
       let run = try diffnnp(arguments, in: directory)

@@ -45,7 +45,7 @@ struct RanksCommandTests {
   }
 
   private func parameters(_ name: String, in directory: String) throws -> [Double] {
-    try #require(Potential.load(path: directory + "/\(name)").network).parameters
+    try #require(Potential.load(path: directory + "/\(name)").term(Network.self)).parameters
   }
 
   @Test func networksAreThoseOfOneProcessToRounding() throws {

@@ -18,7 +18,8 @@ import Testing
       let run = try diffnnp(Self.arguments + " -o m.safetensors", in: directory)
       #expect(run.exitCode == 0 && run.output.isEmpty, "\(run.errors)")
       let potential = try Potential.load(path: directory + "/m.safetensors")
-      #expect(potential.network != nil && potential.pair != nil && potential.metadata.sigma == 0.01)
+      #expect(
+        potential.term(Network.self) != nil && potential.term(PairTerm.self) != nil && potential.metadata.sigma == 0.01)
       let log = String(decoding: try FileIO.read(directory + "/m.safetensors.log.csv"), as: UTF8.self)
       let rows = log.split(separator: "\n")
       #expect(rows.first == "step,loss,held_out,learning_rate" && rows.count == 16)

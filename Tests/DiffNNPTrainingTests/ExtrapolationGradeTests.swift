@@ -22,9 +22,9 @@ import Testing
   static func learned(_ trajectory: Trajectory, threads: Int = 2) throws -> Potential {
     let pair = try PairTerm(
       typeCount: trajectory.typeNames.count, rMax: rMax, intervals: 5,
-      free: Array(repeating: 0, count: 5 * PairTerm.pairCount(trajectory.typeNames.count)))
+      free: Array(repeating: 0, count: 5 * TypePairs.count(trajectory.typeNames.count)))
     return try Potential(
-      typeNames: trajectory.typeNames, energyScale: 1, pair: pair, network: nil,
+      typeNames: trajectory.typeNames, energyScale: 1, terms: [pair],
       grade: ExtrapolationGrade(of: trajectory, pair: pair, network: nil, threads: threads))
   }
 

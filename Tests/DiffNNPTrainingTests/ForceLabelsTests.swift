@@ -53,7 +53,7 @@ import Testing
     var frames = try PairStatisticsTests.frames(40)
     var random = Philox(seed: 5, purpose: .network, frame: 0)
     let calculator = Calculator(
-      try Potential(typeNames: ["A", "B"], energyScale: 1, pair: Self.basis.pairs.pairTerm(c), network: nil), .double)
+      try Potential(typeNames: ["A", "B"], energyScale: 1, terms: [Self.basis.pairs.pairTerm(c)]), .double)
     for f in frames.indices {
       frames[f].forces = try calculator.compute(frames[f].configuration).forces.map { $0 + 3 * random.normal3() }
     }

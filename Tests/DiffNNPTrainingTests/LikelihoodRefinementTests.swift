@@ -26,7 +26,7 @@ import Testing
   private static func sample(
     _ pair: PairTerm, _ network: Network? = nil, count: Int, seed: UInt64
   ) throws -> [Frame] {
-    let potential = try Potential(typeNames: ["A"], energyScale: 1, pair: pair, network: network)
+    let potential = try Potential(typeNames: ["A"], energyScale: 1, terms: [pair, network])
     let (edges, search, evaluator) = (EdgeList(), NeighbourSearch(), Evaluator(potential))
     var configuration = start
     var chain = LangevinChain(configuration.positions)
@@ -250,8 +250,11 @@ import Testing
     var random = Philox(seed: 5, purpose: .noise, frame: 0)
     let coefficients = (0..<basis.count).map { _ in random.normal() }
     let potential = try Potential(
-      typeNames: ["A", "B"], energyScale: 1, pair: pairs.pairTerm(basis.pairPart(coefficients)),
-      triplets: TripletTerm(triplets, coefficients: basis.tripletPart(coefficients)), network: nil)
+      typeNames: ["A", "B"], energyScale: 1,
+      terms: [
+        pairs.pairTerm(basis.pairPart(coefficients)),
+        TripletTerm(triplets, coefficients: basis.tripletPart(coefficients)),
+      ])
     let cell = try Cell(orthogonal: [9, 8, 10])
     for _ in 0..<3 {
       let positions = (0..<40).map { _ in

@@ -148,10 +148,12 @@ import Testing
       architecture.floor = floor
       let potential = try Potential(
         typeNames: ["A", "B"], energyScale: 1,
-        pair: basis.pairTerm(RepulsiveWall().applied(to: c, basis, smallestDistances: closest)),
-        triplets: TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in 50 * random.normal() }),
-        network: Network(
-          architecture, parameters: TrainableNetwork.randomParameters(architecture, readout: 100, using: &random)))
+        terms: [
+          basis.pairTerm(RepulsiveWall().applied(to: c, basis, smallestDistances: closest)),
+          TripletTerm(triplets, coefficients: (0..<triplets.count).map { _ in 50 * random.normal() }),
+          Network(
+            architecture, parameters: TrainableNetwork.randomParameters(architecture, readout: 100, using: &random)),
+        ])
       let calculator = Calculator(potential, .single)
       for (p, types) in [[0, 0], [0, 1], [1, 1]].enumerated() {
         for r in stride(from: 0.05, to: floor.distances[p] - floor.width, by: 0.07) {

@@ -32,8 +32,7 @@ import Testing
     return try (0..<basis.count).map { k in
       var c = Array(repeating: 0.0, count: basis.count)
       c[k] = 1
-      let potential = try Potential(
-        typeNames: ["A", "B"], energyScale: 1, pair: basis.pairTerm(c), network: nil)
+      let potential = try Potential(typeNames: ["A", "B"], energyScale: 1, terms: [basis.pairTerm(c)])
       var forces = Array(repeating: 0.0, count: 3 * frame.positions.count)
       forces.withUnsafeMutableBufferPointer {
         _ = Evaluator(potential, precision: .double).compute(edges, into: .init(forces: $0.baseAddress!))

@@ -33,8 +33,11 @@ import Testing
 
   private func potential(_ c: [Double]) throws -> Potential {
     try Potential(
-      typeNames: ["A", "B"], energyScale: 1, pair: Self.basis.pairs.pairTerm(Self.basis.pairPart(c)),
-      triplets: TripletTerm(Self.triplets, coefficients: Self.basis.tripletPart(c)), network: nil)
+      typeNames: ["A", "B"], energyScale: 1,
+      terms: [
+        Self.basis.pairs.pairTerm(Self.basis.pairPart(c)),
+        TripletTerm(Self.triplets, coefficients: Self.basis.tripletPart(c)),
+      ])
   }
 
   /// Cells of several atoms: one in which each pair meets once, smaller ones in which atoms are neighbours of each other, and
@@ -212,8 +215,7 @@ import Testing
   /// Root mean square error of forces over that of the forces.
   private func forceError(_ fit: PairFit.Result, _ test: Trajectory) throws -> Double {
     let potential = try Potential(
-      typeNames: ["A"], energyScale: boltzmannConstant * 300, pair: fit.pairTerm(), triplets: fit.triplets,
-      network: nil)
+      typeNames: ["A"], energyScale: boltzmannConstant * 300, terms: [fit.pairTerm(), fit.triplets])
     let calculator = Calculator(potential, .double)
     var (error, square) = (0.0, 0.0)
     for frame in test.frames {
@@ -300,8 +302,8 @@ import Testing
     var scores: [SIMD3<Double>] = []
     try TrainableScore(network).evaluate(configuration, base: base, into: &scores)
     let whole = try Potential(
-      typeNames: ["A", "B"], energyScale: 1, pair: base.pair, triplets: base.triplets,
-      network: Network(architecture, parameters: parameters))
+      typeNames: ["A", "B"], energyScale: 1,
+      terms: [base.term(PairTerm.self), base.term(TripletTerm.self), Network(architecture, parameters: parameters)])
     let forces = try Calculator(whole, .double).compute(configuration).forces
     let size = forces.map(length).max()!
     for (a, b) in zip(scores, forces) { #expect(length(a - b) < 1e-5 * size, "\(a) against \(b)") }

@@ -1,5 +1,5 @@
 /// Edges that are all there, in one list or in one for each share of the centres.
-enum KeptEdges {
+public enum KeptEdges {
   case whole(EdgeList)
   case shared(SharedEdges)
 

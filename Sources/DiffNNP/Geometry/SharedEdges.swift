@@ -1,5 +1,5 @@
 /// All edges of a system, in a list for each share of the centres, which the threads that share the work fill. Lists only grow.
-final class SharedEdges: SharedWork {
+public final class SharedEdges: SharedWork {
   /// Of one thread.
   private final class Part {
     let edges = EdgeList()

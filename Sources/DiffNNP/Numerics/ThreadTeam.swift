@@ -38,7 +38,7 @@ enum Shares {
 ///
 /// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of them. So
 /// whoever waits looks for a while before it sleeps.
-final class ThreadTeam {
+public final class ThreadTeam {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let called = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
   private let finished = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)

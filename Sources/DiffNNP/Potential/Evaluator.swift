@@ -1,4 +1,4 @@
-/// Arithmetic of the network: single precision for dynamics, double for checks.
+/// Arithmetic of networks: single precision for dynamics, double for checks.
 public enum Precision: String, CaseIterable, Sendable {
   case single, double
 }
@@ -19,8 +19,8 @@ public final class Evaluator {
   /// Takes the time of each stage; nil for not at all.
   public var clock: StageClock? {
     didSet {
-      terms.clock = clock
-      network?.clock = clock
+      centreTerms.clock = clock
+      graphTerms.forEach { $0.clock = clock }
     }
   }
   /// How many threads share the work; for small systems it is done by one. Energies do not depend on the number, forces and
@@ -31,22 +31,29 @@ public final class Evaluator {
       guard threads != oldValue else { return }
       let team = threads > 1 ? ThreadTeam(count: threads) : nil
       edges.team = team
-      terms.team = team
-      network?.team = team
+      centreTerms.team = team
+      graphTerms.forEach { $0.team = team }
     }
   }
-  private let terms: LinearTerms
-  private let network: NetworkEvaluating?
+  private let centreTerms: CentreTerms
+  private let graphTerms: [any GraphEvaluating]
   private var energies = Buffer<Double>()
   private var gradeScratch = Buffer<Double>()
-  /// Those of a source, which a network keeps.
+  /// The edges of a source, which terms that need all at once keep.
   private let edges = SharedEdges()
 
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
     self.precision = precision
-    terms = LinearTerms(potential)
-    network = potential.network?.makeEvaluator(precision, energyScale: potential.energyScale)
+    var (centreTerms, graphTerms): ([CentreTerms.Kind], [any GraphEvaluating]) = ([], [])
+    for term in potential.terms {
+      switch term.makeEvaluator(precision, energyScale: potential.energyScale) {
+      case .centres(let stage, let make): centreTerms.append((stage, make))
+      case .graph(let evaluator): graphTerms.append(evaluator)
+      }
+    }
+    self.centreTerms = CentreTerms(centreTerms)
+    self.graphTerms = graphTerms
   }
 
   /// What to compute. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
@@ -82,7 +89,7 @@ public final class Evaluator {
   }
 
   /// Computes the energy (eV) of the centres, and what `outputs` asks for.
-  /// - Parameter exchange: for a network whose edges point at atoms of other domains; begun.
+  /// - Parameter exchange: for terms that need one, where edges point at atoms of other domains; begun.
   public func compute(
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
@@ -90,12 +97,12 @@ public final class Evaluator {
     (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
   }
 
-  /// The same with the edges of a source. Without a network, no more of them are kept than those of a few centres.
+  /// The same with the edges of a source. Where no term needs all at once, no more are kept than those of a few centres.
   /// - Throws: what the source throws.
   public func compute(
     _ source: any EdgeSource, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) throws -> Double {
-    guard network != nil else { return try compute(.found(source), folding, exchange, outputs) }
+    guard !graphTerms.isEmpty else { return try compute(.found(source), folding, exchange, outputs) }
     clock?.enter(.edges)
     try edges.fill(from: source)
     return try compute(.kept(.shared(edges)), folding, exchange, outputs)
@@ -111,9 +118,9 @@ public final class Evaluator {
       centroidVirials: outputs.centroidVirials, folding: folding)
     sums.clear(atomCount: edges.atomCount)
     let scale = potential.energyScale
-    try terms.add(edges, scale: scale, energies: energies, forces: sums)
+    try centreTerms.add(edges, scale: scale, energies: energies, forces: sums)
     if case .kept(let edges) = edges {
-      network?.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
+      for term in graphTerms { term.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums) }
     }
 
     clock?.enter(nil)
@@ -131,14 +138,4 @@ public final class Evaluator {
       for i in centres { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
     }
   }
-}
-
-/// A term that adds its energy and its gradient with respect to edge vectors.
-protocol NetworkEvaluating: AnyObject {
-  var clock: StageClock? { get set }
-  var team: ThreadTeam? { get set }
-  /// Adds `scale` times the energies of the centres [centreCount] and the forces of the energy of all domains.
-  func add(
-    _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
-    forces: ForceSums)
 }

@@ -14,7 +14,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
   public let means: [Double]
   /// A [type][dimension][dimension], upper triangular.
   public let whitening: [Double]
-  /// r₀ (Å) of each pair of types [pair], in the order of `PairTerm.pairIndex`; rMax where none came nearer.
+  /// r₀ (Å) of each pair of types [pair], in the order of `TypePairs.index`; rMax where none came nearer.
   public let closest: [Double]
 
   /// What a distance smaller than r₀ by the whole of it adds.
@@ -23,7 +23,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
   public init(_ surroundings: Surroundings, means: [Double], whitening: [Double], closest: [Double]) throws {
     let (types, dimension) = (surroundings.typeCount, surroundings.dimension)
     guard means.count == types * dimension, whitening.count == types * dimension * dimension,
-      closest.count == PairTerm.pairCount(types)
+      closest.count == TypePairs.count(types)
     else {
       throw DiffNNPError(
         "extrapolation grade: \(means.count) means, \(whitening.count) elements of matrices and \(closest.count) "
@@ -76,7 +76,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
     closest.withUnsafeBufferPointer { closest in
       for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < surroundings.rMax {
         let b = Int(edges.types[Int(edges.neighbours[e])])
-        let r0 = closest[PairTerm.pairIndex(a, b, typeCount: surroundings.typeCount)]
+        let r0 = closest[TypePairs.index(a, b, typeCount: surroundings.typeCount)]
         largest = max(largest, 1 + Self.steepness * (1 - edges.lengths[e] / r0))
       }
     }

@@ -1,13 +1,12 @@
-/// A learned potential: U(x) = energyScale · (pair term + triplets + network). Immutable, and safe to share between threads;
-/// each thread computes with an `Evaluator` of its own.
-public final class Potential: @unchecked Sendable {
+/// A learned potential: U(x) = energyScale · Σ terms. Immutable, and safe to share between threads; each thread computes with an
+/// `Evaluator` of its own.
+public final class Potential: Sendable {
   /// Names of the types, in the order of their indices.
   public let typeNames: [String]
   /// eV for one unit of the terms' energy: kT of the training data, or 1 for terms in eV.
   public let energyScale: Double
-  public let pair: PairTerm?
-  public let triplets: TripletTerm?
-  public let network: Network?
+  /// One of each kind at most, in the order of `TermRegistry`.
+  public let terms: [any Term]
   /// Says where the training data end; nil where nothing is known of them.
   public let grade: ExtrapolationGrade?
   /// The further members of an ensemble, trained on resampled data: their spread says how uncertain forces are.
@@ -21,10 +20,11 @@ public final class Potential: @unchecked Sendable {
   /// A longer cutoff (Å) is a damaged file: tables and neighbour lists grow with it.
   public static let largestCutoff = 1000.0
 
+  /// - Parameter terms: in any order; nil for none.
+  /// - Throws: where names, terms, grade and members do not fit together.
   public init(
-    typeNames: [String], energyScale: Double, pair: PairTerm?, triplets: TripletTerm? = nil, network: Network?,
-    grade: ExtrapolationGrade? = nil, others: [Potential] = [], metadata: PotentialMetadata = PotentialMetadata(),
-    checksum: String? = nil
+    typeNames: [String], energyScale: Double, terms: [(any Term)?], grade: ExtrapolationGrade? = nil,
+    others: [Potential] = [], metadata: PotentialMetadata = PotentialMetadata(), checksum: String? = nil
   ) throws {
     guard !typeNames.isEmpty, Set(typeNames).count == typeNames.count else {
       throw DiffNNPError("type names must be given once each; found: \(typeNames.joined(separator: " "))")
@@ -32,16 +32,32 @@ public final class Potential: @unchecked Sendable {
     guard energyScale.isFinite, energyScale > 0 else {
       throw DiffNNPError("energy scale is \(energyScale) eV; expected a positive number")
     }
-    for (term, count) in [
-      ("pair term", pair?.typeCount), ("triplets", triplets?.basis.typeCount),
-      ("network", network?.architecture.typeNames.count),
-      ("extrapolation grade", grade?.surroundings.typeCount),
-    ] {
-      if let count, count != typeNames.count {
-        throw DiffNNPError("the \(term) knows \(count) types, but \(typeNames.count) are named")
-      }
+    self.typeNames = typeNames
+    self.energyScale = energyScale
+    self.terms = try Self.sorted(terms.compactMap { $0 })
+    self.grade = grade
+    self.others = others
+    self.metadata = metadata
+    self.checksum = checksum
+    try check()
+  }
+
+  /// - Throws: where two terms are of one kind.
+  private static func sorted(_ terms: [any Term]) throws -> [any Term] {
+    let order = TermRegistry.kinds.map { $0.name }
+    let sorted = terms.sorted { (order.firstIndex(of: $0.name) ?? .max) < (order.firstIndex(of: $1.name) ?? .max) }
+    for (term, next) in zip(sorted, sorted.dropFirst()) where term.name == next.name {
+      throw DiffNNPError("the term \"\(term.name)\" is given twice; expected one of each kind")
     }
-    let rMax = Self.rMax(pair, triplets, network)
+    return sorted
+  }
+
+  private func check() throws {
+    for (name, count) in terms.map({ ("term \"\($0.name)\"", $0.typeCount) })
+      + (grade.map { [("extrapolation grade", $0.surroundings.typeCount)] } ?? []) where count != typeNames.count
+    {
+      throw DiffNNPError("the \(name) knows \(count) types, but \(typeNames.count) are named")
+    }
     guard rMax <= Self.largestCutoff else {
       throw DiffNNPError("cutoff is \(rMax) Å; expected \(Self.largestCutoff) Å at most")
     }
@@ -51,33 +67,28 @@ public final class Potential: @unchecked Sendable {
     }
     for other in others {
       guard other.typeNames == typeNames, other.energyScale == energyScale, other.rMax == rMax,
-        (other.pair == nil) == (pair == nil), (other.triplets == nil) == (triplets == nil),
-        (other.network == nil) == (network == nil), other.others.isEmpty
+        other.terms.map(\.name) == terms.map(\.name), other.others.isEmpty
       else { throw DiffNNPError("the members of the ensemble are not of one kind: types, terms or cutoffs differ") }
     }
-    self.typeNames = typeNames
-    self.energyScale = energyScale
-    self.pair = pair
-    self.triplets = triplets
-    self.network = network
-    self.grade = grade
-    self.others = others
-    self.metadata = metadata
-    self.checksum = checksum
+  }
+
+  /// The term of a kind; nil where there is none.
+  public func term<Kind: Term>(_ kind: Kind.Type) -> Kind? {
+    for case let term as Kind in terms { return term }
+    return nil
   }
 
   /// All members of the ensemble; where there is none, the potential itself.
   public var members: [Potential] { [self] + others }
 
   /// The largest cutoff of the terms (Å).
-  public var rMax: Double { Self.rMax(pair, triplets, network) }
+  public var rMax: Double { terms.reduce(0) { max($0, $1.rMax) } }
 
-  /// Whether there is more than a pair term: forces act on neighbours that no edge of theirs tells of.
-  public var isManyBody: Bool { triplets != nil || network != nil }
+  /// Whether a term is: forces act on neighbours that no edge of theirs tells of.
+  public var isManyBody: Bool { terms.contains { $0.isManyBody } }
 
-  private static func rMax(_ pair: PairTerm?, _ triplets: TripletTerm?, _ network: Network?) -> Double {
-    max(pair?.rMax ?? 0, triplets?.basis.rMax ?? 0, network?.architecture.rMax ?? 0)
-  }
+  /// How many numbers of each atom travel between domains in each exchange of features, in order.
+  public var exchangeWidths: [Int] { terms.flatMap(\.exchangeWidths) }
 }
 
 /// What a weight file records besides the tensors. All optional: imported models know little of their making.
@@ -90,7 +101,7 @@ public struct PotentialMetadata: Equatable, Sendable {
   public var cell: [SIMD3<Double>]?
   /// Noise level at which the potential is run (Å).
   public var sigma: Double?
-  /// Smallest distance in the training data (Å) for each pair of types, in the order of `PairTerm.pairIndex`.
+  /// Smallest distance in the training data (Å) for each pair of types, in the order of `TypePairs.index`.
   public var smallestDistances: [Double]?
   /// Free text about origin: program version, data, settings; keys in alphabetical order.
   public var provenance: [String: String] = [:]

@@ -45,7 +45,7 @@ public struct RadialDistribution: Sendable {
   /// Middles of the bins (Å).
   public var distances: [Double] { (0..<binCount).map { (Double($0) + 0.5) * binWidth } }
 
-  func index(_ pair: TypePair) -> Int { PairTerm.pairIndex(pair.first, pair.second, typeCount: typeNames.count) }
+  func index(_ pair: TypePair) -> Int { TypePairs.index(pair.first, pair.second, typeCount: typeNames.count) }
 }
 
 // MARK: - From frames
@@ -132,7 +132,7 @@ private struct PairHistogram {
     self.typeCount = typeCount
     self.binCount = binCount
     self.binWidth = binWidth
-    let pairCount = PairTerm.pairCount(typeCount)
+    let pairCount = TypePairs.count(typeCount)
     g = Array(repeating: 0, count: pairCount * binCount)
     counts = g
     frameCounts = g
@@ -154,7 +154,7 @@ private struct PairHistogram {
     for k in 0..<frameCounts.count { frameCounts[k] = 0 }
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where Int(edges.neighbours[e]) != i {
-        let pair = PairTerm.pairIndex(
+        let pair = TypePairs.index(
           Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: typeCount)
         let r = edges.lengths[e]
         frameCounts[pair * binCount + min(Int(r / binWidth), binCount - 1)] += 0.5

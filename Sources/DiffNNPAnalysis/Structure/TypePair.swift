@@ -11,7 +11,7 @@ public struct TypePair: Hashable, Sendable {
     second = max(a, b)
   }
 
-  /// All pairs of `typeCount` types, in the order of `PairTerm.pairIndex`.
+  /// All pairs of `typeCount` types, in the order of `TypePairs.index`.
   public static func all(typeCount: Int) -> [TypePair] {
     (0..<typeCount).flatMap { a in (a..<typeCount).map { TypePair(a, $0) } }
   }

@@ -128,7 +128,7 @@ private struct CollapseWatch {
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
         let pair = TypePair(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]))
-        let smallest = seen[PairTerm.pairIndex(pair.first, pair.second, typeCount: typeCount)]
+        let smallest = seen[TypePairs.index(pair.first, pair.second, typeCount: typeCount)]
         if edges.lengths[e] < Self.part * smallest { return (pair, edges.lengths[e], smallest) }
       }
     }

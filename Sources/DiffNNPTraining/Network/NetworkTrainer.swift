@@ -86,8 +86,7 @@ public final class NetworkTrainer {
     temperature: Double
   ) throws -> [Double: Potential] {
     func base(_ pair: PairTerm) throws -> Potential {
-      try Potential(
-        typeNames: trajectory.typeNames, energyScale: 1, pair: pair, triplets: result.triplets, network: nil)
+      try Potential(typeNames: trajectory.typeNames, energyScale: 1, terms: [pair, result.triplets])
     }
     var bases: [Double: Potential] = [:]
     if case .ladder = settings.noise, settings.objective != .forces, result.triplets == nil {

@@ -53,7 +53,7 @@ final class TrainableScore {
     if baseForces.count != 3 * n { baseForces = Array(repeating: 0, count: 3 * n) }
     baseForces.withUnsafeMutableBufferPointer {
       _ = evaluator.compute(
-        baseEdges, folding: base.triplets == nil ? .centres : .neighbours, into: .init(forces: $0.baseAddress!))
+        baseEdges, folding: base.isManyBody ? .neighbours : .centres, into: .init(forces: $0.baseAddress!))
     }
     if score.count != n { score = Array(repeating: .zero, count: n) }
     for i in 0..<n { score[i] = [baseForces[3 * i], baseForces[3 * i + 1], baseForces[3 * i + 2]] }

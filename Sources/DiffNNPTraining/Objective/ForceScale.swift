@@ -127,7 +127,7 @@ private struct PairField {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
         let other = Int(edges.types[Int(edges.neighbours[e])])
         let r = edges.lengths[e]
-        let (slope, curvature) = derivatives(PairTerm.pairIndex(type, other, typeCount: basis.typeCount), r)
+        let (slope, curvature) = derivatives(TypePairs.index(type, other, typeCount: basis.typeCount), r)
         field += (slope / r) * edges.vectors[e]
         laplacian += curvature + 2 * slope / r
       }

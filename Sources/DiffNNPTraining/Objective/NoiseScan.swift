@@ -44,7 +44,7 @@ public struct NoiseScan: Sendable {
         sigma: sigma,
         objectives: try fit.heldOutObjectives(of: fit.run(training), heldOut, typeNames: trajectory.typeNames),
         potential: try Potential(
-          typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, pair: result.pairTerm(), network: nil,
+          typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, terms: [result.pairTerm()],
           metadata: result.metadata(trajectory, temperature: temperature)))
     }
   }

@@ -43,7 +43,7 @@ struct NoisedDistances {
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
         let j = Int(edges.neighbours[e])
-        let pair = PairTerm.pairIndex(Int(edges.types[i]), Int(edges.types[j]), typeCount: basis.typeCount)
+        let pair = TypePairs.index(Int(edges.types[i]), Int(edges.types[j]), typeCount: basis.typeCount)
         let bin = Int(edges.lengths[e] / Self.width)
         if bin < binCount { counts[pair * binCount + bin] += 1 }
       }

@@ -15,7 +15,7 @@ public struct PairBasis: Equatable, Sendable {
     self.intervals = intervals
   }
 
-  public var pairCount: Int { PairTerm.pairCount(typeCount) }
+  public var pairCount: Int { TypePairs.count(typeCount) }
   /// Knot spacing (Å).
   public var spacing: Double { rMax / Double(intervals) }
   /// Number of functions.

@@ -10,8 +10,8 @@ extension PairFit {
   /// Without walls: where pairs are closer than any before, steep walls would be all that the objective sees.
   func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
     let potential = try Potential(
-      typeNames: typeNames, energyScale: thermalEnergy, pair: result.basis.pairTerm(result.bareCoefficients),
-      triplets: result.triplets, network: nil)
+      typeNames: typeNames, energyScale: thermalEnergy,
+      terms: [result.basis.pairTerm(result.bareCoefficients), result.triplets])
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.heldOutDraws, seed: settings.seed)
     return try Parallel.map(frames.count, threads: settings.threads) { k in
       let calculator = Calculator(potential)

@@ -41,7 +41,7 @@ extension PairFit {
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where Int(edges.neighbours[e]) != i {
         let j = Int(edges.neighbours[e])
-        let pair = PairTerm.pairIndex(Int(edges.types[i]), Int(edges.types[j]), typeCount: typeCount)
+        let pair = TypePairs.index(Int(edges.types[i]), Int(edges.types[j]), typeCount: typeCount)
         if smallest[pair].isFinite, edges.lengths[e] < smallest[pair] { return true }
       }
     }

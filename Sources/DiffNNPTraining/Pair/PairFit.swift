@@ -109,7 +109,7 @@ public struct PairFit: Sendable {
 
     /// The potential in units of kT.
     func potential(_ typeNames: [String]) throws -> Potential {
-      try Potential(typeNames: typeNames, energyScale: 1, pair: pairTerm(), triplets: triplets, network: nil)
+      try Potential(typeNames: typeNames, energyScale: 1, terms: [pairTerm(), triplets])
     }
 
     /// Coefficients [pair][interval] in kT, with the walls.

@@ -147,7 +147,7 @@ private final class BlockSums {
 
   @inline(__always)
   private func pair(_ i: Int, _ e: Int) -> Int {
-    PairTerm.pairIndex(
+    TypePairs.index(
       Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: request.basis.typeCount)
   }
 

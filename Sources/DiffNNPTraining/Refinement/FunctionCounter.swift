@@ -34,7 +34,7 @@ final class FunctionCounter {
     let type = Int(edges.types[i])
     // Both directions of a pair are edges, so that each counts half.
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < pairs.rMax {
-      let p = PairTerm.pairIndex(type, Int(edges.types[Int(edges.neighbours[e])]), typeCount: pairs.typeCount)
+      let p = TypePairs.index(type, Int(edges.types[Int(edges.neighbours[e])]), typeCount: pairs.typeCount)
       pairs.add(0.5, pair: p, at: edges.lengths[e], inverseSpacing, to: functions.start)
     }
   }

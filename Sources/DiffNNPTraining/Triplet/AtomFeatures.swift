@@ -55,7 +55,7 @@ final class AtomFeatures {
   /// The pair of types at the ends of an edge.
   @inline(__always)
   func pair(_ i: Int, _ e: Int) -> Int {
-    PairTerm.pairIndex(type(i), type(Int(edges.neighbours[e])), typeCount: basis.pairs.typeCount)
+    TypePairs.index(type(i), type(Int(edges.neighbours[e])), typeCount: basis.pairs.typeCount)
   }
 
   @inline(__always)

@@ -64,7 +64,7 @@ enum ImportNequIPCommand: Command {
     ]
     for key in ["nequip_version", "e3nn_version"] { metadata.provenance[key] = file.metadata[key] }
     return try Potential(
-      typeNames: network.architecture.typeNames, energyScale: 1, pair: nil, network: network, metadata: metadata)
+      typeNames: network.architecture.typeNames, energyScale: 1, terms: [network], metadata: metadata)
   }
 
   private static func json(_ potential: Potential, droppedScale: Double?) -> JSONValue {

@@ -27,15 +27,10 @@ enum InspectCommand: Command {
     }
     if let cell = metadata.cell { members.append(.init("cell", .array(cell.map { JSONValue([$0.x, $0.y, $0.z]) }))) }
     if let sigma = metadata.sigma { members.append(.init("sigma", .number(sigma))) }
-    if let pair = potential.pair {
-      members.append(.init("pair", ["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)]))
-    }
-    if let basis = potential.triplets?.basis {
-      members.append(.init("triplets", basis.json))
-    }
-    if let network = potential.network {
-      members.append(.init("network", network.architecture.json))
-      members.append(.init("network_parameters", JSONValue(network.parameters.count)))
+    for term in potential.terms {
+      let stored = term.stored
+      members.append(.init(term.name, stored.settings))
+      members.append(.init(term.name + "_parameters", JSONValue(stored.tensors.reduce(0) { $0 + $1.values.count })))
     }
     if let grade = potential.grade {
       let surroundings = grade.surroundings
@@ -67,21 +62,8 @@ enum InspectCommand: Command {
       rows.append(("cell", cell.map { "\($0.x) \($0.y) \($0.z)" }.joined(separator: ", ") + " Å"))
     }
     if let sigma = metadata.sigma { rows.append(("sigma", "\(sigma) Å")) }
-    if let pair = potential.pair {
-      rows.append(("pair term", "cubic B-splines, \(pair.intervals) intervals up to \(pair.rMax) Å"))
-    }
-    if let basis = potential.triplets?.basis {
-      rows.append(
-        (
-          "triplets",
-          "\(basis.count) functions, \(basis.radialCount) distances up to \(basis.rMax) Å, l up to \(basis.lMax)"
-        ))
-    }
-    if let network = potential.network {
-      let a = network.architecture
-      rows.append(
-        ("network", "NequIP, \(a.numLayers) layers, features \(a.features), \(network.parameters.count) parameters"))
-      rows.append(("", "edges \(a.edgeHarmonics), \(a.numBasis) Bessel functions up to \(a.rMax) Å"))
+    for term in potential.terms {
+      for (k, line) in term.summary.enumerated() { rows.append((k == 0 ? term.name : "", line)) }
     }
     if let surroundings = potential.grade?.surroundings {
       rows.append(
@@ -100,7 +82,7 @@ enum InspectCommand: Command {
     return rows.map { "\($0.0.padded(to: width))  \($0.1)" }.joined(separator: "\n")
   }
 
-  /// "Li-Li", "Li-Cl", …, in the order of `PairTerm.pairIndex`.
+  /// "Li-Li", "Li-Cl", …, in the order of `TypePairs.index`.
   private static func pairNames(_ potential: Potential) -> [String] {
     let names = potential.typeNames
     return names.indices.flatMap { a in names[a...].map { "\(names[a])-\($0)" } }

@@ -188,8 +188,8 @@ enum TrainCommand: Command {
     ) throws -> Potential {
       try Potential(
         typeNames: trajectory.typeNames, energyScale: boltzmannConstant * configuration.temperature,
-        pair: member.fit.pairTerm(), triplets: member.fit.triplets, network: member.network, grade: grade,
-        others: others, metadata: metadata)
+        terms: [member.fit.pairTerm(), member.fit.triplets, member.network], grade: grade, others: others,
+        metadata: metadata)
     }
     let first = members[0]
     return try potential(
@@ -323,7 +323,7 @@ enum TrainCommand: Command {
     }
     for a in names.indices {
       for b in a..<names.count {
-        let p = PairTerm.pairIndex(a, b, typeCount: names.count)
+        let p = TypePairs.index(a, b, typeCount: names.count)
         let (seen, wall) = (result.smallestDistances[p], result.wallDistances[p])
         let outlier = seen + 0.05 < wall ? "; wall at \(thousandths(wall)) Å, past a gap in the data" : ""
         let distance = seen.isFinite ? "\(thousandths(seen)) Å" : "never met"

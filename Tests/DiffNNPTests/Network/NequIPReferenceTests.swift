@@ -33,7 +33,7 @@ import Testing
   ) throws {
     let network = try Network(nequip: SafetensorsFile(path: folder + "/weights.safetensors"))
     let names = network.architecture.typeNames
-    let potential = try Potential(typeNames: names, energyScale: 1, pair: nil, network: network)
+    let potential = try Potential(typeNames: names, energyScale: 1, terms: [network])
     let evaluator = Evaluator(potential, precision: precision)
     let archive = try ZipArchive(path: folder + "/reference.npz")
     func array(_ name: String) throws -> NPYArray {

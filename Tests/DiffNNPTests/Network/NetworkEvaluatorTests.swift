@@ -6,7 +6,7 @@ import Testing
   /// Also where an atom has more edges than a batch.
   @Test(arguments: SamplePotential.networks, [1, 0.55])
   func agreesWithPlainLoops(_ sample: SamplePotential, _ scale: Double) throws {
-    let network = try #require(sample.potential.network)
+    let network = try #require(sample.potential.term(Network.self))
     var configuration = try SampleConfiguration.periodic()
     configuration.cell = try Cell(
       vectors: configuration.cell.vectors.map { scale * $0 }, periodic: configuration.cell.periodic)
@@ -43,7 +43,7 @@ import Testing
   /// Buffers follow the system, whatever was computed before: energies and forces in blocks, gradients of weights at once.
   @Test(arguments: [Precision.single, .double])
   func whatWasComputedBeforeDoesNotMatter(_ precision: Precision) throws {
-    let network = try #require(SamplePotential.networks[0].potential.network)
+    let network = try #require(SamplePotential.networks[0].potential.term(Network.self))
     let trainable = try TrainableNetwork(network.architecture, precision: precision)
     trainable.set(network.parameters)
     let worker = trainable.makeWorker()

@@ -137,7 +137,7 @@ import Testing
     let architecture = try NetworkArchitecture(json: with([("type_names", ["A", "B", "C"])]))
     let parameters = [Double](repeating: weight, count: try Network.parameterCount(architecture))
     let potential = try Potential(
-      typeNames: ["A", "B", "C"], energyScale: 1, pair: nil, network: Network(architecture, parameters: parameters))
+      typeNames: ["A", "B", "C"], energyScale: 1, terms: [Network(architecture, parameters: parameters)])
     for precision in Precision.allCases {
       _ = try Evaluator(potential, precision: precision).evaluate(SampleConfiguration.periodic())
     }

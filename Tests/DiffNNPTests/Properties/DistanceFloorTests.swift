@@ -61,11 +61,11 @@ import Testing
   func thePairTermAloneActsBelow(_ sample: SamplePotential, _ precision: Precision) throws {
     let (potential, floor) = (sample.potential, SamplePotential.floor)
     let pair = try Potential(
-      typeNames: potential.typeNames, energyScale: potential.energyScale, pair: potential.pair, network: nil)
+      typeNames: potential.typeNames, energyScale: potential.energyScale, terms: [potential.term(PairTerm.self)])
     let rounding = precision == .single ? 1e-6 : 1e-13
     let (whole, alone) = (Evaluator(potential, precision: precision), Evaluator(pair, precision: precision))
     for (a, b) in [(0, 0), (0, 1), (1, 2), (2, 2)] {
-      let start = floor.distances[PairTerm.pairIndex(a, b, typeCount: 3)]
+      let start = floor.distances[TypePairs.index(a, b, typeCount: 3)]
       var energies: [Double] = []
       for r in [0.3, 0.5, 0.8, 0.999].map({ $0 * (start - floor.width) }) {
         let (found, expected) = (try Self.dimer(whole, r, [a, b]), try Self.dimer(alone, r, [a, b]))
@@ -101,8 +101,8 @@ import Testing
   func weightFilesKeepIt(_ sample: SamplePotential) throws {
     let potential = sample.potential
     let loaded = try WeightFile.decode(WeightFile.encode(potential))
-    #expect(loaded.triplets == potential.triplets)
-    #expect(loaded.network?.architecture == potential.network?.architecture)
+    #expect(loaded.term(TripletTerm.self) == potential.term(TripletTerm.self))
+    #expect(loaded.term(Network.self)?.architecture == potential.term(Network.self)?.architecture)
     let configuration = try SampleConfiguration.periodic()
     #expect(
       try Evaluator(loaded).evaluate(configuration).forces == Evaluator(potential).evaluate(configuration).forces)

@@ -114,15 +114,13 @@ import Testing
   func endsSmoothlyAtTheCutoff(_ sample: SamplePotential) throws {
     let evaluator = Evaluator(sample.potential, precision: .double)
     let potential = sample.potential
-    let bounds = [potential.pair?.rMax, potential.triplets?.basis.rMax, potential.network?.architecture.rMax].compactMap
-    { $0 }
     func dimer(_ r: Double) throws -> Evaluation {
       try evaluator.evaluate(
         Configuration(
           cell: Cell(orthogonal: [50, 50, 50], periodic: [false, false, false]),
           positions: [.zero, r * SIMD3(2, 3, 6) / 7], types: [0, 1]))
     }
-    for rMax in bounds {
+    for rMax in potential.terms.map(\.rMax) {
       let h = 1e-6
       let (inside, outside) = (try dimer(rMax - h), try dimer(rMax + h))
       let slope = dot(outside.forces[0], [2, 3, 6]) / 7
@@ -148,7 +146,7 @@ import Testing
     let result = try atoms([2, 0, 1, 0])
     #expect(result.atomEnergies == [2, 0, 1, 0].map { alone[$0] })
     #expect(result.forces.allSatisfy { $0 == .zero } && result.virial.allSatisfy { $0 == 0 })
-    if sample.potential.network == nil { #expect(alone == [0, 0, 0]) }
+    if sample.potential.term(Network.self) == nil { #expect(alone == [0, 0, 0]) }
   }
 
   // MARK: Sums
@@ -195,7 +193,7 @@ import Testing
 
   /// W_j = -Σ_i (r_j - r_i) ⊗ dE_i/dr_j, where energies are of one layer: those of a pair term are shared by both
   /// ends, and the heat flux made from these is that of the atom energies.
-  @Test(arguments: samples.filter { ($0.potential.network?.architecture.numLayers ?? 1) == 1 })
+  @Test(arguments: samples.filter { ($0.potential.term(Network.self)?.architecture.numLayers ?? 1) == 1 })
   func centroidVirialsAreThoseOfTheAtomEnergies(_ sample: SamplePotential) throws {
     let evaluator = Evaluator(sample.potential, precision: .double)
     let configuration = try SampleConfiguration.cluster()

@@ -11,12 +11,15 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
 
   /// The pair term, triplets, networks of all kinds, and sums of terms with different cutoffs.
   static let all: [SamplePotential] = {
-    let terms = [sample("pair", pair: pair), sample("triplets", triplets: triplets(lMax: 3))]
+    let terms = [
+      sample("pair", pair: pair), sample("triplets", triplets: triplets(lMax: 3)), sample("made up", madeUp: madeUp),
+    ]
     let sums = [
       sample("pair + triplets", pair: pair, triplets: triplets(lMax: 2)),
       sample("pair + triplets, l up to 1", pair: pair, triplets: triplets(lMax: 1)),
       sample("pair + network", pair: pair, network: natural),
       sample("pair + triplets + network", pair: pair, triplets: triplets(lMax: 0), network: natural),
+      sample("pair + network + made up", pair: pair, network: natural, madeUp: madeUp),
     ]
     return terms + networks + sums + floored
   }()
@@ -45,8 +48,7 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
 
   private static func sample(
     _ name: String, pair: PairTerm? = nil, triplets: TripletTerm? = nil,
-    network architecture: NetworkArchitecture? = nil,
-    isMirrorSymmetric: Bool = true
+    network architecture: NetworkArchitecture? = nil, madeUp: MadeUpTerm? = nil, isMirrorSymmetric: Bool = true
   ) -> SamplePotential {
     do {
       let network = try architecture.map { architecture -> Network in
@@ -61,7 +63,7 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
         return try Network(architecture, parameters: parameters)
       }
       let potential = try Potential(
-        typeNames: ["A", "B", "C"], energyScale: 0.6, pair: pair, triplets: triplets, network: network)
+        typeNames: ["A", "B", "C"], energyScale: 0.6, terms: [pair, triplets, network, madeUp])
       return SamplePotential(testDescription: name, potential: potential, isMirrorSymmetric: isMirrorSymmetric)
     } catch {
       fatalError("\(name): \(error)")
@@ -75,6 +77,8 @@ struct SamplePotential: Sendable, CustomTestStringConvertible {
     return try! PairTerm(
       typeCount: 3, rMax: 4, intervals: 8, free: (0..<48).map { _ in .random(in: -1...1, using: &random) })
   }()
+
+  static let madeUp = MadeUpTerm(typeCount: 3, rMax: 3.8, strengths: [0.4, -0.3, 0.7])
 
   private static func triplets(lMax: Int, floor: DistanceFloor = .none) -> TripletTerm {
     var random = SplitMix(seed: 4)

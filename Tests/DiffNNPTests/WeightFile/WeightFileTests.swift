@@ -19,8 +19,7 @@ import Testing
     metadata.smallestDistances = [4.25, 2.125, .infinity]
     metadata.provenance = ["program": "diffnnp 0.1", "note": "ions – \"only\""]
     return try Potential(
-      typeNames: ["Li", "Cl"], energyScale: 0.02585199, pair: pair, network: nil, grade: grade(),
-      metadata: metadata)
+      typeNames: ["Li", "Cl"], energyScale: 0.02585199, terms: [pair], grade: grade(), metadata: metadata)
   }
 
   private static func grade() throws -> ExtrapolationGrade {
@@ -57,7 +56,7 @@ import Testing
       let loaded = try Potential.load(path: path)
       #expect(loaded.typeNames == potential.typeNames)
       #expect(loaded.energyScale == potential.energyScale)
-      #expect(loaded.pair == potential.pair)
+      #expect(loaded.term(PairTerm.self) == potential.term(PairTerm.self))
       #expect(loaded.grade == potential.grade)
       #expect(loaded.metadata == potential.metadata)
       #expect(try loaded.checksum == SafetensorsFile(bytes: FileIO.read(path)).metadata["checksum"])
@@ -75,16 +74,16 @@ import Testing
     let architecture = try NetworkArchitecture(json: architecture)
     let parameters = (0..<(try Network.parameterCount(architecture))).map { sin(Double($0)) }
     return try Potential(
-      typeNames: ["Li", "Cl"], energyScale: 1, pair: potential().pair,
-      network: Network(architecture, parameters: parameters))
+      typeNames: ["Li", "Cl"], energyScale: 1,
+      terms: [potential().term(PairTerm.self), Network(architecture, parameters: parameters)])
   }
 
   @Test func roundTripsNetworks() throws {
     let potential = try Self.withNetwork()
     let loaded = try WeightFile.decode(WeightFile.encode(potential))
-    #expect(loaded.network?.architecture == potential.network?.architecture)
-    #expect(loaded.network?.parameters == potential.network?.parameters)
-    #expect(loaded.pair == potential.pair)
+    #expect(loaded.term(Network.self)?.architecture == potential.term(Network.self)?.architecture)
+    #expect(loaded.term(Network.self)?.parameters == potential.term(Network.self)?.parameters)
+    #expect(loaded.term(PairTerm.self) == potential.term(PairTerm.self))
     #expect(loaded.rMax == 7.5)
   }
 
@@ -93,13 +92,16 @@ import Testing
     func member(_ factor: Double) throws -> Potential {
       try Potential(
         typeNames: first.typeNames, energyScale: 1,
-        pair: PairTerm(typeCount: 2, rMax: 7.5, intervals: 4, free: (0..<12).map { factor * Double($0) }),
-        network: Network(
-          #require(first.network).architecture, parameters: #require(first.network).parameters.map { factor * $0 }))
+        terms: [
+          PairTerm(typeCount: 2, rMax: 7.5, intervals: 4, free: (0..<12).map { factor * Double($0) }),
+          Network(
+            #require(first.term(Network.self)).architecture,
+            parameters: #require(first.term(Network.self)).parameters.map { factor * $0 }),
+        ])
     }
     return try Potential(
-      typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, grade: grade(),
-      others: [member(2), member(3)])
+      typeNames: first.typeNames, energyScale: 1, terms: [first.term(PairTerm.self), first.term(Network.self)],
+      grade: grade(), others: [member(2), member(3)])
   }
 
   @Test func roundTripsEnsembles() throws {
@@ -129,7 +131,8 @@ import Testing
     for other in [try Self.potential(), first] {
       #expect(throws: DiffNNPError.self) {
         try Potential(
-          typeNames: first.typeNames, energyScale: 1, pair: first.pair, network: first.network, others: [other])
+          typeNames: first.typeNames, energyScale: 1, terms: [first.term(PairTerm.self), first.term(Network.self)],
+          others: [other])
       }
     }
   }
@@ -184,7 +187,7 @@ import Testing
       try Self.potential().save(path: path)
       #expect(system("'\(Self.python!)' '\(script)' '\(path)'") == 0)
       let loaded = try Potential.load(path: path)
-      #expect(loaded.pair == (try Self.potential().pair))
+      #expect(loaded.term(PairTerm.self) == (try Self.potential().term(PairTerm.self)))
       #expect(loaded.metadata == (try Self.potential().metadata))
     }
   }
@@ -209,8 +212,9 @@ import Testing
   }
 
   @Test func tripletsRoundTrip() throws {
-    let potential = try #require(SamplePotential.all.first { $0.potential.triplets != nil }).potential
-    #expect(try WeightFile.decode(WeightFile.encode(potential)).triplets == potential.triplets)
+    let potential = try #require(SamplePotential.all.first { $0.potential.term(TripletTerm.self) != nil }).potential
+    #expect(
+      try WeightFile.decode(WeightFile.encode(potential)).term(TripletTerm.self) == potential.term(TripletTerm.self))
   }
 
   /// Changes to a file with triplets alone.
@@ -265,7 +269,7 @@ import Testing
     ("cutoff is 1000000.0 Å", { $0.metadata["pair"] = "{\"r_max\": 1e6, \"intervals\": 3}" }),
     ("cutoff", { $0.metadata["pair"] = "{\"r_max\": 0, \"intervals\": 3}" }),
     (
-      "neither a pair term, nor triplets, nor a network",
+      "it holds no term",
       { ($0.metadata["pair"], $0.metadata["grade"], $0.tensors) = (nil, nil, []) }
     ),
     ("no metadata \"grade\"", { $0.metadata["grade"] = nil }),
@@ -313,7 +317,7 @@ import Testing
 
   @Test func refusesToWriteWhatItWouldNotRead() throws {
     let pair = try PairTerm(typeCount: 1, rMax: 5, intervals: 1, free: [.nan])
-    let potential = try Potential(typeNames: ["A"], energyScale: 1, pair: pair, network: nil)
+    let potential = try Potential(typeNames: ["A"], energyScale: 1, terms: [pair])
     #expect(throws: DiffNNPError.self) { try WeightFile.encode(potential) }
   }
 }

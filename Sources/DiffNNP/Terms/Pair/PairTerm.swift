@@ -27,21 +27,12 @@ public struct PairTerm: Equatable, Sendable {
 
   /// Coefficients [pair][intervals], without the zeros.
   public var freeCoefficients: [Double] {
-    (0..<Self.pairCount(typeCount)).flatMap { coefficients[$0 * (intervals + 3)..<($0 + 1) * (intervals + 3) - 3] }
-  }
-
-  public static func pairCount(_ typeCount: Int) -> Int { typeCount * (typeCount + 1) / 2 }
-
-  /// Row of the pair (a, b), the same for (b, a): (0,0), (0,1), …, (1,1), ….
-  @inlinable @inline(__always)
-  public static func pairIndex(_ a: Int, _ b: Int, typeCount: Int) -> Int {
-    let (low, high) = a < b ? (a, b) : (b, a)
-    return low * typeCount - low * (low - 1) / 2 + (high - low)
+    (0..<TypePairs.count(typeCount)).flatMap { coefficients[$0 * (intervals + 3)..<($0 + 1) * (intervals + 3) - 3] }
   }
 
   /// - Parameter free: coefficients [pair][intervals].
   public init(typeCount: Int, rMax: Double, intervals: Int, free: [Double]) throws {
-    let pairs = Self.pairCount(typeCount)
+    let pairs = TypePairs.count(typeCount)
     guard rMax.isFinite, rMax > 0, intervals > 0, typeCount > 0, free.count == pairs * intervals else {
       throw DiffNNPError(
         "pair term: \(free.count) coefficients, expected \(pairs) pairs × \(intervals) intervals, with a positive cutoff"
@@ -63,7 +54,7 @@ public struct PairTerm: Equatable, Sendable {
     }
     self.pieces = pieces
     starts = (0..<typeCount * typeCount).map {
-      Self.pairIndex($0 / typeCount, $0 % typeCount, typeCount: typeCount) * (intervals + 1)
+      TypePairs.index($0 / typeCount, $0 % typeCount, typeCount: typeCount) * (intervals + 1)
     }
   }
 

@@ -1,6 +1,6 @@
 /// Where gradients of the energy with respect to edge vectors go: forces and virials follow from these alone, in one place
 /// for every term of a potential. Nil where unwanted.
-struct ForceSums {
+public struct ForceSums {
   /// Forces (eV/Å) [atomCount][3].
   var forces: UnsafeMutablePointer<Double>?
   /// As in `Evaluator.Outputs`.

@@ -2,8 +2,6 @@
 public enum WeightFile {
   public static let format = "diffnnp"
   public static let version = 1
-  static let pairTensor = "pair.coefficients"
-  private static let tripletTensor = "triplets.coefficients"
   /// What the names of the grade's tensors begin with.
   private static let gradePrefix = "grade."
   /// More members are a damaged file.
@@ -21,8 +19,11 @@ public enum WeightFile {
   }
 
   /// The potential in a weight file.
+  /// - Parameter kinds: of terms that it may hold.
   /// - Throws: where it is not a whole, undamaged weight file of a known version.
-  public static func decode(_ bytes: [UInt8]) throws -> Potential {
+  public static func decode(
+    _ bytes: [UInt8], kinds: [any Term.Type] = TermRegistry.kinds
+  ) throws -> Potential {
     let file = try SafetensorsFile(bytes: bytes)
     try checkOrigin(file)
     let metadata = Metadata(file.metadata)
@@ -35,24 +36,23 @@ public enum WeightFile {
       throw DiffNNPError("\(key) is \(try metadata.text(key)); expected \(unit)")
     }
     let typeNames = try metadata.typeNames()
+    if let stranger = try metadata.terms().first(where: { name in !kinds.contains { $0.name == name } }) {
+      throw DiffNNPError("it holds a term \"\(stranger)\", which this program does not know; use a later diffnnp")
+    }
     let energyScale = try metadata.number("energy_scale")
-    let members = try members(file, metadata).map { part in
-      let metadata = Metadata(part.metadata)
-      let pair = try pairTerm(part, metadata, typeCount: typeNames.count)
-      let triplets = try triplets(part, metadata, typeCount: typeNames.count)
-      let network = try network(part, metadata, typeNames: typeNames)
-      guard pair != nil || triplets != nil || network != nil else {
-        throw DiffNNPError("it holds neither a pair term, nor triplets, nor a network")
+    let members = try members(file, metadata, kinds).map { part in
+      let terms = try terms(part, Metadata(part.metadata), typeNames, kinds)
+      guard !terms.isEmpty else {
+        throw DiffNNPError(
+          "it holds no term; expected one of \(kinds.map { $0.name }.joined(separator: ", "))")
       }
-      return try Potential(
-        typeNames: typeNames, energyScale: energyScale, pair: pair, triplets: triplets, network: network)
+      return try Potential(typeNames: typeNames, energyScale: energyScale, terms: terms)
     }
     let potential = try Potential(
-      typeNames: typeNames, energyScale: energyScale, pair: members[0].pair,
-      triplets: members[0].triplets, network: members[0].network,
+      typeNames: typeNames, energyScale: energyScale, terms: members[0].terms,
       grade: try grade(file, metadata, typeCount: typeNames.count), others: Array(members.dropFirst()),
       metadata: try metadata.potentialMetadata(
-        pairCount: PairTerm.pairCount(typeNames.count), typeCount: typeNames.count),
+        pairCount: TypePairs.count(typeNames.count), typeCount: typeNames.count),
       checksum: checksum)
     guard try metadata.number("r_max") == potential.rMax else {
       throw DiffNNPError("r_max is \(try metadata.number("r_max")) Å, but the terms reach to \(potential.rMax) Å")
@@ -66,7 +66,7 @@ public enum WeightFile {
     var values = [
       "format": format, "format_version": String(version), "energy_unit": "eV", "length_unit": "Angstrom",
       "type_names": JSONValue(potential.typeNames).serialised(), "energy_scale": potential.energyScale.description,
-      "r_max": potential.rMax.description,
+      "r_max": potential.rMax.description, "terms": JSONValue(potential.terms.map(\.name)).serialised(),
     ]
     let metadata = potential.metadata
     values["temperature"] = metadata.temperature?.description
@@ -86,22 +86,10 @@ public enum WeightFile {
   private static func memberPrefix(_ k: Int) -> String { k == 0 ? "" : "member\(k + 1)." }
 
   private static func addTerms(of potential: Potential, to file: inout SafetensorsFile, prefix: String) {
-    if let pair = potential.pair {
-      file.metadata[prefix + "pair"] =
-        (["r_max": .number(pair.rMax), "intervals": JSONValue(pair.intervals)] as JSONValue).serialised()
-      let shape = [PairTerm.pairCount(pair.typeCount), pair.intervals]
-      file.tensors.append(NamedTensor(name: prefix + pairTensor, shape: shape, values: pair.freeCoefficients))
-    }
-    if let triplets = potential.triplets {
-      let basis = triplets.basis
-      file.metadata[prefix + "triplets"] = basis.json.serialised()
-      file.tensors.append(
-        NamedTensor(
-          name: prefix + tripletTensor, shape: [basis.typeCount, basis.productCount], values: triplets.coefficients))
-    }
-    if let network = potential.network {
-      file.metadata[prefix + "network"] = network.architecture.json.serialised()
-      file.tensors += network.tensors.map {
+    for term in potential.terms {
+      let stored = term.stored
+      file.metadata[prefix + term.name] = stored.settings.serialised()
+      file.tensors += stored.tensors.map {
         NamedTensor(name: prefix + $0.name, shape: $0.shape, values: $0.values)
       }
     }
@@ -121,7 +109,7 @@ public enum WeightFile {
   private static func gradeTensors(_ types: Int, _ dimension: Int) -> [(name: String, shape: [Int])] {
     [
       ("means", [types, dimension]), ("whitening", [types, dimension, dimension]),
-      ("closest", [PairTerm.pairCount(types)]),
+      ("closest", [TypePairs.count(types)]),
     ]
   }
 
@@ -147,7 +135,9 @@ public enum WeightFile {
   }
 
   /// The terms of each member, under the names they have in a file of one.
-  private static func members(_ file: SafetensorsFile, _ metadata: Metadata) throws -> [SafetensorsFile] {
+  private static func members(
+    _ file: SafetensorsFile, _ metadata: Metadata, _ kinds: [any Term.Type]
+  ) throws -> [SafetensorsFile] {
     var first = file
     guard let text = file.metadata["members"] else { return [first] }
     guard let count = Int(text), 2...mostMembers ~= count else {
@@ -157,7 +147,7 @@ public enum WeightFile {
     for k in 1..<count {
       let prefix = memberPrefix(k)
       var member = SafetensorsFile(metadata: [:], tensors: [])
-      for key in ["pair", "triplets", "network"] { member.metadata[key] = file.metadata[prefix + key] }
+      for kind in kinds { member.metadata[kind.name] = file.metadata[prefix + kind.name] }
       for tensor in first.tensors where tensor.name.hasPrefix(prefix) {
         member.tensors.append(
           NamedTensor(name: String(tensor.name.dropFirst(prefix.count)), shape: tensor.shape, values: tensor.values))
@@ -168,68 +158,27 @@ public enum WeightFile {
     return [first] + others
   }
 
-  private static func pairTerm(_ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int) throws -> PairTerm? {
-    let tensor = file.tensors.first { $0.name == pairTensor }
-    guard let settings = try metadata.json("pair") else {
-      if tensor != nil { throw DiffNNPError("there is a tensor \(pairTensor), but no metadata \"pair\"") }
-      return nil
-    }
-    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int else {
-      throw DiffNNPError("metadata \"pair\" needs the numbers r_max and intervals")
-    }
-    guard let tensor else { throw DiffNNPError("there is no tensor \(pairTensor)") }
-    let expected = [PairTerm.pairCount(typeCount), intervals]
-    guard tensor.shape == expected else {
-      throw DiffNNPError("tensor \(pairTensor) has shape \(tensor.shape), expected \(expected)")
-    }
-    return try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: tensor.values)
-  }
-
-  private static func triplets(
-    _ file: SafetensorsFile, _ metadata: Metadata, typeCount: Int
-  ) throws -> TripletTerm? {
-    let tensor = file.tensors.first { $0.name == tripletTensor }
-    guard let settings = try metadata.json("triplets") else {
-      if tensor != nil { throw DiffNNPError("there is a tensor \(tripletTensor), but no metadata \"triplets\"") }
-      return nil
-    }
-    guard let rMax = settings["r_max"]?.double, let intervals = settings["intervals"]?.int,
-      let first = settings["first"]?.int, let lMax = settings["l_max"]?.int
-    else { throw DiffNNPError("metadata \"triplets\" needs the numbers r_max, intervals, first and l_max") }
-    guard let tensor else { throw DiffNNPError("there is no tensor \(tripletTensor)") }
-    let basis = try TripletBasis(
-      typeCount: typeCount, rMax: rMax, intervals: intervals, first: first, lMax: lMax,
-      floor: naming("metadata \"triplets\"") { try DistanceFloor(json: settings, typeCount: typeCount) })
-    let expected = [typeCount, basis.productCount]
-    guard tensor.shape == expected else {
-      throw DiffNNPError("tensor \(tripletTensor) has shape \(tensor.shape), expected \(expected)")
-    }
-    return try TripletTerm(basis, coefficients: tensor.values)
-  }
-
-  private static func network(
-    _ file: SafetensorsFile, _ metadata: Metadata, typeNames: [String]
-  ) throws -> Network? {
-    let tensors = file.tensors.filter {
-      $0.name != pairTensor && $0.name != tripletTensor && !$0.name.hasPrefix(gradePrefix)
-    }
-    guard let settings = try metadata.json("network") else {
-      if let first = tensors.first {
-        throw DiffNNPError("there is a tensor \(first.name), but no metadata \"network\"")
+  /// The terms of a member. A tensor belongs to the kind with the longest prefix that its name begins with.
+  private static func terms(
+    _ file: SafetensorsFile, _ metadata: Metadata, _ typeNames: [String], _ kinds: [any Term.Type]
+  ) throws -> [any Term] {
+    var remaining = file.tensors.filter { !$0.name.hasPrefix(gradePrefix) }
+    var terms: [any Term] = []
+    for kind in kinds.sorted(by: { $0.tensorPrefix.utf8.count > $1.tensorPrefix.utf8.count }) {
+      let tensors = remaining.filter { $0.name.hasPrefix(kind.tensorPrefix) }
+      remaining.removeAll { $0.name.hasPrefix(kind.tensorPrefix) }
+      guard let settings = try metadata.json(kind.name) else {
+        guard let first = tensors.first else { continue }
+        throw DiffNNPError("there is a tensor \(first.name), but no metadata \"\(kind.name)\"")
       }
-      return nil
+      let term = try kind.init(StoredTerm(settings: settings, tensors: tensors), typeNames: typeNames)
+      let known = Set(term.stored.tensors.map(\.name))
+      if let stranger = tensors.first(where: { !known.contains($0.name) }) {
+        throw DiffNNPError("tensor \(stranger.name) has no place in the term \"\(kind.name)\"")
+      }
+      terms.append(term)
     }
-    let architecture = try NetworkArchitecture(json: settings)
-    guard architecture.typeNames == typeNames else {
-      throw DiffNNPError("metadata \"network\" names other types than \"type_names\"")
-    }
-    // Before anything of the size that the metadata claim is made.
-    let (expected, found) = (try Network.parameterCount(architecture), tensors.reduce(0) { $0 + $1.values.count })
-    guard expected == found else {
-      throw DiffNNPError(
-        "the network's tensors have \(found) elements, but its architecture has \(expected) parameters")
-    }
-    return try Network(architecture, tensors: tensors)
+    return terms
   }
 
   private static func grade(
@@ -314,6 +263,13 @@ public enum WeightFile {
       do { return try JSONValue(parsing: text) } catch let error as DiffNNPError {
         throw DiffNNPError("metadata \"\(key)\" is \(error.message)")
       }
+    }
+
+    /// Names of the terms; none in files of version 0.1, which do not say.
+    func terms() throws -> [String] {
+      guard let list = try json("terms") else { return [] }
+      guard let names = list.strings else { throw DiffNNPError("metadata \"terms\" is not a list of names") }
+      return names
     }
 
     func typeNames() throws -> [String] {

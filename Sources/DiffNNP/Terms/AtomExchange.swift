@@ -60,7 +60,7 @@ public final class AtomExchange {
   }
 
   /// All exchanges of a network with zeros, for a domain that cannot compute.
-  /// - Parameter widths: `Network.exchangeWidths`.
+  /// - Parameter widths: `Potential.exchangeWidths`.
   public func standIn(widths: [Int]) {
     switch precision {
     case .single: standIn(widths, as: Float.self)

@@ -1,7 +1,10 @@
-/// The terms that are linear in their coefficients, pairs and triplets. Threads take shares of the centres; each but the first
+/// The terms in which the energy of a centre follows from its own edges. Threads take shares of the centres; each but the first
 /// sums forces in memory of its own, and these sums are added in the order of shares.
-final class LinearTerms: SharedWork {
-  /// Of one call.
+final class CentreTerms: SharedWork {
+  /// What makes evaluators of a term, and the stage that its time is counted to.
+  typealias Kind = (stage: StageClock.Stage, make: () -> any CentreEvaluating)
+
+  /// One call.
   private struct Job {
     let edges: Edges
     let scale: Double
@@ -12,13 +15,14 @@ final class LinearTerms: SharedWork {
 
   /// What a thread needs for itself.
   private final class Scratch {
-    /// Those of a block.
+    /// The edges of a block.
     let edges = EdgeList()
     /// Why its edges were not to be had.
     var error: (any Error)?
-    var pairs = Buffer<SIMD4<Double>>()
-    var triplets = TripletScratch()
     var ownSums = OwnForceSums()
+    let evaluators: [any CentreEvaluating]
+
+    init(_ kinds: [Kind]) { evaluators = kinds.map { $0.make() } }
   }
 
   private enum Phase { case centres, gather }
@@ -26,23 +30,22 @@ final class LinearTerms: SharedWork {
   var clock: StageClock?
   /// Threads that share the work, as long as each has some atoms.
   var team: ThreadTeam? {
-    didSet { scratch = (0..<(team?.count ?? 1)).map { _ in Scratch() } }
+    didSet { scratch = (0..<(team?.count ?? 1)).map { _ in Scratch(kinds) } }
   }
-  private let pair: PairTerm?
-  private let triplets: TripletTerm?
-  private var scratch = [Scratch()]
+  private let kinds: [Kind]
+  private var scratch: [Scratch]
   private var job: Job?
   private var phase = Phase.centres
 
-  init(_ potential: Potential) {
-    pair = potential.pair
-    triplets = potential.triplets
+  init(_ kinds: [Kind]) {
+    self.kinds = kinds
+    scratch = [Scratch(kinds)]
   }
 
   /// Adds `scale` times the energies of the centres [centreCount], and the forces that follow from them.
   /// - Throws: what the source of the edges throws.
   func add(_ edges: Edges, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) throws {
-    guard pair != nil || triplets != nil else { return }
+    guard !kinds.isEmpty else { return }
     let job = Job(
       edges: edges, scale: scale, energies: energies, forces: forces,
       shareCount: Shares.count(atoms: edges.centreCount, threads: scratch.count))
@@ -90,16 +93,9 @@ final class LinearTerms: SharedWork {
 
   private func add(_ edges: EdgeList, _ centres: Range<Int>, _ job: Job, share: Int, to forces: ForceSums) {
     let clock = share == 0 ? clock : nil
-    if let pair {
-      clock?.enter(.pair)
-      pair.add(
-        edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
-        scratch: &scratch[share].pairs)
+    for (kind, evaluator) in zip(kinds, scratch[share].evaluators) {
+      clock?.enter(kind.stage)
+      evaluator.add(edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces)
     }
-    guard let triplets else { return }
-    clock?.enter(.triplets)
-    triplets.add(
-      edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces,
-      scratch: &scratch[share].triplets)
   }
 }

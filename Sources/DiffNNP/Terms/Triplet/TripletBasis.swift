@@ -201,14 +201,3 @@ public struct TripletBasis: Equatable, Sendable {
     }
   }
 }
-
-extension TripletBasis {
-  /// What weight files say of it.
-  public var json: JSONValue {
-    let members: [JSONValue.Member] = [
-      .init("r_max", .number(rMax)), .init("intervals", JSONValue(intervals)), .init("first", JSONValue(first)),
-      .init("l_max", JSONValue(lMax)),
-    ]
-    return .object(members + floor.json)
-  }
-}

@@ -7,7 +7,7 @@
 /// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts. It does change with
 /// the direction of that line, as before.
 public struct DistanceFloor: Equatable, Sendable {
-  /// r_in (Å) of each pair of types, in the order of `PairTerm.pairIndex`; 0 for none.
+  /// r_in (Å) of each pair of types, in the order of `TypePairs.index`; 0 for none.
   public let distances: [Double]
   /// d (Å).
   public let width: Double
@@ -22,12 +22,12 @@ public struct DistanceFloor: Equatable, Sendable {
 
   /// - Throws: where the distances are not one of at least 0 for each pair of types, or the width is not positive.
   public init(typeCount: Int, distances: [Double], width: Double) throws {
-    guard distances.count == PairTerm.pairCount(typeCount), distances.allSatisfy({ $0.isFinite && $0 >= 0 }),
+    guard distances.count == TypePairs.count(typeCount), distances.allSatisfy({ $0.isFinite && $0 >= 0 }),
       width.isFinite, width > 0
     else {
       throw DiffNNPError(
         "floor of distances: \(distances.count) distances and width \(width) Å; expected "
-          + "\(PairTerm.pairCount(typeCount)) distances from 0 Å on, one for each pair of types, and a positive width")
+          + "\(TypePairs.count(typeCount)) distances from 0 Å on, one for each pair of types, and a positive width")
     }
     self.typeCount = typeCount
     self.distances = distances
@@ -49,7 +49,7 @@ public struct DistanceFloor: Equatable, Sendable {
   // Apart, because few atoms are so near.
   @inline(never)
   private func slowed(_ a: Int, _ b: Int, at r: Double) -> Seen {
-    let start = distances[PairTerm.pairIndex(a, b, typeCount: typeCount)]
+    let start = distances[TypePairs.index(a, b, typeCount: typeCount)]
     guard r < start else { return Seen(distance: r) }
     let x = min((start - r) / width, 1)
     return Seen(

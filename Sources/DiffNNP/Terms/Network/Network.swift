@@ -1,19 +1,3 @@
-import CProcessor
-
-/// A tensor of a weight file.
-public struct NamedTensor: Equatable, Sendable {
-  public var name: String
-  public var shape: [Int]
-  /// Row-major.
-  public var values: [Double]
-
-  public init(name: String, shape: [Int], values: [Double]) {
-    self.name = name
-    self.shape = shape
-    self.values = values
-  }
-}
-
 /// A network of the NequIP family with its parameters. Immutable.
 public final class Network: @unchecked Sendable {
   public let architecture: NetworkArchitecture
@@ -80,60 +64,10 @@ public final class Network: @unchecked Sendable {
     try NetworkPlan(architecture).parameterCount
   }
 
-  /// How many numbers of each atom travel before each layer but the first, whose features depend on types alone, and
-  /// their gradients on the way back.
-  public var exchangeWidths: [Int] {
-    plan.layers.dropFirst().map { $0.inputs.reduce(0) { $0 + $1.irrep.dimension * $1.multiplicity } }
-  }
-
-  /// - Parameter energyScale: eV for one unit of the network's energy.
-  func makeEvaluator(_ precision: Precision, energyScale: Double) -> NetworkEvaluating {
-    switch precision {
-    case .single:
-      let intervals = RadialResolution.intervals(plan, parameters: parameters, energyScale: energyScale)
-      let wideLanes = Int(PROCESSOR_WIDE_VECTOR_BYTES) / MemoryLayout<Float>.stride
-      return plan.fillsLanes(of: wideLanes)
-        ? NetworkTerm(NetworkEvaluator<SIMD16<Float>>(packed(intervals: intervals)))
-        : NetworkTerm(NetworkEvaluator<SIMD8<Float>>(packed(intervals: intervals)))
-    case .double:
-      let radial = plan.layers.indices.map { layer in
-        parameters.withUnsafeBufferPointer {
-          RadialNetwork<Dual<Double>>(plan, layer: layer, parameters: $0.baseAddress!)
-        }
-      }
-      return NetworkTerm(NetworkEvaluator<SIMD4<Double>>(packed(intervals: 1), exactRadial: radial))
-    }
-  }
-
-  private func packed<W: PlainLanes>(intervals: Int) -> PackedWeights<W> where W.Scalar: BinaryFloatingPoint {
+  func packed<W: PlainLanes>(intervals: Int) -> PackedWeights<W> where W.Scalar: BinaryFloatingPoint {
     let weights = PackedWeights<W>(NetworkLayout(plan, width: W.scalarCount), intervals: intervals)
     var knots: [PackedWeights<W>.RadialKnots] = []
     weights.pack(parameters, radial: &knots)
     return weights
-  }
-}
-
-/// A network as a term of a potential.
-private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar: BinaryFloatingPoint {
-  private let evaluator: NetworkEvaluator<W>
-  var clock: StageClock? {
-    get { evaluator.clock }
-    set { evaluator.clock = newValue }
-  }
-
-  var team: ThreadTeam? {
-    get { evaluator.team }
-    set { evaluator.team = newValue }
-  }
-
-  init(_ evaluator: NetworkEvaluator<W>) { self.evaluator = evaluator }
-
-  func add(
-    _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
-    forces: ForceSums
-  ) {
-    evaluator.evaluate(
-      edges, exchange: exchange,
-      into: .init(energies: energies, forces: forces.isEmpty ? nil : forces, scale: scale))
   }
 }

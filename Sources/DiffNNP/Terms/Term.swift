@@ -1,0 +1,88 @@
+/// A part of the energy of a potential, in units of the potential's `energyScale`. Immutable, and safe to share between threads.
+///
+/// A new one is a folder in `Terms`, and a line in `TermRegistry`.
+public protocol Term: Sendable {
+  /// What weight files and messages call this kind of term: `pair`.
+  static var name: String { get }
+  /// What the names of its tensors begin with in weight files: as a rule its name and a dot. No two kinds have the same.
+  static var tensorPrefix: String { get }
+  /// Types of atoms that it knows.
+  var typeCount: Int { get }
+  /// Atoms farther apart do not know of each other (Å).
+  var rMax: Double { get }
+  /// Whether the energy of an edge depends on more than its two ends, so that forces act on neighbours that no edge of theirs
+  /// tells of.
+  var isManyBody: Bool { get }
+  /// How many numbers of each atom travel between domains in each exchange of features (see `AtomExchange`); empty for a term that
+  /// needs none.
+  var exchangeWidths: [Int] { get }
+  /// A description for people, in lines.
+  var summary: [String] { get }
+  /// What a weight file holds of it.
+  var stored: StoredTerm { get }
+  /// From what a weight file holds.
+  /// - Throws: where something is missing, or does not fit together.
+  init(_ stored: StoredTerm, typeNames: [String]) throws
+  /// What computes it, for one evaluator.
+  /// - Parameter energyScale: eV for one unit of its energy.
+  func makeEvaluator(_ precision: Precision, energyScale: Double) -> TermEvaluator
+}
+
+extension Term {
+  public static var tensorPrefix: String { name + "." }
+  public var name: String { Self.name }
+  public var exchangeWidths: [Int] { [] }
+}
+
+/// A term as a weight file holds it: what the metadata say of it, and its tensors, under their names in the file.
+public struct StoredTerm: Sendable {
+  public var settings: JSONValue
+  public var tensors: [NamedTensor]
+
+  public init(settings: JSONValue, tensors: [NamedTensor]) {
+    self.settings = settings
+    self.tensors = tensors
+  }
+
+  /// The values of a tensor.
+  /// - Throws: where it is not there, or of another shape.
+  public func values(_ name: String, shape: [Int]) throws -> [Double] {
+    guard let tensor = tensors.first(where: { $0.name == name }) else {
+      throw DiffNNPError("there is no tensor \(name)")
+    }
+    guard tensor.shape == shape else {
+      throw DiffNNPError("tensor \(name) has shape \(tensor.shape), expected \(shape)")
+    }
+    return tensor.values
+  }
+}
+
+/// What computes a term.
+public enum TermEvaluator {
+  /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some centres.
+  case centres(stage: StageClock.Stage, make: () -> any CentreEvaluating)
+  /// All edges are needed at once; threads are shared out within.
+  case graph(any GraphEvaluating)
+}
+
+/// Computes a term for some centres at a time. Holds the buffers of one thread.
+public protocol CentreEvaluating: AnyObject {
+  /// Adds the energies of some centres, and the forces that follow from them, times `scale`.
+  /// - Parameters:
+  ///   - edges: those of the centres.
+  ///   - energies: of all centres (eV) [centreCount].
+  func add(
+    _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums)
+}
+
+/// Computes a term of all centres at once.
+public protocol GraphEvaluating: AnyObject {
+  /// Takes the time of each stage; nil for not at all.
+  var clock: StageClock? { get set }
+  /// Threads that share the work; nil for one.
+  var team: ThreadTeam? { get set }
+  /// Adds `scale` times the energies of the centres (eV) [centreCount], and the forces of the energy of all domains.
+  func add(
+    _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
+    forces: ForceSums)
+}
