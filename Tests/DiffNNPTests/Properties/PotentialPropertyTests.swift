@@ -127,7 +127,7 @@ import Testing
       #expect(abs(outside.energy - inside.energy - 2 * h * slope) < 1e-10)
       expectEqual(inside.forces, outside.forces, within: 1e-4)
     }
-    for r in [bounds.max()!, bounds.max()! * 1.5] {
+    for r in [potential.rMax, potential.rMax * 1.5] {
       #expect(try dimer(r).forces == [.zero, .zero])
       #expect(try dimer(r).virial.allSatisfy { $0 == 0 })
     }

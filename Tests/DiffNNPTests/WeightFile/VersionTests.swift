@@ -19,7 +19,8 @@ import Testing
     for (k, frame) in trajectory.frames.enumerated() {
       let result = try calculator.compute(frame.configuration, grades: true)
       #expect(abs(result.energy - energies[k]) < 1e-12 * abs(energies[k]))
-      let forces = try #require(expected["forces"]?.array?[k].array?.compactMap(\.doubles))
+      let rows = try #require(expected["forces"]?.array?[k].array)
+      let forces = rows.compactMap(\.doubles)
       #expect(forces.count == result.forces.count)
       for (force, expected) in zip(result.forces, forces) {
         #expect(length(force - SIMD3(expected[0], expected[1], expected[2])) < 1e-12)
