@@ -10,7 +10,7 @@ import DiffNNPTraining
 #endif
 
 /// `diffnnp train`.
-enum TrainCommand: Command {
+enum TrainCommand: ParallelCommand {
   static let syntax = Syntax(
     name: "train", summary: "Learn a potential from equilibrium configurations.", operands: "CONFIG.yaml | FRAMES",
     operandCount: 1...1,
@@ -86,8 +86,6 @@ enum TrainCommand: Command {
           patience: N          steps without a better validation before stopping early; 0 for never [1000]
           likelihood_rate: X   of Adam in the refinement [0.002]
       """)
-
-  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
 
   static func run(_ arguments: Arguments, on ranks: Ranks) throws {
     var configuration = try configuration(arguments, ranks)
@@ -236,7 +234,7 @@ enum TrainCommand: Command {
   private static var threadsOfARank: Int {
     min(
       Parallel.usableProcessorCount,
-      max(1, Parallel.processorCount / MPICommunicator.processesOnThisMachine))
+      max(1, Parallel.processorCount / Launch.current.countOnThisMachine))
   }
 
   /// Text that YAML reads as that text and nothing else.
