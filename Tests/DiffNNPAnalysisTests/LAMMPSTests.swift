@@ -26,8 +26,6 @@ import Testing
     #expect(log.steps == [0, 100])
     #expect(log.temperatures == [300, 301.25])
     #expect(log.nanosecondsPerDay == 29424.421)
-    #expect(log.processorUse == 0.575)
-    #expect(log.nanosecondsPerCoreDay == 29424.421 / 0.575)
     #expect(log.error == "ERROR: Lost atoms: original 48 current 47 (src/thermo.cpp:438)")
   }
 

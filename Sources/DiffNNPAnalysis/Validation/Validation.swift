@@ -101,15 +101,16 @@ extension Validation {
     progress: (String) -> Void = { _ in }
   ) throws {
     try settings.check()
-    if let lonely = trajectory.frames.first(where: { $0.positions.count < 2 }) {
-      throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
+    if let lonely = trajectory.frames.indices.first(where: { trajectory.frames.atomCount(at: $0) < 2 }) {
+      throw DiffNNPError(
+        "frame \(trajectory.frames[lonely].number) has one atom alone; there is no structure to compare")
     }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
     let noised =
       settings.sigma > 0
       ? try RadialDistribution(
-        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), rMax: settings.rMax,
-        binWidth: settings.binWidth) : nil
+        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), count: trajectory.frames.count,
+        typeNames: trajectory.typeNames, rMax: settings.rMax, binWidth: settings.binWidth) : nil
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
     for (simulation, directory) in zip(simulations, directories) { try simulation.system.write(to: directory) }
