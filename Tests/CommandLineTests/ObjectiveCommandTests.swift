@@ -75,6 +75,8 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
     ("", 2, "give --temperature"), ("--temperature 300 --sigma 0.1,x", 2, "expected numbers separated by commas"),
     ("--temperature 300 --ps -1", 2, "expected a time"),
     ("--temperature 300 --ps 0 --sigma -0.1", 1, "noise level -0.1"),
+    ("--temperature 300 --launcher /bin/true --timestep 0", 1, "the timestep of a run is 0"),
+    ("--temperature 0 --ps 0", 1, "temperature is 0.0 K"),
     ("--temperature 300 --ps 0 --seed 0", 2, "--seed is \"0\""),
     ("--temperature 300 --ps 0 --sigma 0.1,0.2,0.10", 2, "--sigma has 0.1 Å twice"),
   ])
@@ -83,6 +85,8 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
       try writeFrames(12, directory)
       let result = try diffnnp("noise-scan frames.xyz \(arguments)", in: directory)
       #expect(result.exitCode == code && result.errors.contains(reason), "\(result.errors)")
+      // Before any work.
+      #expect(result.errors.split(separator: "\n").count == 1)
     }
   }
 }

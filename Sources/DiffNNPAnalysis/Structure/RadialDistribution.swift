@@ -87,7 +87,7 @@ extension RadialDistribution {
     _ frames: some Sequence<Frame>, count: Int, typeNames: [String], rMax: Double, binWidth: Double,
     blockCount: Int? = nil
   ) throws {
-    guard binWidth.isFinite, binWidth > 0, rMax.isFinite, (rMax / binWidth).rounded() >= 1 else {
+    guard binWidth.isFinite, binWidth > 0, rMax.isFinite, rMax > binWidth * 0.999 else {
       throw DiffNNPError("g(r) up to \(rMax) Å in bins of \(binWidth) Å: give a positive bin width below the largest r")
     }
     guard rMax / binWidth <= 100_000 else {

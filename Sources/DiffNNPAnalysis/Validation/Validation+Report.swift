@@ -29,6 +29,15 @@ extension Validation {
     try FileIO.write(html(context).utf8, to: "\(settings.directory)/report.html")
   }
 
+  /// Names in the report for programs, which records may not have.
+  public static let names: Set<String> = [
+    "model", "frames", "n_frames", "temperature", "timestep_fs", "lammps_version", "md_ns", "md_ns_per_day",
+    "stable_ps",
+    "min_distance", "min_distances", "min_distances_frames", "rdf_mae", "rdf_floor", "rdf_mae_frames",
+    "rdf_mae_expected",
+    "rdf_mae_noised_frames", "angle_radius", "angle_jsd", "angle_jsd_expected", "runs", "verdict",
+  ]
+
   /// The report for programs.
   public func json(_ context: ValidationContext) throws -> JSONValue {
     let comparisons = try comparisons()

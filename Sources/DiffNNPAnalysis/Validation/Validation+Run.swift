@@ -57,7 +57,13 @@ extension Validation.Run {
     _ path: String, species: [String], count: Int
   ) throws -> (Trajectory, unreadable: String?) {
     func read(_ count: Int) throws -> Trajectory {
-      try Trajectory.read(path: path, TrajectorySelection(species: species, stop: count))
+      let read = try Trajectory.read(path: path, TrajectorySelection(stop: count))
+      // A start without a species makes a run without it.
+      let types = read.typeNames.map { species.firstIndex(of: $0) }
+      guard !types.contains(nil) else {
+        throw DiffNNPError("\(path): expected atoms of \(species.joined(separator: ", ")), found \(read.typeNames)")
+      }
+      return Trajectory(typeNames: species, frames: read.frames.renumbered(types.map { $0! }))
     }
     do { return (try read(count), nil) } catch {
       var (readable, unreadable) = (1, count)

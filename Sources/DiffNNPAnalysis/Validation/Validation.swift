@@ -146,7 +146,8 @@ extension Validation {
 }
 
 extension Validation.Settings {
-  fileprivate func check() throws {
+  /// - Throws: where a run cannot be made so.
+  public func check() throws {
     try Temperature.check(temperature)
     for (name, value) in [
       ("timestep", timestep), ("damping time", damping), ("duration", duration), ("interval between frames", interval),
@@ -156,6 +157,9 @@ extension Validation.Settings {
     guard duration * 1000 / timestep <= Self.mostSteps else {
       throw DiffNNPError(
         "\(duration) ps are too many steps of \(timestep) fs; expected at most \(Int(Self.mostSteps)) steps")
+    }
+    if let angleRadius, !(angleRadius.isFinite && angleRadius > 0) {
+      throw DiffNNPError("angles between neighbours closer than \(angleRadius) Å: expected a positive distance")
     }
     guard interval <= duration else {
       throw DiffNNPError("frames \(interval) ps apart in a run of \(duration) ps; give a shorter interval")

@@ -33,8 +33,10 @@ enum LearningCurveCommand: Command {
       throw UsageError("the temperature of the frames is missing; give --temperature")
     }
     let path = arguments.operands[0]
+    try Temperature.check(temperature)
     let selection = try TrajectoryOptions.selection(arguments)
     try InputFile.check([path])
+    try OutputFile.checkDiffer(arguments.all("--plot"))
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, selection)
     var settings = PairFit.Settings()

@@ -50,6 +50,7 @@ enum NoiseScanCommand: Command {
     let path = arguments.operands[0]
     let selection = try TrajectoryOptions.selection(arguments)
     try InputFile.check([path])
+    try OutputFile.checkDiffer(arguments.all("--plot"))
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let directory = arguments.text("--output") ?? "noise-scan"
     try OutputFile.checkDirectory(directory)
@@ -57,9 +58,22 @@ enum NoiseScanCommand: Command {
     guard duration >= 0 else { throw UsageError("--ps is \(duration); expected a time, or 0 for no runs") }
     let sigmas = try arguments.numbers("--sigma") ?? NoiseScan.defaultSigmas
     if let twice = sigmas.firstTwice { throw UsageError("--sigma has \(twice) Å twice; give each level once") }
-    let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : ""
+    for sigma in sigmas { try NoiseMode.fresh(sigma: sigma).validate() }
+    try Temperature.check(temperature)
+    let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : nil
     let trajectory = try Trajectory.read(path: path, selection)
-    let masses = duration > 0 ? try Masses.of(trajectory.typeNames, arguments) : []
+    let run = try launcher.map { launcher in
+      var run = Validation.Settings(
+        launcher: launcher, potential: [], directory: directory, temperature: temperature,
+        masses: try Masses.of(trajectory.typeNames, arguments))
+      run.duration = duration
+      run.interval = min(run.interval, duration / 100)
+      run.discarded = 0.05 * duration
+      run.timestep = try arguments.number("--timestep") ?? run.timestep
+      run.runs = 2
+      try run.check()
+      return run
+    }
     var settings = PairFit.Settings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
     if let threads = try arguments.positive("--threads") { settings.threads = threads }
@@ -70,24 +84,16 @@ enum NoiseScanCommand: Command {
       ) { fputs("noise-scan: \($0)\n", stderr) }
     }
     let rows = try points.map { point in
-      guard duration > 0 else { return try NoiseScanSummary.Row(point, run: nil) }
+      guard var run else { return try NoiseScanSummary.Row(point, run: nil) }
       let name = point.sigma.map { "sigma-\($0)" } ?? "likelihood"
       fputs("noise-scan: \(duration) ps with \(name)\n", stderr)
       let model = "\(directory)/\(name).safetensors"
       try makeDirectory(directory)
       try point.potential.save(path: model)
-      var run = Validation.Settings(
-        launcher: launcher,
-        potential: try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames),
-        directory: "\(directory)/\(name)", temperature: temperature, masses: masses)
-      run.duration = duration
-      run.interval = min(run.interval, duration / 100)
-      run.discarded = 0.05 * duration
-      run.timestep = try arguments.number("--timestep") ?? run.timestep
-      run.runs = 2
+      run.potential = try LAMMPSLauncher.potential(model: model, typeNames: trajectory.typeNames)
+      run.directory = "\(directory)/\(name)"
       run.sigma = point.sigma ?? 0
-      return try NoiseScanSummary.Row(
-        point, run: Validation(run, trajectory: trajectory))
+      return try NoiseScanSummary.Row(point, run: Validation(run, trajectory: trajectory))
     }
     let summary = NoiseScanSummary(rows, atomCounts: trajectory.frames.atomCounts)
     for plot in arguments.all("--plot") { try summary.figure.write(to: plot) }

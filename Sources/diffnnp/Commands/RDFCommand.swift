@@ -33,6 +33,7 @@ enum RDFCommand: Command {
     let settings = try Settings(arguments)
     let tables = arguments.all("--reference") + arguments.all("--angle-reference")
     try InputFile.check(settings.paths + tables)
+    try OutputFile.checkDiffer(arguments.all("--output") + arguments.all("--plot"))
     for output in arguments.all("--output") {
       try OutputFile.check(output, inputs: settings.paths + tables, mayStream: true)
     }
@@ -96,6 +97,9 @@ enum RDFCommand: Command {
       }
       guard arguments.text("--output") == nil || paths.count == 1 else {
         throw UsageError("--output takes one FRAMES, found \(paths.count)")
+      }
+      guard arguments.text("--reference-label") == nil || arguments.text("--reference") != nil else {
+        throw UsageError("--reference-label needs --reference CSV")
       }
       guard arguments.text("--angle-reference") == nil || angleRadius != nil else {
         throw UsageError("--angle-reference needs --angles R")
@@ -172,8 +176,9 @@ private struct StructureSummary {
     var lines = ["\(label)\(frames)"] + aligned(rows)
     let partial = distribution.pairs.enumerated().compactMap { p, pair -> String? in
       guard let counts = distribution.counts, counts.framesWithPairs[p] < counts.frameCount else { return nil }
-      let some = counted(counts.framesWithPairs[p], "frame")
-      return "  \(pair.label(names)): from the \(some) of \(counts.frameCount) with such pairs"
+      let some = counts.framesWithPairs[p]
+      return
+        "  \(pair.label(names)): \(some == 0 ? "no frame has" : "from the \(some) of \(counts.frameCount) frames with") such pairs"
     }
     lines += partial
     guard let angles else { return lines.joined(separator: "\n") }

@@ -113,6 +113,9 @@ enum ValidateCommand: Command {
     if let twice = records.map(\.0).firstTwice {
       throw UsageError("--record names \(twice) twice; give each number a name of its own")
     }
+    if let taken = records.map(\.0).first(where: Validation.names.contains) {
+      throw UsageError("--record \(taken): the report says itself what \(taken) is; give the number another name")
+    }
     return records.map { (name: $0.0, value: $0.1) }
   }
 }

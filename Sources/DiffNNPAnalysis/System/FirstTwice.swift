@@ -1,6 +1,6 @@
 extension Sequence where Element: Hashable {
   /// The first element that was there before; nil where all differ.
-  var firstTwice: Element? {
+  public var firstTwice: Element? {
     var seen: Set<Element> = []
     return first { !seen.insert($0).inserted }
   }
