@@ -35,7 +35,7 @@ enum TrainCommand: ParallelCommand {
         summary: "Continue an interrupted training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
-      mpirun -np N diffnnp train … shares the work among N processes; the result does not depend on them.
+      mpirun -np N diffnnp train …, of Open MPI or MPICH, shares the work among N processes; the result does not depend on them.
 
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
