@@ -35,6 +35,30 @@ import Testing
     }
   }
 
+  /// Frames without Cl between those that have it leave Li–Cl as it is, and are told of.
+  @Test func rdfIsOfFramesThatHaveThePair() throws {
+    try withFrames { directory in
+      let lithium = """
+        3
+        Lattice="12 0 0 0 12 0 0 0 12" Properties=species:S:1:pos:R:3 pbc="T T T"
+        Li 1 0 0
+        Li 4 0 0
+        Li 0 7 1
+
+        """
+      try FileIO.write((frames + lithium).utf8, to: "\(directory)/some.xyz")
+      let curves = try ["a.xyz", "some.xyz"].map { file in
+        try #require(
+          try JSONValue(parsing: diffnnp("rdf \(file) --rmax 6 --json", in: directory).output)["curves"]?.array?[0])
+      }
+      for pair in ["LiCl", "ClCl"] { #expect(curves[0]["g"]?[pair] == curves[1]["g"]?[pair]) }
+      #expect(
+        curves[1]["n_frames_with_pairs"]?["LiLi"]?.int == 3 && curves[1]["n_frames_with_pairs"]?["LiCl"]?.int == 2)
+      let text = try diffnnp("rdf some.xyz --rmax 6", in: directory)
+      #expect(text.output.contains("Li–Cl: from the 2 of 3 frames with such pairs"), "\(text.output)")
+    }
+  }
+
   @Test func rdfWritesATableItReads() throws {
     try withFrames { directory in
       #expect(try diffnnp("rdf a.xyz --rmax 6 -o a.csv", in: directory).exitCode == 0)
