@@ -24,24 +24,14 @@ final class FrameFile: @unchecked Sendable {
     var periodic: (Bool, Bool, Bool)
   }
 
-  /// - Parameter directory: a place on disk; that of the environment's TMPDIR, or /var/tmp, as /tmp may be memory.
+  /// - Parameter directory: a place on disk; that of `TemporaryFile` by default.
   /// - Throws: where no file can be made there.
   init(directory: String? = nil) throws {
-    self.directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var template = Array((self.directory + "/diffnnp-XXXXXX").utf8CString)
-    descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw Self.failure(self.directory) }
-    unlink(template)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    self.directory = directory ?? TemporaryFile.directory
+    descriptor = try TemporaryFile.open(in: self.directory)
   }
 
   deinit { close(descriptor) }
-
-  private static func failure(_ directory: String) -> DiffNNPError {
-    DiffNNPError(
-      "\(directory): \(String(cString: strerror(errno))); long trajectories need a temporary file: name a directory that has "
-        + "room with the environment variable TMPDIR")
-  }
 
   var count: Int { offsets.count - 1 }
 
@@ -69,7 +59,7 @@ final class FrameFile: @unchecked Sendable {
     while done < pending.count {
       let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
       if written < 0 && errno == EINTR { continue }
-      guard written >= 0 else { throw Self.failure(directory) }
+      guard written >= 0 else { throw TemporaryFile.failure(in: directory) }
       done += written
     }
     pending.removeAll(keepingCapacity: true)

@@ -10,7 +10,7 @@ import DiffNNPTraining
 #endif
 
 /// `diffnnp train`.
-enum TrainCommand: Command {
+enum TrainCommand: ParallelCommand {
   static let syntax = Syntax(
     name: "train", summary: "Learn a potential from equilibrium configurations.", operands: "CONFIG.yaml | FRAMES",
     operandCount: 1...1,
@@ -35,7 +35,7 @@ enum TrainCommand: Command {
         summary: "Continue an interrupted training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
-      mpirun -np N diffnnp train … shares the work among N processes; the result does not depend on them.
+      mpirun -np N diffnnp train …, of Open MPI or MPICH, shares the work among N processes; the result does not depend on them.
 
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
@@ -86,8 +86,6 @@ enum TrainCommand: Command {
           patience: N          steps without a better validation before stopping early; 0 for never [1000]
           likelihood_rate: X   of Adam in the refinement [0.002]
       """)
-
-  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
 
   static func run(_ arguments: Arguments, on ranks: Ranks) throws {
     var configuration = try configuration(arguments, ranks)
@@ -246,7 +244,7 @@ enum TrainCommand: Command {
   private static var threadsOfARank: Int {
     min(
       Parallel.usableProcessorCount,
-      max(1, Parallel.processorCount / MPICommunicator.processesOnThisMachine))
+      max(1, Parallel.processorCount / Launch.current.countOnThisMachine))
   }
 
   /// Text that YAML reads as that text and nothing else.
