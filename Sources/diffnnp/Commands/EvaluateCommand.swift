@@ -68,6 +68,7 @@ enum EvaluateCommand: Command {
           columns: evaluated.columns)
       }
     }
+    try naming(framesPath) { try measures.requireUnits() }
     try writer?.commit()
     try printed.finish(frameCount: trajectory.frames.count, measures.members)
   }
@@ -131,6 +132,9 @@ private struct Measures {
   private var correlation = Correlation()
 
   init(_ objective: HeldOutObjective?) { self.objective = objective }
+
+  /// - Throws: where the frames' forces cannot be compared with those of the model.
+  func requireUnits() throws { try error.requireUnits() }
 
   /// - Parameter number: of the frame among those chosen, which names its noise.
   mutating func add(
