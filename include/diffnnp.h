@@ -20,7 +20,10 @@
  *             refuses its arguments; diffnnp_last_error() says what was wrong, counting atoms from 0. A handle that is
  *             NULL, freed, of the other kind, or no handle at all gives DIFFNNP_ERROR_HANDLE.
  * Structs     Start with their size, to be set to sizeof by the caller: that is how a later library tells what an
- *             earlier caller knows of. Set the whole struct to zero first, then the members of interest.
+ *             earlier caller knows of. Later versions add members at the end; to those that the caller does not know of, the
+ *             library neither looks nor writes, and takes them for zero. A struct that is larger than the library knows is
+ *             refused: the library must not be older than the header. Set the whole struct to zero first, then the
+ *             members of interest.
  * Threads     "Any thread": may be called from several threads at once, with the same arguments. "One thread at a
  *             time": the handle must not be in use by another thread; where it is, the call returns DIFFNNP_ERROR_BUSY.
  */
@@ -177,6 +180,10 @@ typedef struct diffnnp_system {
   const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
   int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
   const diffnnp_exchange *exchange; /* for triplets and networks over several domains, instead of owners; or NULL */
+  /* Since version 0.2. How much a neighbour counts that is bonded to the atom, by its kind: special_lj of LAMMPS. Those of
+   * weight 0 are no neighbours; energies and forces of pairs are multiplied by other weights, which triplets and networks refuse. */
+  const double *special_weights; /* [4] weight of each kind; or NULL: all neighbours count as they are */
+  int special_shift;             /* a neighbour's kind is in the two bits from here on: SBBITS of LAMMPS; outside the mask */
 } diffnnp_system;
 
 /* What to compute; NULL where unwanted. Everything is overwritten, nothing added to. */

@@ -22,11 +22,16 @@ public final class EdgeList {
   public private(set) var lengths: UnsafeMutablePointer<Double>
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
+  /// How much each edge counts; nil: all of them, as they are.
+  var weights: UnsafeMutablePointer<Double>? { isWeighted ? allWeights : nil }
 
   /// Centres whose edges are here, or will be.
   private(set) var centres = 0..<0
   /// The first of them that has not all its edges.
   private var open = 0
+  private var isWeighted = false
+  /// Room for `edgeCapacity` weights, once there have been any.
+  private var allWeights: UnsafeMutablePointer<Double>?
   private var edgeCapacity = 1024
   private var atomCapacity = 128
 
@@ -49,6 +54,7 @@ public final class EdgeList {
     free(neighbours)
     free(vectors)
     free(lengths)
+    free(allWeights)
   }
 
   /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
@@ -71,6 +77,7 @@ public final class EdgeList {
     open = centres.lowerBound
     count = 0
     offsets[open] = 0
+    isWeighted = false
   }
 
   /// Makes room for `more` edges beyond those present.
@@ -98,6 +105,14 @@ public final class EdgeList {
     count += more
   }
 
+  /// Lets the edges from `first` on count with a weight; others, as they are.
+  func weigh(from first: Int, by weight: Double) {
+    let weights = allWeights ?? Buffer.allocate(edgeCapacity)
+    if !isWeighted { weights.update(repeating: 1, count: edgeCapacity) }
+    (weights + first).update(repeating: weight, count: count - first)
+    (allWeights, isWeighted) = (weights, true)
+  }
+
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
   public func close(centre i: Int) {
@@ -113,6 +128,11 @@ public final class EdgeList {
     neighbours = moved(neighbours, to: capacity)
     vectors = moved(vectors, to: capacity)
     lengths = moved(lengths, to: capacity)
+    if let weights = allWeights {
+      let all = moved(weights, to: capacity)
+      (all + count).update(repeating: 1, count: capacity - count)
+      allWeights = all
+    }
     edgeCapacity = capacity
   }
 
@@ -135,13 +155,15 @@ struct EdgePointers {
   let neighbours: UnsafePointer<Int32>
   let vectors: UnsafePointer<SIMD3<Double>>
   let lengths: UnsafePointer<Double>
+  /// Nil where all edges count as they are.
+  let weights: UnsafePointer<Double>?
   let types: UnsafePointer<Int32>
 
   init(_ edges: EdgeList) {
     (centreCount, atomCount) = (edges.centreCount, edges.atomCount)
     (centres, count) = (edges.centres, edges.count)
     (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
-    (vectors, lengths) = (.init(edges.vectors), .init(edges.lengths))
+    (vectors, lengths, weights) = (.init(edges.vectors), .init(edges.lengths), edges.weights.map { .init($0) })
   }
 
   /// The most edges that one of some centres has.
