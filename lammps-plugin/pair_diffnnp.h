@@ -81,8 +81,12 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   bool limits_forces = false;
   bool warned_of_grade = false, warned_of_types = false;
   int absent_bits = 0;    // of groups whose atoms are excluded from all
-  std::vector<class Fix *> thermostats;    // that have not been warned of
-  std::vector<std::string> warned_of;      // fixes, by ID
+  struct Thermostat {
+    std::string id;    // of the fix
+    bool has_acted;    // so that its target is set
+  };
+  std::vector<Thermostat> thermostats;    // that have not been warned of
+  std::vector<std::string> warned_of;     // IDs of fixes
 
   std::string steps_fix;           // the fix that tells which calls are the run's own steps
   bool may_be_own_step = false;    // the next call

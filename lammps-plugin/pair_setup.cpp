@@ -502,19 +502,23 @@ void PairDiffNNP::find_thermostats()
   for (int i = 0; i < modify->nfix; i++)
     if (has_thermostat(modify->fix[i]) &&
         std::find(warned_of.begin(), warned_of.end(), modify->fix[i]->id) == warned_of.end())
-      thermostats.push_back(modify->fix[i]);
+      thermostats.push_back({modify->fix[i]->id, false});
 }
 
 // Warns, once of each, of thermostats that drive the system to another temperature than that of the training data. They set their
-// targets when they act first, and some do so at the end of every so many steps.
+// targets when they act first: at the beginning of a run, or at the end of every so many steps.
 void PairDiffNNP::watch_thermostats()
 {
   for (size_t k = 0; k < thermostats.size(); k++) {
-    Fix *fix = thermostats[k];
-    const bigint last = update->ntimestep - 1;
-    const bool acts_at_end = fix->setmask() & FixConst::END_OF_STEP;
-    const bigint acted = acts_at_end ? last - last % std::max(fix->nevery, 1) : last;
-    if (acted <= update->firststep) continue;
+    const int index = modify->find_fix(thermostats[k].id);
+    if (index < 0) continue;
+    Fix *fix = modify->fix[index];
+    if (!thermostats[k].has_acted) {
+      const bool acts_at_end = fix->setmask() & FixConst::END_OF_STEP;
+      thermostats[k].has_acted =
+          !acts_at_end || (!update->setupflag && update->ntimestep % std::max(fix->nevery, 1) == 0);
+      continue;    // it will have at the next step
+    }
     int dimension = -1;
     const auto target = static_cast<const double *>(fix->extract("t_target", dimension));
     if (!target || dimension != 0) continue;

@@ -18,13 +18,13 @@ extension Workspace {
     do {
       try reader.begin(
         list, cutoff: potential.rMax, typeCount: potential.typeNames.count, countsWholeOnly: potential.isManyBody)
-      if let functions { begin(functions, list, rows: reader.rows) }
+      if let functions { try begin(functions, list, rows: reader.rows) }
       // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
       try compute(
         reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
         exchange: functions == nil ? nil : exchange, &results)
     } catch {
-      if let functions { standIn(functions, list, potential.network?.exchangeWidths ?? []) }
+      if let functions { try standIn(functions, list) }
       throw error
     }
     if functions != nil && exchange.failed {
@@ -44,13 +44,14 @@ extension Workspace {
   }
 
   /// Makes the exchanges that the other domains wait for.
-  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ widths: [Int]) {
-    begin(functions, list, rows: nil)
-    exchange.standIn(widths: widths)
+  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList) throws {
+    try begin(functions, list, rows: nil)
+    exchange.standIn(widths: exchangeWidths)
   }
 
-  private func begin(_ functions: AtomExchange.Functions, _ list: NeighbourList, rows: UnsafePointer<Int32>?) {
-    exchange.begin(functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows)
+  private func begin(_ functions: AtomExchange.Functions, _ list: NeighbourList, rows: UnsafePointer<Int32>?) throws {
+    try exchange.begin(
+      functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows, widths: exchangeWidths)
   }
 
   /// Takes results to the places of the caller's atoms.
@@ -73,12 +74,8 @@ extension Workspace {
     for i in 0..<count where types[i] < 0 || types[i] >= potential.typeNames.count {
       throw DiffNNPError("type of atom \(i) is \(types[i]); expected 0...\(potential.typeNames.count - 1)")
     }
-    positions.removeAll(keepingCapacity: true)
-    for i in 0..<count { positions.append(SIMD3(x[3 * i], x[3 * i + 1], x[3 * i + 2])) }
-    try positions.withUnsafeBufferPointer {
-      try search.begin(
-        cell: cell, positions: $0, types: UnsafeBufferPointer(start: types, count: count), cutoff: potential.rMax)
-    }
+    try search.begin(
+      cell: cell, packedPositions: x, types: UnsafeBufferPointer(start: types, count: count), cutoff: potential.rMax)
     try compute(search, folding: .neighbours, &results)
     try check(results, search) { "\($0)" }
   }

@@ -35,6 +35,7 @@ static void check_refusal(diffnnp_status got, diffnnp_status expected, const cha
 /* Tools that watch memory or threads have an allocator of their own: with NO_COUNTING, it is left alone. */
 static volatile long allocations;
 #ifndef NO_COUNTING
+static volatile long memory_left = -1; /* so many more pieces of what grows with a system can be had; -1: any number */
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -55,6 +56,10 @@ void *realloc(void *old, size_t size) {
 }
 int posix_memalign(void **result, size_t alignment, size_t size) {
   __sync_fetch_and_add(&allocations, 1);
+  if (alignment >= 64) { /* not Swift's own objects, which are small */
+    if (memory_left == 0) return 12;
+    if (memory_left > 0) memory_left--;
+  }
   *result = __libc_memalign(alignment, size);
   return *result ? 0 : 12;
 }
@@ -865,6 +870,40 @@ static void test_allocations(diffnnp_model *model, const list_data *list, diffnn
   free(all);
 }
 
+#ifndef NO_COUNTING
+/* Whichever piece of memory cannot be had, the call says so, and the next one that has it goes well. */
+static void test_no_memory(diffnnp_model *model, const list_data *list, diffnnp_precision precision, int way) {
+  exchange_data data = {list, 0, 0, 0, -1, 0};
+  const diffnnp_exchange exchange = exchange_with(&data);
+  const diffnnp_periodic_system periodic = periodic_system();
+  diffnnp_system system = system_of(list, way == 0);
+  if (way == 1) system.exchange = &exchange;
+  all_results *all = new_results();
+  double energy = NAN;
+  int pieces = 0;
+  for (int goes_well = 0; !goes_well; pieces++) {
+    diffnnp_evaluator *evaluator;
+    CHECK(diffnnp_evaluator_create(model, precision, &evaluator) == DIFFNNP_OK);
+    for (int again = 0; again < 2 && !goes_well; again++) {
+      memory_left = again ? -1 : pieces;
+      const diffnnp_status status = way == 2 ? diffnnp_compute_periodic(evaluator, &periodic, &all->results)
+                                             : diffnnp_compute(evaluator, &system, &all->results);
+      memory_left = -1;
+      goes_well = !again && status == DIFFNNP_OK;
+      if (goes_well || again) {
+        CHECK(status == DIFFNNP_OK && (isnan(energy) || energy == all->results.energy));
+        energy = all->results.energy;
+      } else {
+        REFUSED(status, DIFFNNP_ERROR_MEMORY, "no memory for ");
+      }
+    }
+    CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  }
+  CHECK(pieces > 5 && pieces < 100);
+  free(all);
+}
+#endif
+
 /* ----------------------------------------------------------------------------------------------- threads --- */
 
 /* Threads of one evaluator: many copies of the cell, so that each has some atoms. */
@@ -1134,6 +1173,12 @@ int main(int argc, char **argv) {
     test_allocations(model, list, DIFFNNP_SINGLE, exchanging);
     test_allocations(model, list, DIFFNNP_DOUBLE, exchanging);
   }
+#ifndef NO_COUNTING
+  for (int way = 0; way < 3; way++) {
+    test_no_memory(model, list, DIFFNNP_SINGLE, way);
+    test_no_memory(model, list, DIFFNNP_DOUBLE, way);
+  }
+#endif
   test_threads(argv[1], model, evaluator);
   test_team(model);
   test_ungraded(argv[3], list);

@@ -351,6 +351,7 @@ class Caution(Harness):
             ("fix 1 r rigid/nvt single temp 320 320 0.1\nfix 2 o nve", ["fix 1 aims at 320 K"]),
             ("fix 1 all nph iso 0 0 1", []),
             ("fix 1 all nve\nfix 2 all temp/rescale 1000 310 310 1 1", []),
+            ("fix 1 all nve\nfix 2 all temp/rescale 4 310 310 1 1", ["fix 2 aims at 310 K"]),
             ("fix 1 all nve\nfix 2 r langevin 250 250 0.1 1\nfix 3 o langevin 350 350 0.1 1", ["fix 2 aims at 250 K", "fix 3 aims at 350 K"]),
         ]:
             with self.subTest(fixes):

@@ -1,6 +1,8 @@
 """What pair_style diffnnp tells about where a run has gone: extrapolation grades, against those from plain formulas."""
 
 import re
+import subprocess
+import textwrap
 import unittest
 
 import numpy as np
@@ -298,6 +300,32 @@ class Files(Watch):
             run = self.lammps.run(script, {"data": self.data}, 2, ("-partition", "2x1"))
             self.assertNotEqual(run.code, 0, run.output)
             self.assertIn(f"cannot write {self.folder}/{file}: another partition", run.output)
+
+    def test_errors_leave_no_file_open(self):
+        if self.lammps is DEBIAN:
+            return  # its errors end the process
+        (self.folder / "data").write_text(self.data)
+        commands = self.start("deviation every 1 file /dev/full").replace("read_data data", f"read_data {self.folder}/data").splitlines()
+        program = textwrap.dedent(f"""
+            import os
+            from lammps import lammps
+            def fail():
+                l = lammps(name="{self.lammps.library}", cmdargs=["-screen", "none", "-log", "none"])
+                try:
+                    l.commands_list({commands + ["run 0"]!r})
+                except Exception as error:
+                    assert "No space left" in str(error), error
+                else:
+                    assert False
+                l.close()
+                return len(os.listdir("/proc/self/fd"))
+            counts = [fail() for _ in range(5)]
+            print("COUNTS", counts[1] == counts[4])
+        """)
+        environment = self.lammps.environment | {"LD_LIBRARY_PATH": str(self.lammps.libraries)}
+        command = [self.lammps.python, "-c", program]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        self.assertIn("COUNTS True", run.stdout, run.stdout + run.stderr)
 
     def test_damaged_restart_files(self):
         state = self.folder / "state"

@@ -40,17 +40,16 @@ public final class EdgeList {
   var near = Buffer<Int>()
 
   public init() {
-    offsets = .allocate(capacity: atomCapacity + 1)
-    types = .allocate(capacity: atomCapacity)
-    neighbours = Buffer.allocate(edgeCapacity)
-    vectors = Buffer.allocate(edgeCapacity)
-    lengths = Buffer.allocate(edgeCapacity)
+    (offsets, types) = orEnd { (try Buffer.allocate(129), try Buffer.allocate(128)) }
+    (neighbours, vectors, lengths) = orEnd {
+      (try Buffer.allocate(1024), try Buffer.allocate(1024), try Buffer.allocate(1024))
+    }
     offsets[0] = 0
   }
 
   deinit {
-    offsets.deallocate()
-    types.deallocate()
+    free(offsets)
+    free(types)
     free(neighbours)
     free(vectors)
     free(lengths)
@@ -58,13 +57,13 @@ public final class EdgeList {
   }
 
   /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
-  public func begin(centreCount: Int, atomCount: Int) {
+  /// - Throws: `OutOfMemory`; the list is as it was then.
+  public func begin(centreCount: Int, atomCount: Int) throws {
     if atomCount > atomCapacity {
-      atomCapacity = max(atomCount, atomCapacity + atomCapacity / 2)
-      offsets.deallocate()
-      types.deallocate()
-      offsets = .allocate(capacity: atomCapacity + 1)
-      types = .allocate(capacity: atomCapacity)
+      let capacity = max(atomCount, atomCapacity + atomCapacity / 2)
+      offsets = try replaced(offsets, capacity + 1)
+      types = try replaced(types, capacity)
+      atomCapacity = capacity
     }
     self.centreCount = centreCount
     self.atomCount = atomCount
@@ -81,9 +80,10 @@ public final class EdgeList {
   }
 
   /// Makes room for `more` edges beyond those present.
+  /// - Throws: `OutOfMemory`.
   @inline(__always)
-  public func reserve(_ more: Int) {
-    if count + more > edgeCapacity { grow(to: count + more) }
+  public func reserve(_ more: Int) throws {
+    if count + more > edgeCapacity { try grow(to: count + more) }
   }
 
   /// Adds an edge to the centre that is being filled. Room must have been reserved.
@@ -106,8 +106,9 @@ public final class EdgeList {
   }
 
   /// Lets the edges from `first` on count with a weight; others, as they are.
-  func weigh(from first: Int, by weight: Double) {
-    let weights = allWeights ?? Buffer.allocate(edgeCapacity)
+  /// - Throws: `OutOfMemory`.
+  func weigh(from first: Int, by weight: Double) throws {
+    let weights = try allWeights ?? Buffer.allocate(edgeCapacity)
     if !isWeighted { weights.update(repeating: 1, count: edgeCapacity) }
     (weights + first).update(repeating: weight, count: count - first)
     (allWeights, isWeighted) = (weights, true)
@@ -120,25 +121,32 @@ public final class EdgeList {
     open = i + 1
   }
 
-  private func grow(to needed: Int) {
+  private func grow(to needed: Int) throws {
     // As many as there will be if centres to come are like those before, and some more.
     let filled = open - centres.lowerBound
     let expected = filled > 0 ? count * centres.count / filled : 0
     let capacity = max(needed, edgeCapacity + edgeCapacity / 4, expected + expected / 32)
-    neighbours = moved(neighbours, to: capacity)
-    vectors = moved(vectors, to: capacity)
-    lengths = moved(lengths, to: capacity)
+    neighbours = try moved(neighbours, to: capacity)
+    vectors = try moved(vectors, to: capacity)
+    lengths = try moved(lengths, to: capacity)
     if let weights = allWeights {
-      let all = moved(weights, to: capacity)
+      let all = try moved(weights, to: capacity)
       (all + count).update(repeating: 1, count: capacity - count)
       allWeights = all
     }
     edgeCapacity = capacity
   }
 
-  private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) -> UnsafeMutablePointer<T> {
-    let new = Buffer<T>.allocate(capacity)
+  private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) throws -> UnsafeMutablePointer<T> {
+    let new = try Buffer<T>.allocate(capacity)
     new.update(from: old, count: count)
+    free(old)
+    return new
+  }
+
+  /// Room for more; what was there is lost.
+  private func replaced<T>(_ old: UnsafeMutablePointer<T>, _ capacity: Int) throws -> UnsafeMutablePointer<T> {
+    let new = try Buffer<T>.allocate(capacity)
     free(old)
     return new
   }

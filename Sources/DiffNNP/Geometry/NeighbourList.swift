@@ -116,17 +116,17 @@ public final class NeighbourListReader: EdgeSource {
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
   /// - Parameter countsWholeOnly: whether neighbours of other weights than 0 and 1 are refused, when they are met: a term of
   ///   many bodies cannot have part of a neighbour.
-  /// - Throws: where an index, a type or a count is out of range, or a position is not finite. Messages name atoms by the
+  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages name atoms by the
   ///   list's `ids`, or count them from 0.
   public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
     (self.list, squaredCutoff, self.countsWholeOnly) = (list, cutoff * cutoff, countsWholeOnly)
     try checkPositions(list)
     try checkTypes(list, typeCount)
-    try number(list, indices.reserve(list.allCount), rowBuffer.reserve(list.allCount))
+    try number(list, try indices.reserve(list.allCount), try rowBuffer.reserve(list.allCount))
   }
 
-  public func begin(_ edges: EdgeList) {
-    edges.begin(centreCount: centreCount, atomCount: atomCount)
+  public func begin(_ edges: EdgeList) throws {
+    try edges.begin(centreCount: centreCount, atomCount: atomCount)
     guard let list, let rows else { return }
     for k in 0..<atomCount { edges.types[k] = list.types[Int(rows[k])] }
   }
@@ -227,8 +227,8 @@ public final class NeighbourListReader: EdgeSource {
       throw DiffNNPError(
         "atom \(list.name(i)) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
     }
-    let neighbours = edges.near.reserve(count)
-    edges.squares.reserve(count)
+    let neighbours = try edges.near.reserve(count)
+    try edges.squares.reserve(count)
     try copyRow(i, list, row, count, to: neighbours)
     guard let weights = list.weights else { return try add(count, neighbours, from: i, list, indices, to: edges) }
     for kind: Int32 in 0..<4 {
@@ -241,7 +241,7 @@ public final class NeighbourListReader: EdgeSource {
       guard !countsWholeOnly else {
         throw PartialNeighbour(atom: list.name(i), weight: weight)
       }
-      edges.weigh(from: first, by: weight)
+      try edges.weigh(from: first, by: weight)
     }
   }
 
@@ -254,7 +254,7 @@ public final class NeighbourListReader: EdgeSource {
     let squares = edges.squares.pointer
     let smallest = measure(neighbours, count, from: i, list.positions, into: squares)
     if smallest <= 0 { try refuseCoincident(i, list, neighbours, squares, count) }
-    append(select(neighbours, squares, count, indices), neighbours, from: i, list.positions, indices, to: edges)
+    try append(select(neighbours, squares, count, indices), neighbours, from: i, list.positions, indices, to: edges)
   }
 
   /// Reads the neighbours of a local atom.
@@ -328,8 +328,8 @@ public final class NeighbourListReader: EdgeSource {
   private func append(
     _ count: Int, _ neighbours: UnsafePointer<Int>, from i: Int, _ positions: UnsafePointer<Double>,
     _ indices: UnsafePointer<Int32>, to edges: EdgeList
-  ) {
-    edges.reserve(count)
+  ) throws {
+    try edges.reserve(count)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
     let (lengths, squares) = (edges.lengths + edges.count, edges.squares.pointer)

@@ -83,9 +83,9 @@ public struct PairTerm: Equatable, Sendable {
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
-  ) {
+  ) throws {
     let edges = EdgePointers(edges)
-    let slopes = scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
+    let slopes = try scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
     pieces.withUnsafeBufferPointer { pieces in
       starts.withUnsafeBufferPointer { starts in
         for i in centres {
