@@ -131,8 +131,8 @@ private final class NetworkTerm<W: PlainLanes>: NetworkEvaluating where W.Scalar
   func add(
     _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums
-  ) {
-    evaluator.evaluate(
+  ) throws {
+    try evaluator.evaluate(
       edges, exchange: exchange,
       into: .init(energies: energies, forces: forces.isEmpty ? nil : forces, scale: scale))
   }
