@@ -53,7 +53,7 @@ enum NoiseScanCommand: Command {
     guard duration >= 0 else { throw UsageError("--ps is \(duration); expected a time, or 0 for no runs") }
     let sigmas = try arguments.numbers("--sigma") ?? NoiseScan.defaultSigmas
     let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : ""
-    let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments))
+    let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments), for: Self.self)
     let masses = duration > 0 ? try Masses.of(trajectory.typeNames, arguments) : []
     var settings = PairFit.Settings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }

@@ -49,7 +49,8 @@ enum ValidateCommand: Command {
     let potential = try Potential.load(path: modelPath)
     let selection = try TrajectoryOptions.selection(arguments)
     try OutputFile.checkDirectory(directory(arguments))
-    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
+    let trajectory = try Trajectory.read(path: framesPath, selection, for: Self.self)
+      .mapped(to: potential, path: framesPath)
     let settings = try settings(arguments, potential, modelPath)
     let reference = try arguments.text("--reference").map {
       try RadialDistribution(csv: $0, typeNames: potential.typeNames)
