@@ -90,7 +90,7 @@ public struct ForceScale: Sendable {
       let block = item / groupsOfABlock
       var field = PairField(basis, coefficients[block])
       for f in frameNumbers(of: item % groupsOfABlock, in: blocks.ranges[block]) {
-        try field.add(frames[f], thermalEnergy: thermalEnergy)
+        try field.add(frames.frame(at: f), thermalEnergy: thermalEnergy)
       }
       return field.work + field.divergence
     }

@@ -43,14 +43,15 @@ enum EvaluateCommand: Command {
   static func run(_ arguments: Arguments) throws {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
     let precision = try arguments.choice("--precision", Precision.self) ?? .single
-    let selection = try TrajectoryOptions.selection(arguments)
+    let selection = try TrajectoryOptions.selection(arguments, keepsRepeats: true)
     try InputFile.check([modelPath, framesPath])
     if let output = arguments.text("--output") {
       try OutputFile.check(output, inputs: [modelPath, framesPath], mayStream: true)
     }
     let potential = try Potential.load(path: modelPath)
     let objective = try objective(arguments, potential)
-    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
+    let trajectory = try Trajectory.read(path: framesPath, selection, for: Self.self, usesForces: true)
+      .mapped(to: potential, path: framesPath)
 
     let calculators = potential.members.map { Calculator($0, precision) }
     let writer = try arguments.text("--output").map { try ExtendedXYZWriter(path: $0) }

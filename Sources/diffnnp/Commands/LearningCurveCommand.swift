@@ -38,7 +38,7 @@ enum LearningCurveCommand: Command {
     try InputFile.check([path])
     try OutputFile.checkDiffer(arguments.all("--plot"))
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
-    let trajectory = try Trajectory.read(path: path, selection)
+    let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
     var settings = PairFit.Settings()
     settings.triplets = TripletSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }

@@ -61,7 +61,7 @@ enum NoiseScanCommand: Command {
     for sigma in sigmas { try NoiseMode.fresh(sigma: sigma).validate() }
     try Temperature.check(temperature)
     let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : nil
-    let trajectory = try Trajectory.read(path: path, selection)
+    let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
     let run = try launcher.map { launcher in
       var run = Validation.Settings(
         launcher: launcher, potential: [], directory: directory, temperature: temperature,

@@ -124,7 +124,7 @@ enum RDFCommand: Command {
         let g = try RadialDistribution(csv: paths[k], typeNames: selection.species ?? [])
         return Structure(rdf: LabelledRDF(labels[k], g, style: style), angles: nil)
       }
-      let trajectory = try Trajectory.read(path: paths[k], selection)
+      let trajectory = try Trajectory.read(path: paths[k], selection, for: RDFCommand.self)
       return try naming(paths[k]) {
         let g = try RadialDistribution(trajectory, rMax: rMax, binWidth: binWidth)
         let angles = try angleRadius.map { try AngleDistribution(trajectory, radius: $0) }

@@ -201,8 +201,9 @@ struct StudyRunner {
   private mutating func load(_ name: String) throws -> LoadedSystem {
     if let system = systems[name] { return system }
     let system = study.system(name)
-    let selection = TrajectorySelection(species: system.species)
-    let trajectory = try Trajectory.read(path: system.frames, selection)
+    var selection = TrajectorySelection(species: system.species)
+    selection.leavesOutRepeats = true
+    let trajectory = try Trajectory.read(path: system.frames, selection, for: StudyCommand.self)
     let types = trajectory.typeNames
     let masses =
       try system.masses
@@ -221,7 +222,7 @@ struct StudyRunner {
         reference: try RadialDistribution(csv: system.reference, typeNames: types),
         angleReference: try system.angleReference.map { try AngleDistribution(csv: $0, typeNames: types) },
         angleRadius: system.angleRadius, shells: system.shells, hasTetrahedralOrder: system.hasTetrahedralOrder),
-      test: try system.test.map { try Trajectory.read(path: $0, selection) }, masses: masses)
+      test: try system.test.map { try Trajectory.read(path: $0, selection, for: StudyCommand.self) }, masses: masses)
     systems[name] = loaded
     return loaded
   }
