@@ -42,7 +42,7 @@ struct DistanceCheck {
     var cutoff = looksForBonds ? Self.longestHydrogenBond : Self.closest
     for k in 0..<3 where frame.cell.periodic[k] { cutoff = min(cutoff, frame.cell.heights[k]) }
     try search.begin(frame.configuration, cutoff: max(cutoff, Self.coincidence))
-    search.begin(edges)
+    try search.begin(edges)
     if frame.positions.count > 1 { atoms += frame.positions.count }
     for start in stride(from: 0, to: frame.positions.count, by: Self.batch) {
       let centres = start..<min(start + Self.batch, frame.positions.count)
