@@ -77,6 +77,9 @@ class FixOwnSteps : public LAMMPS_NS::Fix {
   void min_post_force(int) override { listener->evaluation_ends(); }
   void post_run() override { listener->run_ends(); }
 
+  // Nothing to do. Were it LAMMPS's own, a plugin for another size of IDs could not be loaded to say that it is one.
+  void set_molecule(int, LAMMPS_NS::tagint, int, double *, double *, double *) override {}
+
  private:
   OwnStepsListener *listener = nullptr;
   int outermost = 0;    // level of rRESPA

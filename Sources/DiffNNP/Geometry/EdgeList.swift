@@ -32,17 +32,19 @@ public final class EdgeList {
   private var isWeighted = false
   /// Room for `edgeCapacity` weights, once there have been any.
   private var allWeights: UnsafeMutablePointer<Double>?
-  private var edgeCapacity = 1024
-  private var atomCapacity = 128
+  private static let fewest = (edges: 1024, atoms: 128)
+  private var edgeCapacity = EdgeList.fewest.edges
+  private var atomCapacity = EdgeList.fewest.atoms
 
   // Room for a search: squared distances of the points it looks at, and those of them that are near.
   var squares = Buffer<Double>()
   var near = Buffer<Int>()
 
   public init() {
-    (offsets, types) = orEnd { (try Buffer.allocate(129), try Buffer.allocate(128)) }
+    let (edges, atoms) = Self.fewest
+    (offsets, types) = orEnd { (try Buffer.allocate(atoms + 1), try Buffer.allocate(atoms)) }
     (neighbours, vectors, lengths) = orEnd {
-      (try Buffer.allocate(1024), try Buffer.allocate(1024), try Buffer.allocate(1024))
+      (try Buffer.allocate(edges), try Buffer.allocate(edges), try Buffer.allocate(edges))
     }
     offsets[0] = 0
   }
