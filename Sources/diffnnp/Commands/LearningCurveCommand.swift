@@ -35,6 +35,7 @@ enum LearningCurveCommand: Command {
     let path = arguments.operands[0]
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments), for: Self.self)
+    try trajectory.requireDifferentFrames(path: path)
     var settings = PairFit.Settings()
     settings.triplets = TripletSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }

@@ -54,6 +54,7 @@ enum NoiseScanCommand: Command {
     let sigmas = try arguments.numbers("--sigma") ?? NoiseScan.defaultSigmas
     let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : ""
     let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments), for: Self.self)
+    try trajectory.requireDifferentFrames(path: path)
     let masses = duration > 0 ? try Masses.of(trajectory.typeNames, arguments) : []
     var settings = PairFit.Settings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }

@@ -49,8 +49,9 @@ enum ValidateCommand: Command {
     let potential = try Potential.load(path: modelPath)
     let selection = try TrajectoryOptions.selection(arguments)
     try OutputFile.checkDirectory(directory(arguments))
-    let trajectory = try Trajectory.read(path: framesPath, selection, for: Self.self)
-      .mapped(to: potential, path: framesPath)
+    let frames = try Trajectory.read(path: framesPath, selection, for: Self.self)
+    try frames.requireDifferentFrames(path: framesPath)
+    let trajectory = try frames.mapped(to: potential, path: framesPath)
     let settings = try settings(arguments, potential, modelPath)
     let reference = try arguments.text("--reference").map {
       try RadialDistribution(csv: $0, typeNames: potential.typeNames)
