@@ -107,13 +107,13 @@ enum TrainCommand: Command {
     let all = try Trajectory.read(
       path: configuration.frames, configuration.selection, for: Self.self, isFirst: ranks.isFirst)
     try checkForces(all, configuration)
-    if configuration.pair.objective != .denoising { ranks.say("\(configuration.frames): \(all.report.units)") }
     let start = monotonicSeconds()
     // All that can be refused is refused before the work, and before any file changes.
     let trajectory = try naming(configuration.frames) {
       try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
     }
     try all.requireDifferentFrames(path: configuration.frames)
+    if configuration.pair.objective != .denoising { ranks.say("\(configuration.frames): \(all.report.units)") }
     if trajectory.frames.count < all.frames.count {
       ranks.say(
         "\(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
