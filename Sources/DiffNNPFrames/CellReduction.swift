@@ -4,7 +4,10 @@ import DiffNNP
 /// lattice, and so every image of every atom, stays as it is.
 struct CellReduction {
   /// What the last cell's vectors were made of, as whole numbers of those of the file.
-  private var combination: [SIMD3<Double>] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+  private var combination = Self.identity
+  /// Of the last cell.
+  private var periodic: [Bool] = []
+  private static let identity: [SIMD3<Double>] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
   /// Cells whose smallest height is this part of the best one's are left as they are, so that those of a run at constant
   /// pressure do not go back and forth between two choices.
   private static let enough = 0.97
@@ -12,10 +15,12 @@ struct CellReduction {
 
   /// - Throws: where the cell is so skewed that nothing exact is known of it.
   mutating func apply(to cell: Cell) throws -> Cell {
+    if periodic != cell.periodic { (combination, periodic) = (Self.identity, cell.periodic) }
     let current = try Self.combined(cell, combination)
-    let best = try Self.combined(cell, Self.shortest(cell))
+    let shortest = Self.shortest(cell)
+    let best = try Self.combined(cell, shortest)
     guard Self.smallestHeight(current) < Self.enough * Self.smallestHeight(best) else { return current }
-    combination = Self.shortest(cell)
+    combination = shortest
     return best
   }
 
@@ -32,7 +37,7 @@ struct CellReduction {
   /// Periodic vectors that no other one, nor the sum or difference of both others, makes shorter: reduced in the sense of Minkowski,
   /// which in three dimensions this is enough for (Nguyen & Stehlé, ACM Trans. Algorithms 5, 46 (2009)).
   private static func shortest(_ cell: Cell) -> [SIMD3<Double>] {
-    var (vectors, numbers): ([SIMD3<Double>], [SIMD3<Double>]) = (cell.vectors, [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    var (vectors, numbers) = (cell.vectors, identity)
     let axes = (0..<3).filter { cell.periodic[$0] }
     /// Takes from vector i as much of the sum of others as makes it shortest; whether it got shorter by more than rounding.
     func shorten(_ i: Int, by others: [(axis: Int, sign: Double)]) -> Bool {

@@ -5,8 +5,9 @@ import DiffNNP
 struct DistanceCheck {
   /// Atoms closer than this (Å) are in one place.
   private static let coincidence = 1e-3
-  /// The shortest bond there is, that of H2, has 0.74 Å.
-  private static let closest = 0.6
+  /// The shortest bond there is, that of H2, has 0.74 Å: nearest neighbours are not closer than the first distance (Å), and hardly
+  /// ever two atoms than the second.
+  private static let (closest, closestEver) = (0.6, 0.5)
   /// No hydrogen in a compound with C, N or O is as far (Å) from all other atoms.
   private static let longestHydrogenBond = 1.5
   /// Coordinates beyond this (Å) are not positions of a simulation.
@@ -89,7 +90,7 @@ struct DistanceCheck {
   func warning() throws -> String? {
     let advice = "for lengths in nm give the units: nano, or nm and that of forces"
     // Half a Bohr radius for an angstrom leaves bonds of light elements where nanometres leave those of others.
-    let isBohr = (0.37..<0.6).contains(smallest.distance)
+    let isBohr = (0.37..<Self.closestEver).contains(smallest.distance)
     let other = isBohr ? " (or by 0.529, as those turned from Bohr to Å twice)" : ""
     let factor = "10 times too small, as lengths in nm are\(other)"
     let found = "\(smallest.place) are \(Self.rounded(smallest.distance)) Å apart"
@@ -98,7 +99,7 @@ struct DistanceCheck {
         "most atoms have a neighbour closer than \(Self.closest) Å, where no atoms are (\(found)): lengths seem \(factor); "
           + advice)
     }
-    if smallest.distance < Self.closest {
+    if smallest.distance < Self.closestEver {
       return "\(found), and no two atoms come that close: where lengths are \(factor), \(advice); "
         + "otherwise it is an error, or beads without a core"
     }

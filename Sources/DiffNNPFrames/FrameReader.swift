@@ -28,6 +28,8 @@ public struct ReadingReport: Sendable {
   public var units = FileUnits()
   /// Columns or arrays that look like forces, where none were read.
   public var likelyForces: [String] = []
+  /// Whether there are several frames, and all are alike. Then they are all there.
+  public var areAllAlike = false
 }
 
 /// Names of species in order of first appearance.
@@ -146,19 +148,17 @@ private struct FrameIntake {
   }
 
   func trajectory(of frames: Frames, from reader: any FrameReader) throws -> Trajectory {
-    guard frames.count > 1 || order.repeats == 0 else {
-      throw DiffNNPError(
-        "all \(order.repeats + 1) frames are alike; expected different configurations of the system in equilibrium")
-    }
+    let areAllAlike = frames.count == 1 && order.repeats > 0
+    let frames = areAllAlike ? frames.at(repeatElement(0, count: order.repeats + 1)) : frames
     var trajectory = try filter.trajectory(of: frames, speciesNames: reader.speciesNames)
     var warnings = reader.remarks
-    if order.repeats > 0 {
+    if order.repeats > 0, !areAllAlike {
       let (subject, verb) = order.repeats == 1 ? ("1 frame", "is") : ("\(order.repeats) frames", "are")
       warnings.append("\(subject) left out, which \(verb) there before, equal in all digits")
     }
     warnings += [order.warning, try distances.warning()].compactMap { $0 }
     trajectory.report = ReadingReport(
-      warnings: warnings, units: units ?? FileUnits(), likelyForces: reader.likelyForces)
+      warnings: warnings, units: units ?? FileUnits(), likelyForces: reader.likelyForces, areAllAlike: areAllAlike)
     return trajectory
   }
 }

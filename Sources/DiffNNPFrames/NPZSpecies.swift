@@ -33,6 +33,10 @@ struct NPZSpecies {
   init(_ arrays: NPZArrays, frames: Int, atoms: Int, typeNames: [String]?) throws {
     (self.arrays, given) = (arrays, typeNames)
     types = try Self.integers("types", arrays, frames, atoms)
+    guard typeNames == nil || types == nil else {
+      (elements, atomSymbols, typeSymbols) = (nil, nil, nil)
+      return
+    }
     let numbers = try Self.integers("z", arrays, frames, atoms)
     let symbols = try Self.symbols(arrays)
     // Numbers that are all 0 are those of beads, and say nothing where something else does.

@@ -42,6 +42,13 @@ enum TrajectoryOptions {
 }
 
 extension Trajectory {
+  /// - Throws: where all frames are alike, and nothing can be learned from them or measured.
+  func requireDifferentFrames(path: String) throws {
+    guard report.areAllAlike else { return }
+    throw DiffNNPError(
+      "\(path): all \(frames.count) frames are alike; expected different configurations of the system in equilibrium")
+  }
+
   /// Reads frames, and tells the user what there is to know about the file.
   /// - Parameters:
   ///   - verb: that asks, as it begins lines.

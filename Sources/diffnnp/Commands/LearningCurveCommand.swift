@@ -39,6 +39,7 @@ enum LearningCurveCommand: Command {
     try OutputFile.checkDiffer(arguments.all("--plot"))
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
+    try trajectory.requireDifferentFrames(path: path)
     var settings = PairFit.Settings()
     settings.triplets = TripletSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }

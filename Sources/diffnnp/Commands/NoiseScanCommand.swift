@@ -62,6 +62,7 @@ enum NoiseScanCommand: Command {
     try Temperature.check(temperature)
     let launcher = duration > 0 ? try LAMMPSLauncher.path(arguments) : nil
     let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
+    try trajectory.requireDifferentFrames(path: path)
     let run = try launcher.map { launcher in
       var run = Validation.Settings(
         launcher: launcher, potential: [], directory: directory, temperature: temperature,

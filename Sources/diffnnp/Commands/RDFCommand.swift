@@ -125,6 +125,7 @@ enum RDFCommand: Command {
         return Structure(rdf: LabelledRDF(labels[k], g, style: style), angles: nil)
       }
       let trajectory = try Trajectory.read(path: paths[k], selection, for: RDFCommand.self)
+      try trajectory.requireDifferentFrames(path: paths[k])
       return try naming(paths[k]) {
         let g = try RadialDistribution(trajectory, rMax: rMax, binWidth: binWidth)
         let angles = try angleRadius.map { try AngleDistribution(trajectory, radius: $0) }

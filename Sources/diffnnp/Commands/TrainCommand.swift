@@ -110,6 +110,8 @@ enum TrainCommand: ParallelCommand {
     let trajectory = try naming(configuration.frames) {
       try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
     }
+    try all.requireDifferentFrames(path: configuration.frames)
+    if configuration.pair.objective != .denoising { ranks.say("\(configuration.frames): \(all.report.units)") }
     if trajectory.frames.count < all.frames.count {
       ranks.say(
         "\(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "

@@ -52,8 +52,9 @@ enum ValidateCommand: Command {
     try OutputFile.checkDirectory(directory(arguments))
     let settings = try settings(arguments, potential, modelPath)
     let records = try records(arguments)
-    let trajectory = try Trajectory.read(path: framesPath, selection, for: Self.self)
-      .mapped(to: potential, path: framesPath)
+    let frames = try Trajectory.read(path: framesPath, selection, for: Self.self)
+    try frames.requireDifferentFrames(path: framesPath)
+    let trajectory = try frames.mapped(to: potential, path: framesPath)
     let reference = try arguments.text("--reference").map {
       try RadialDistribution(csv: $0, typeNames: potential.typeNames)
     }

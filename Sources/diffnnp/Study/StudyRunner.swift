@@ -204,6 +204,7 @@ struct StudyRunner {
     var selection = TrajectorySelection(species: system.species)
     selection.leavesOutRepeats = true
     let trajectory = try Trajectory.read(path: system.frames, selection, for: StudyCommand.self)
+    try trajectory.requireDifferentFrames(path: system.frames)
     let types = trajectory.typeNames
     let masses =
       try system.masses
