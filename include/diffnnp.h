@@ -18,9 +18,14 @@
  *             library's: opaque, and to be freed with the function that goes with them.
  * Errors      Every function that can fail returns a status. It never aborts, prints, or changes the results when it
  *             refuses its arguments; diffnnp_last_error() says what was wrong, counting atoms from 0. A handle that is
- *             NULL, freed, of the other kind, or no handle at all gives DIFFNNP_ERROR_HANDLE.
+ *             NULL, freed, of the other kind, or no handle at all gives DIFFNNP_ERROR_HANDLE. Where there is no memory for
+ *             what grows with a system, the status is DIFFNNP_ERROR_MEMORY, and the evaluator is as good as before; only
+ *             without the little that a model or a message needs does the process end.
  * Structs     Start with their size, to be set to sizeof by the caller: that is how a later library tells what an
- *             earlier caller knows of. Set the whole struct to zero first, then the members of interest.
+ *             earlier caller knows of. Later versions add members at the end; to those that the caller does not know of, the
+ *             library neither looks nor writes, and takes them for zero. A struct that is larger than the library knows is
+ *             refused: the library must not be older than the header. Set the whole struct to zero first, then the
+ *             members of interest.
  * Threads     "Any thread": may be called from several threads at once, with the same arguments. "One thread at a
  *             time": the handle must not be in use by another thread; where it is, the call returns DIFFNNP_ERROR_BUSY.
  */
@@ -49,7 +54,8 @@ typedef enum diffnnp_status {
   DIFFNNP_ERROR_UNSUPPORTED = 5, /* sensible, but beyond this version of the library */
   DIFFNNP_ERROR_BUSY = 6,        /* the evaluator is computing for another thread */
   DIFFNNP_ERROR_EXCHANGE = 7,    /* a callback of the caller reported failure */
-  DIFFNNP_ERROR_FORCE = 8        /* a force or the energy is not finite, or a force is larger than allowed */
+  DIFFNNP_ERROR_FORCE = 8,       /* a force or the energy is not finite, or a force is larger than allowed */
+  DIFFNNP_ERROR_MEMORY = 9       /* there is no memory for a system of this size; since version 0.2 */
 } diffnnp_status;
 
 /* Arithmetic of the network. Single precision is meant for dynamics: forces are good to about 1e-6 of their size.
@@ -136,7 +142,8 @@ diffnnp_status diffnnp_evaluator_free(diffnnp_evaluator *evaluator);
  * calls these from within diffnnp_compute, in the calling thread. How often, in which order and with which widths
  * depends on the model alone, so all domains make the same calls, also one without atoms. A domain whose call of
  * diffnnp_compute fails takes part with zeros, and returns its error afterwards; the others do not hear of it, so let
- * all domains agree. Where arguments, handles or structs are refused, nothing is called.
+ * all domains agree. Where arguments, handles or structs are refused, or there is no memory for what travels, nothing is
+ * called.
  *
  * A non-zero result makes diffnnp_compute return DIFFNNP_ERROR_EXCHANGE, and no more of these are called. They must
  * return: no exception may leave them, no jump, and no call of the same evaluator be made from them. */
@@ -177,6 +184,10 @@ typedef struct diffnnp_system {
   const void *ids;         /* [nall] what messages call the atoms, such as LAMMPS's tags; or NULL: their indices */
   int id_size;             /* size of an id in bytes: 4 (int32_t) or 8 (int64_t); not read where ids is NULL */
   const diffnnp_exchange *exchange; /* for triplets and networks over several domains, instead of owners; or NULL */
+  /* Since version 0.2. How much a neighbour counts that is bonded to the atom, by its kind: special_lj of LAMMPS. Those of
+   * weight 0 are no neighbours; energies and forces of pairs are multiplied by other weights, which triplets and networks refuse. */
+  const double *special_weights; /* [4] weight of each kind; or NULL: all neighbours count as they are */
+  int special_shift;             /* a neighbour's kind is in the two bits from here on: SBBITS of LAMMPS; outside the mask */
 } diffnnp_system;
 
 /* What to compute; NULL where unwanted. Everything is overwritten, nothing added to. */
@@ -200,8 +211,9 @@ typedef struct diffnnp_results {
 /* Computes energy, forces and virial with the neighbour list of the caller. Allocates nothing once its buffers have
  * grown to the size of the system. Checks all counts, indices and positions.
  *
- * DIFFNNP_ERROR_UNSUPPORTED: triplets or a network without `owners` and `exchange`, or grades of a model that has none. DIFFNNP_ERROR_SYSTEM: an index out of range, a
- * position that is not finite, two atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure.
+ * DIFFNNP_ERROR_UNSUPPORTED: triplets or a network without `owners` and `exchange`, or with a neighbour whose weight is neither
+ * 0 nor 1; grades of a model that has none. DIFFNNP_ERROR_SYSTEM: an index out of range, a position that is not finite, two
+ * atoms in one place. DIFFNNP_ERROR_EXCHANGE: a function of `exchange` reported failure. DIFFNNP_ERROR_MEMORY: see above.
  * DIFFNNP_ERROR_FORCE: a force, or the energy, is not finite, or a force is larger than `max_force`; the message names the
  * atom and its nearest neighbours. Forces are looked at where they are asked for; with `exchange`, as they are before
  * those of ghosts are added.

@@ -5,6 +5,8 @@
 
 #include "lammps.h"
 
+#include <string>
+
 namespace LAMMPS_NS {
 class Comm;
 class Neighbor;
@@ -21,6 +23,9 @@ void forward_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
 
 // Gives every owner what the pair style packs for its ghosts.
 void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
+
+// The atom type that has a label; 0 where there is none.
+int type_of_label(LAMMPS_NS::LAMMPS *lmp, const std::string &label);
 
 // Stops with one line where the running LAMMPS is not the one whose headers this was compiled with.
 void require_same_lammps(LAMMPS_NS::LAMMPS *lmp);

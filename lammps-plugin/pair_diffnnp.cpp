@@ -28,11 +28,18 @@ PairDiffNNP::PairDiffNNP(LAMMPS *lmp) : Pair(lmp)
   nextra = 2;
   pvector = extra;
   extra[0] = extra[1] = 0.0;
+  over_ranks.size = sizeof over_ranks;
+  over_ranks.context = this;
+  over_ranks.forward = exchange<double, &PairDiffNNP::forward>;
+  over_ranks.reverse = exchange<double, &PairDiffNNP::reverse>;
+  over_ranks.forward_single = exchange<float, &PairDiffNNP::forward>;
+  over_ranks.reverse_single = exchange<float, &PairDiffNNP::reverse>;
 }
 
 PairDiffNNP::~PairDiffNNP()
 {
   free_model();
+  diffnnp::FixOwnSteps::remove(modify, steps_fix);
   if (allocated) {
     memory->destroy(setflag);
     memory->destroy(cutsq);
@@ -46,32 +53,18 @@ void PairDiffNNP::compute(int eflag, int vflag)
 {
   ev_init(eflag, vflag);
   if (!prepared) prepare();
-  watch_thermostats();
-  grades_due = info.has_grades && is_due(given.grade_every);
-  deviation_due = info.member_count > 1 && is_due(given.deviation_every);
-  diffnnp_system system = describe_atoms();
-  diffnnp_results results = wanted_results();
-
-  diffnnp_exchange over_ranks{};
-  over_ranks.size = sizeof over_ranks;
-  over_ranks.context = this;
-  over_ranks.forward = exchange<double, &PairDiffNNP::forward>;
-  over_ranks.reverse = exchange<double, &PairDiffNNP::reverse>;
-  over_ranks.forward_single = exchange<float, &PairDiffNNP::forward>;
-  over_ranks.reverse_single = exchange<float, &PairDiffNNP::reverse>;
-  if (info.needs_exchange && comm->nprocs > 1) {
-    system.exchange = &over_ranks;
-  } else if (info.needs_exchange) {
-    find_owners();
-    system.owners = owners.data();
-  }
+  const bool own = std::exchange(may_be_own_step, false);
+  grades_due = own && info.has_grades && is_due(given.grade_every);
+  deviation_due = own && info.member_count > 1 && is_due(given.deviation_every);
+  force_is_too_large = false;
+  const diffnnp_system system = describe_atoms();
+  const diffnnp_results results = wanted_results();
 
   const double others = given.mean_forces ? 1.0 / info.member_count : 0.0;    // their part of the forces
   const int count = given.mean_forces || deviation_due ? info.member_count : 1;
   for (int member = 0; member < count; member++)
     compute_member(member, system, results, given.mean_forces || member > 0 ? others : 1.0);
-  if (grades_due) watch_grades();
-  if (deviation_due) watch_deviation();
+  if (own) pending = {grades_due, deviation_due, limits_forces && force_is_too_large};
 }
 
 void PairDiffNNP::compute_member(size_t member, const diffnnp_system &system, const diffnnp_results &wanted,
@@ -81,6 +74,7 @@ void PairDiffNNP::compute_member(size_t member, const diffnnp_system &system, co
   if (member > 0) results.atom_grades = nullptr;    // the first knows the training data of all
   const diffnnp_status status = diffnnp_compute(evaluators[member], &system, &results);
   if (thrown) std::rethrow_exception(std::exchange(thrown, nullptr));
+  force_is_too_large = force_is_too_large || (status == DIFFNNP_OK && weight > 0.0 && exceeds_limit(results));
   all_agree(status);
   if (system.exchange && !force->newton_pair) take_from_ghosts(results);
   if (deviation_due) keep_for_deviation(member, results, system.exchange && force->newton_pair);
@@ -112,6 +106,17 @@ diffnnp_system PairDiffNNP::describe_atoms()
   system.neighbour_mask = NEIGHMASK;
   system.ids = atom->tag_enable ? atom->tag : nullptr;
   system.id_size = sizeof(tagint);
+  // Read at each call, as other styles do: pair_style hybrid changes them for each of its styles.
+  if (atom->molecular) {
+    system.special_weights = force->special_lj;
+    system.special_shift = SBBITS;
+  }
+  if (info.needs_exchange && comm->nprocs > 1) {
+    system.exchange = &over_ranks;
+  } else if (info.needs_exchange) {
+    find_owners();
+    system.owners = owners.data();
+  }
   return system;
 }
 
@@ -125,13 +130,39 @@ diffnnp_results PairDiffNNP::wanted_results()
   diffnnp_results results{};
   results.size = sizeof results;
   results.forces = room(forces, 3 * nall);
-  if (limits_forces && scale != 0.0) results.max_force = given.max_force / std::abs(scale);
   if (vflag_global || deviation_due) results.virial = total_virial;
   if (eflag_atom) results.atom_energies = room(atom_energies, nlocal);
   if (vflag_atom) results.atom_virials = room(atom_virials, 6 * nall);
   if (grades_due) results.atom_grades = room(grades, nlocal);
   if (cvflag_atom) results.centroid_virials = room(centroid_virials, 9 * nall);
   return results;
+}
+
+// eV/A, of the model itself.
+double PairDiffNNP::largest_allowed_force() const
+{
+  return given.max_force > 0.0 && scale != 0.0 ? given.max_force / std::abs(scale) : HUGE_VAL;
+}
+
+bool PairDiffNNP::exceeds_limit(const diffnnp_results &results) const
+{
+  const double limit = largest_allowed_force(), *f = results.forces;
+  double largest = 0.0;
+  for (size_t i = 0; i < types.size(); i++, f += 3) largest = std::max(largest, f[0] * f[0] + f[1] * f[1] + f[2] * f[2]);
+  return largest > limit * limit;
+}
+
+// Stops with the atom that the force is on, which the library finds. Nothing has moved since the forces were computed.
+void PairDiffNNP::complain_of_force()
+{
+  const diffnnp_system system = describe_atoms();
+  diffnnp_results results{};
+  results.size = sizeof results;
+  results.forces = forces.data();
+  results.max_force = largest_allowed_force();
+  for (int member = 0; member < (given.mean_forces ? info.member_count : 1); member++)
+    all_agree(diffnnp_compute(evaluators[member], &system, &results));
+  stop("a force is larger than max_force");
 }
 
 // With newton on, LAMMPS takes forces and virials of ghosts to their owners itself.
@@ -169,7 +200,8 @@ void PairDiffNNP::add_results(const diffnnp_results &results, double weight)
 // On one rank every ghost is an image of a local atom: each is told the index of its owner.
 void PairDiffNNP::find_owners()
 {
-  std::vector<double> &indices = forces;    // not in use yet, and large enough
+  std::vector<double> &indices = forces;    // not in use yet
+  indices.resize(3 * types.size());
   for (int i = 0; i < atom->nlocal; i++) indices[i] = i;
   forward(indices.data(), 1);
   owners.assign(indices.begin(), indices.begin() + (long) types.size());
@@ -261,11 +293,17 @@ void PairDiffNNP::all_agree(diffnnp_status status)
 // The message of the first rank that failed, on all of them; "" where none did.
 std::string PairDiffNNP::first_complaint(diffnnp_status status)
 {
-  int first = status == DIFFNNP_OK ? comm->nprocs : comm->me;
-  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, world);
+  int lowest[2] = {status == DIFFNNP_OK ? comm->nprocs : comm->me, force_is_too_large ? 0 : 1};
+  MPI_Allreduce(MPI_IN_PLACE, lowest, 2, MPI_INT, MPI_MIN, world);
+  const int first = lowest[0];
+  force_is_too_large = lowest[1] == 0;
   if (first == comm->nprocs) return "";
   char message[1024] = "";
-  if (comm->me == first) snprintf(message, sizeof message, "%s", diffnnp_last_error());
+  // All else that the library does not support is never asked for.
+  const char *advice = status == DIFFNNP_ERROR_UNSUPPORTED
+      ? "; in LAMMPS, special_bonds lj 0 0 0 takes bonded atoms from the model, special_bonds lj 1 1 1 leaves them to it"
+      : "";
+  if (comm->me == first) snprintf(message, sizeof message, "%s%s", diffnnp_last_error(), advice);
   MPI_Bcast(message, sizeof message, MPI_CHAR, first, world);
   return message;
 }

@@ -11,16 +11,19 @@
 #define DIFFNNP_PAIR_DIFFNNP_H
 
 #include "diffnnp.h"
+#include "output_file.h"
+#include "own_steps.h"
 #include "pair.h"
 #include "units.h"
 
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace LAMMPS_NS {
 
-class PairDiffNNP : public Pair {
+class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
  public:
   explicit PairDiffNNP(class LAMMPS *);
   ~PairDiffNNP() override;
@@ -76,9 +79,26 @@ class PairDiffNNP : public Pair {
   // What holds for one run.
   bool prepared = false;
   bool limits_forces = false;
-  bool warned_of_temperature = false, warned_of_grade = false;
-  bool tries_moves = false;    // some fix does
+  bool warned_of_grade = false, warned_of_types = false;
   int absent_bits = 0;    // of groups whose atoms are excluded from all
+  struct Thermostat {
+    std::string id;    // of the fix
+    bool has_acted;    // so that its target is set
+  };
+  std::vector<Thermostat> thermostats;    // that have not been warned of
+  std::vector<std::string> warned_of;     // IDs of fixes
+
+  std::string steps_fix;           // the fix that tells which calls are the run's own steps
+  bool may_be_own_step = false;    // the next call
+  // Of the last call that might be the run's own step: what is to be looked at when the step ends.
+  struct {
+    bool grades = false, deviation = false, force = false;
+  } pending;
+  // What is to be said about a step, once it is certain that it was one.
+  struct {
+    bigint step = -1;    // none
+    std::string warning, stop, configuration, deviation;
+  } found;
 
   std::vector<double> positions;    // [nall][3] in angstrom, where LAMMPS has another unit
   std::vector<int> types;           // [nall] type in the model of each atom
@@ -87,9 +107,12 @@ class PairDiffNNP : public Pair {
   std::vector<double> atom_energies, forces, atom_virials, centroid_virials, grades;
   double extra[2];               // for compute pair: the largest grade, and the largest deviation of a force
   bool grades_due = false, deviation_due = false;    // at this step
-  bool grade_file_begun = false, deviation_file_begun = false;
+  bool force_is_too_large = false;    // on some rank
+  std::shared_ptr<diffnnp::OutputFile> grade_output, deviation_output;
   std::vector<std::vector<double>> member_forces;    // [members][nall][3]
   std::vector<double> member_virials;                // [members][6]
+
+  diffnnp_exchange over_ranks{};
 
   // What LAMMPS's communication carries at the moment.
   void *carried = nullptr;    // [nall][width] numbers of number_size bytes
@@ -107,8 +130,19 @@ class PairDiffNNP : public Pair {
 
   void prepare();
   void require_whole_surroundings();
-  bool some_fix_tries_moves();
+  void check_types();
+  void find_thermostats();
   void watch_thermostats();
+  void open_files();
+  void require_sane_settings();
+
+  void forces_begin() override;
+  void forces_end() override;
+  void step_ends() override;
+  void evaluation_ends() override;
+  void run_ends() override;
+  void look();
+  void publish();
 
   bool is_due(int every);
   void watch_grades();
@@ -116,8 +150,8 @@ class PairDiffNNP : public Pair {
   void keep_for_deviation(size_t member, const diffnnp_results &results, bool ghosts_have_forces);
   void watch_deviation();
   std::string atoms_beyond(double limit);
-  void dump_configuration();
-  void append(const std::string &name, bool &begun, const std::string &text);
+  std::string configuration();
+  void append(diffnnp::OutputFile *file, const std::string &name, const std::string &head, const std::string &text);
   std::vector<double> gather(const std::vector<double> &values);
 
   diffnnp_system describe_atoms();
@@ -133,6 +167,9 @@ class PairDiffNNP : public Pair {
   void take_from_ghosts(const diffnnp_results &results);
   void compute_member(size_t member, const diffnnp_system &system, const diffnnp_results &wanted, double weight);
   void add_results(const diffnnp_results &results, double weight);
+  bool exceeds_limit(const diffnnp_results &results) const;
+  void complain_of_force();
+  double largest_allowed_force() const;
   static std::string short_form(double);
   void all_agree(diffnnp_status status);
   std::string first_complaint(diffnnp_status status);

@@ -12,6 +12,7 @@
 #include "modify.h"
 #include "neigh_list.h"
 #include "neighbor.h"
+#include "universe.h"
 #include "update.h"
 #include "utils.h"
 
@@ -19,6 +20,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 using namespace LAMMPS_NS;
 
@@ -39,6 +41,7 @@ void PairDiffNNP::settings(int narg, char **arg)
   given = Settings();
   grade_file.clear();
   deviation_file.clear();
+  grade_output = deviation_output = nullptr;
   int next = 0;
   const auto take = [&] { return std::string(next < narg ? arg[next++] : ""); };
   const auto number = [&](const std::string &what, const std::string &word) {
@@ -123,6 +126,21 @@ void PairDiffNNP::settings(int narg, char **arg)
            "deviation ...");
     }
   }
+  open_files();
+}
+
+// The first rank's alone. Where there are partitions, those that would write one file hear of it now.
+void PairDiffNNP::open_files()
+{
+  if (comm->me != 0) return;
+  const auto open = [this](std::shared_ptr<diffnnp::OutputFile> &file, const std::string &name) {
+    if (name.empty()) return;
+    file = diffnnp::OutputFile::named(name);
+    const std::string reason = universe->nworlds > 1 ? file->hold() : "";
+    if (!reason.empty()) error->one(FLERR, prefix + "cannot write " + name + ": " + reason);
+  };
+  open(grade_output, grade_file);
+  open(deviation_output, deviation_file);
 }
 
 /* ---------------------------------------------------------------------- pair_coeff * * FILE ELEMENT ... */
@@ -151,7 +169,8 @@ std::string PairDiffNNP::load()
 {
   choose_units();
   free_model();
-  warned_of_temperature = warned_of_grade = false;
+  warned_of_grade = warned_of_types = false;
+  warned_of.clear();
   const std::string found = utils::get_potential_file_path(path);    // also looks into LAMMPS_POTENTIALS
   const std::string complaint =
       first_complaint(diffnnp_model_load(found.empty() ? path.c_str() : found.c_str(), &model));
@@ -161,6 +180,9 @@ std::string PairDiffNNP::load()
   }
   info.size = sizeof info;
   all_agree(diffnnp_model_get_info(model, &info));
+  // Not known as yet, which is not 0.
+  extra[0] = comm->me == 0 && info.has_grades ? NAN : 0.0;
+  extra[1] = comm->me == 0 && info.member_count > 1 ? NAN : 0.0;
   evaluators.assign(info.member_count, nullptr);
   for (int member = 0; member < info.member_count; member++)
     all_agree(diffnnp_evaluator_create_member(model, (diffnnp_precision) given.precision, member, &evaluators[member]));
@@ -266,6 +288,9 @@ namespace {
 // What travels between a style and a restart file, which the first rank alone reads and writes.
 class RestartFile {
  public:
+  // Of names of files and elements: a longer one is a damaged file.
+  static const int longest = 1 << 16;
+
   RestartFile(FILE *file, Comm *comm, Error *error, MPI_Comm world) : file(file), comm(comm), error(error), world(world)
   {
   }
@@ -280,7 +305,10 @@ class RestartFile {
   {
     int size = 0;
     read(&size, sizeof size);
-    std::string text(std::max(size, 0), ' ');
+    if (size < 0 || size > longest)
+      error->all(FLERR, prefix + "the restart file is damaged: a name has " + std::to_string(size) +
+                     " characters; give pair_style and pair_coeff again");
+    std::string text(size, ' ');
     read(&text[0], text.size());
     return text;
   }
@@ -313,8 +341,22 @@ void PairDiffNNP::read_restart_settings(FILE *file)
   restart.read(&given, sizeof given);
   if (given.version != Settings().version)
     stop("the restart file was written by another version of this style; give pair_style again");
+  require_sane_settings();
   grade_file = restart.read_text();
   deviation_file = restart.read_text();
+  for (const auto &name : {grade_file, deviation_file})
+    if (!name.empty()) diffnnp::OutputFile::go_on_with(name);
+  open_files();
+}
+
+void PairDiffNNP::require_sane_settings()
+{
+  bool sane = given.precision == DIFFNNP_SINGLE || given.precision == DIFFNNP_DOUBLE;
+  sane = sane && given.threads >= 1 && given.threads <= 1024 && given.grade_every >= 0 && given.deviation_every >= 0;
+  for (const double number :
+       {given.max_force, given.sigma, given.epsilon, given.grade_warn, given.grade_stop, given.grade_dump})
+    sane = sane && number >= 0.0 && number < HUGE_VAL;
+  if (!sane) stop("the restart file is damaged: settings of pair_style make no sense; give pair_style and pair_coeff again");
 }
 
 void PairDiffNNP::write_restart(FILE *file)
@@ -354,6 +396,7 @@ void PairDiffNNP::init_style()
 {
   if (!model) stop(unusable.empty() ? "pair_coeff is missing" : unusable + "; give pair_coeff with the model to use");
   prepared = false;
+  if (steps_fix.empty()) steps_fix = diffnnp::FixOwnSteps::add(modify, this);
   reserve_communication();
   diffnnp_host::request_full_list(lmp, neighbor, this);
 }
@@ -400,9 +443,12 @@ void PairDiffNNP::prepare()
     if (neighbor->ex1_group[k] == 0) absent_bits |= neighbor->ex2_bit[k];
   }
   if (info.needs_exchange) require_whole_surroundings();
-  // A minimiser is right to start from large forces, and a move that is only tried will be rejected.
-  tries_moves = some_fix_tries_moves();
-  limits_forces = update->whichflag == 1 && update->nsteps > 0 && !tries_moves;
+  // A minimiser is right to start from large forces.
+  limits_forces = update->whichflag == 1 && update->nsteps > 0;
+  pending = {};
+  found = {};
+  find_thermostats();
+  check_types();
 }
 
 // A pair term that does not see a pair leaves out the energy of that pair, as any pair style would. Triplets or a network
@@ -419,10 +465,6 @@ void PairDiffNNP::require_whole_surroundings()
     stop("neigh_modify exclude hides neighbours from the model, which changes the forces on all atoms near; "
          "exclude only from group all");
 
-  for (int k = 1; k <= 3; k++)
-    if (atom->molecular && atom->nbonds > 0 && force->special_lj[k] == 0.0 && force->special_coul[k] == 0.0)
-      stop("special_bonds hides bonded neighbours from the model; use special_bonds lj/coul 1 1 1");
-
   if (!list->ijskip) return;
   for (int i = 1; i <= atom->ntypes; i++)
     for (int j = 1; j <= atom->ntypes; j++)
@@ -431,31 +473,88 @@ void PairDiffNNP::require_whole_surroundings()
              " from the model; use pair_style hybrid/overlay to add styles");
 }
 
-bool PairDiffNNP::some_fix_tries_moves()
+namespace {
+bool begins_with(const std::string &text, const std::string &begin)
 {
-  for (int i = 0; i < modify->nfix; i++)
-    for (const char *style : {"gcmc", "widom", "/swap", "sgcmc", "charge/regulation"})
-      if (strstr(modify->fix[i]->style, style)) return true;
-  return false;
+  return text.compare(0, begin.size(), begin) == 0;
 }
 
-// Warns once where a thermostat drives the system to another temperature than that of the training data. Not at the first
-// step: thermostats set their targets after it.
+// Whether a fix keeps what it calls its target at the temperature that it drives atoms to. Others have such a number that
+// nobody sets, as rigid bodies without a thermostat, or that is no temperature of the system.
+bool has_thermostat(Fix *fix)
+{
+  const std::string style = fix->style;
+  if (begins_with(style, "rigid")) {
+    if (style.find("/nvt") != std::string::npos || style.find("/npt") != std::string::npos) return true;
+    // They act on forces for a Langevin thermostat alone.
+    return style.find("/nph") == std::string::npos && (fix->setmask() & FixConst::POST_FORCE);
+  }
+  for (const char *begin : {"nvt", "npt", "langevin", "temp/", "gle", "bocs", "tgnvt", "tgnpt"})
+    if (begins_with(style, begin)) return true;
+  return false;
+}
+}    // namespace
+
+void PairDiffNNP::find_thermostats()
+{
+  thermostats.clear();
+  if (info.temperature <= 0 || update->whichflag != 1) return;
+  for (int i = 0; i < modify->nfix; i++)
+    if (has_thermostat(modify->fix[i]) &&
+        std::find(warned_of.begin(), warned_of.end(), modify->fix[i]->id) == warned_of.end())
+      thermostats.push_back({modify->fix[i]->id, false});
+}
+
+// Warns, once of each, of thermostats that drive the system to another temperature than that of the training data. They set their
+// targets when they act first: at the beginning of a run, or at the end of every so many steps.
 void PairDiffNNP::watch_thermostats()
 {
-  if (warned_of_temperature || info.temperature <= 0 || update->whichflag != 1) return;
-  if (update->ntimestep == update->firststep) return;
-  for (int i = 0; i < modify->nfix; i++) {
+  for (size_t k = 0; k < thermostats.size(); k++) {
+    const int index = modify->find_fix(thermostats[k].id);
+    if (index < 0) continue;
+    Fix *fix = modify->fix[index];
+    if (!thermostats[k].has_acted) {
+      const bool acts_at_end = fix->setmask() & FixConst::END_OF_STEP;
+      thermostats[k].has_acted =
+          !acts_at_end || (!update->setupflag && update->ntimestep % std::max(fix->nevery, 1) == 0);
+      continue;    // it will have at the next step
+    }
     int dimension = -1;
-    const auto target = static_cast<const double *>(modify->fix[i]->extract("t_target", dimension));
+    const auto target = static_cast<const double *>(fix->extract("t_target", dimension));
     if (!target || dimension != 0) continue;
     const double kelvin = *target * units.temperature;
     if (std::abs(kelvin - info.temperature) <= 0.01 * info.temperature) continue;
-    warned_of_temperature = true;
+    warned_of.push_back(fix->id);
+    thermostats.erase(thermostats.begin() + (long) k--);
     if (comm->me == 0)
-      error->warning(FLERR, prefix + "fix " + modify->fix[i]->id + " aims at " + short_form(kelvin) +
+      error->warning(FLERR, prefix + "fix " + fix->id + " aims at " + short_form(kelvin) +
                                 " K, but the model was trained at " + short_form(info.temperature) +
                                 " K and is a potential of mean force for that temperature");
-    return;
   }
+}
+
+// Warns where labels or masses of atom types are those of other elements of the model than the ones of pair_coeff.
+void PairDiffNNP::check_types()
+{
+  if (std::exchange(warned_of_types, true)) return;
+  std::string odd;
+  for (int type = 1; type <= atom->ntypes; type++) {
+    const std::string &element = elements[type - 1];
+    if (element == "NULL") continue;
+    const double mass = atom->mass && atom->mass_setflag[type] ? atom->mass[type] * units.mass : 0.0;
+    for (int k = 0; k < info.type_count; k++) {
+      const char *name = "";
+      all_agree(diffnnp_model_get_type_name(model, k, &name));
+      if (element == name) continue;
+      const double expected = diffnnp::mass_of_element(name), own = diffnnp::mass_of_element(element);
+      const auto is_near = [mass](double other) { return std::abs(mass - other) < 0.03 * other; };
+      const bool has_its_mass = mass > 0.0 && own > 0.0 && is_near(expected) && !is_near(own);
+      if (diffnnp_host::type_of_label(lmp, name) == type)
+        odd += "; type " + std::to_string(type) + " is " + element + ", and its label " + name;
+      else if (has_its_mass)
+        odd += "; type " + std::to_string(type) + " is " + element + ", and its mass " + short_form(mass) + " g/mol, that of " + name;
+    }
+  }
+  if (!odd.empty() && comm->me == 0)
+    error->warning(FLERR, prefix + "elements of pair_coeff may be in another order than atom types" + odd);
 }

@@ -8,13 +8,10 @@
 #include "update.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
+#include <utility>
 
 using namespace LAMMPS_NS;
 
@@ -29,12 +26,72 @@ __attribute__((format(printf, 2, 3))) static void add(std::string &text, const c
   text += piece;
 }
 
-// At the beginning of a run, for each configuration of a rerun, and every so many steps. A move that is only tried says
-// nothing about the run.
+// At the beginning of a run, for each configuration of a rerun, and every so many steps.
 bool PairDiffNNP::is_due(int every)
 {
-  if (every == 0 || tries_moves) return false;
-  return update->setupflag || update->ntimestep % every == 0;
+  return every > 0 && (update->setupflag || update->ntimestep % every == 0);
+}
+
+/* ---------------------------------------------------------------------- which calls are the run's own steps */
+
+// In minimisations, a step is over when the next begins: only then is it known which evaluation was the last.
+void PairDiffNNP::forces_begin()
+{
+  if (found.step != update->ntimestep) publish();
+  may_be_own_step = true;
+}
+
+void PairDiffNNP::forces_end()
+{
+  may_be_own_step = false;
+}
+
+void PairDiffNNP::step_ends()
+{
+  may_be_own_step = false;
+  look();
+  publish();
+  watch_thermostats();
+}
+
+void PairDiffNNP::evaluation_ends()
+{
+  may_be_own_step = false;
+  look();
+}
+
+void PairDiffNNP::run_ends()
+{
+  publish();
+}
+
+// At what the last call has left, if that was due.
+void PairDiffNNP::look()
+{
+  const auto due = std::exchange(pending, {});
+  if (due.force) complain_of_force();
+  if (!due.grades && !due.deviation) return;
+  found = {};
+  found.step = update->ntimestep;
+  if (due.grades) watch_grades();
+  if (due.deviation) watch_deviation();
+}
+
+void PairDiffNNP::publish()
+{
+  const auto step = std::exchange(found, {});
+  if (comm->me == 0 && !step.configuration.empty()) append(grade_output.get(), grade_file, "", step.configuration);
+  if (comm->me == 0 && !step.deviation.empty()) {
+    std::string head;
+    add(head, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
+        "min_devi_f", "avg_devi_f");
+    append(deviation_output.get(), deviation_file, head, step.deviation);
+  }
+  if (!step.warning.empty() && !warned_of_grade) {
+    warned_of_grade = true;
+    if (comm->me == 0) error->warning(FLERR, "Pair style diffnnp: " + step.warning);
+  }
+  if (!step.stop.empty()) stop(step.stop);
 }
 
 /* ---------------------------------------------------------------------- extrapolation grades */
@@ -46,13 +103,10 @@ void PairDiffNNP::watch_grades()
   MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, world);
   extra[0] = comm->me == 0 ? largest : 0.0;    // compute pair adds up those of all ranks
 
-  if (given.grade_dump > 0.0 && largest > given.grade_dump) dump_configuration();
-  if (given.grade_warn > 0.0 && largest > given.grade_warn && !warned_of_grade) {
-    warned_of_grade = true;
-    const std::string atoms = atoms_beyond(given.grade_warn);
-    if (comm->me == 0) error->warning(FLERR, "Pair style diffnnp: " + atoms);
-  }
-  if (given.grade_stop > 0.0 && largest > given.grade_stop) stop(atoms_beyond(given.grade_stop));
+  if (given.grade_dump > 0.0 && largest > given.grade_dump) found.configuration = configuration();
+  if (given.grade_warn > 0.0 && largest > given.grade_warn && !warned_of_grade)
+    found.warning = atoms_beyond(given.grade_warn);
+  if (given.grade_stop > 0.0 && largest > given.grade_stop) found.stop = atoms_beyond(given.grade_stop);
 }
 
 // For those who have asked for them, with: fix ID all property/atom d_grade
@@ -96,8 +150,8 @@ std::string PairDiffNNP::atoms_beyond(double limit)
   return message;
 }
 
-// Appends the atoms of the model to a file that diffnnp and ASE read.
-void PairDiffNNP::dump_configuration()
+// The atoms of the model, as diffnnp and ASE read them; on the first rank.
+std::string PairDiffNNP::configuration()
 {
   std::vector<double> rows;    // ID, type, position, grade
   for (int i = 0; i < atom->nlocal; i++) {
@@ -108,7 +162,7 @@ void PairDiffNNP::dump_configuration()
     rows.push_back(grades[i]);
   }
   rows = gather(rows);
-  if (comm->me != 0) return;
+  if (comm->me != 0) return "";
 
   const double a = units.length, *h = domain->h;
   const int *periodic = domain->periodicity;
@@ -123,27 +177,14 @@ void PairDiffNNP::dump_configuration()
     diffnnp_model_get_type_name(model, (int) rows[k + 1], &name);
     add(text, "%s %.10g %.10g %.10g %.0f %.6g\n", name, rows[k + 2], rows[k + 3], rows[k + 4], rows[k], rows[k + 5]);
   }
-  append(grade_file, grade_file_begun, text);
+  return text;
 }
 
-// Writes to the end of a file, which begins anew with each run of the program; all of the text, or nothing.
-void PairDiffNNP::append(const std::string &name, bool &begun, const std::string &text)
+void PairDiffNNP::append(diffnnp::OutputFile *file, const std::string &name, const std::string &head,
+                         const std::string &text)
 {
-  const int file = open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | (begun ? 0 : O_TRUNC), 0666);
-  const off_t size = file < 0 ? 0 : lseek(file, 0, SEEK_END);
-  size_t done = 0;
-  while (file >= 0 && done < text.size()) {
-    const ssize_t count = write(file, text.data() + done, text.size() - done);
-    if (count < 0 && errno != EINTR) break;
-    done += count > 0 ? count : 0;
-  }
-  if (file < 0 || done < text.size()) {
-    const std::string reason = strerror(errno);
-    (void) !ftruncate(file, size);
-    error->one(FLERR, "Pair style diffnnp: cannot write " + name + ": " + reason);
-  }
-  close(file);
-  begun = true;
+  const std::string reason = file->append(head, text);
+  if (!reason.empty()) error->one(FLERR, "Pair style diffnnp: cannot write " + name + ": " + reason);
 }
 
 // The values of all ranks, in the order of ranks, on the first.
@@ -222,12 +263,7 @@ void PairDiffNNP::watch_deviation()
     virial_smallest = std::min(virial_smallest, deviation);
     virial_squares += (k < 3 ? 1 : 2) * component.squared();    // of nine components, three are twice there
   }
-  std::string text;
-  if (!deviation_file_begun)
-    add(text, "#%11s %18s %18s %18s %18s %18s %18s\n", "step", "max_devi_v", "min_devi_v", "avg_devi_v", "max_devi_f",
-        "min_devi_f", "avg_devi_f");
-  add(text, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
+  add(found.deviation, "%12s %18.6e %18.6e %18.6e %18.6e %18.6e %18.6e\n", std::to_string(update->ntimestep).c_str(),
           energy_unit * virial_largest, energy_unit * virial_smallest, energy_unit * std::sqrt(virial_squares / 9.0),
           force_unit * largest, force_unit * smallest, force_unit * sums[0] / sums[1]);
-  append(deviation_file, deviation_file_begun, text);
 }

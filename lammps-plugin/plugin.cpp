@@ -2,14 +2,25 @@
 #include "lammps_host.h"
 #include "pair_diffnnp.h"
 
+#include "atom.h"
 #include "comm.h"
+#include "input.h"
 #include "neighbor.h"
+#include "variable.h"
 
 using namespace LAMMPS_NS;
 
 void diffnnp_host::request_full_list(LAMMPS *, Neighbor *neighbor, Pair *pair)
 {
   neighbor->add_request(pair, NeighConst::REQ_FULL);
+}
+
+int diffnnp_host::type_of_label(LAMMPS *lmp, const std::string &label)
+{
+  if (!lmp->atom->labelmapflag) return 0;
+  Variable *variable = lmp->input->variable;    // the class of the labels is in no installed header
+  if (variable->compute_equal("is_typelabel(atom," + label + ")") != 1.0) return 0;
+  return (int) variable->compute_equal("label2type(atom," + label + ")");
 }
 
 void diffnnp_host::forward_comm(Comm *comm, Pair *pair)
@@ -35,7 +46,7 @@ struct lammpsplugin_t {
 
 static void *create_pair_diffnnp(void *lmp)
 {
-  return new PairDiffNNP(static_cast<LAMMPS *>(lmp));
+  return static_cast<Pair *>(new PairDiffNNP(static_cast<LAMMPS *>(lmp)));
 }
 
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,

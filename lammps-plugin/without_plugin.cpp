@@ -56,6 +56,12 @@ void diffnnp_host::request_full_list(LAMMPS *lmp, Neighbor *neighbor, Pair *pair
   request->full = 1;
 }
 
+// It is older than labels.
+int diffnnp_host::type_of_label(LAMMPS *, const std::string &)
+{
+  return 0;
+}
+
 void diffnnp_host::forward_comm(Comm *comm, Pair *pair)
 {
   comm->forward_comm_pair(pair);

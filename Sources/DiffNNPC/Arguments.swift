@@ -1,30 +1,53 @@
 import CDiffNNP
 
-/// A struct of the ABI, whose first member is its size as the caller knows it.
+/// A struct of the ABI, whose first member is its size as the caller knows it. Later versions add members at the end.
 protocol SizedStruct {
+  /// All zero.
+  init()
   var size: Int { get }
+  /// That of version 0.1.
+  static var smallestSize: Int { get }
+}
+
+extension SizedStruct {
+  static var smallestSize: Int { MemoryLayout<Self>.size }
 }
 
 extension diffnnp_model_info: SizedStruct {}
-extension diffnnp_system: SizedStruct {}
 extension diffnnp_periodic_system: SizedStruct {}
 extension diffnnp_results: SizedStruct {}
 extension diffnnp_exchange: SizedStruct {}
-
-/// - Throws: where the struct is not of the size this library knows, so has not been set up, or is of another version.
-@inline(__always)
-func checkSize<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: StaticString) throws {
-  guard pointer.pointee.size == MemoryLayout<Struct>.size else {
-    throw Failure(
-      DIFFNNP_ERROR_ARGUMENT,
-      "size of \(name) is \(pointer.pointee.size); expected \(MemoryLayout<Struct>.size): set it to sizeof, "
-        + "and compile with the header of this library")
-  }
+extension diffnnp_system: SizedStruct {
+  static let smallestSize = MemoryLayout<Self>.offset(of: \.special_weights)!
 }
 
+/// A copy of a struct of the caller, in which members that the caller does not know of are zero.
+/// - Throws: where the struct is smaller than that of the first version, so has not been set up, or larger than this library
+///   knows.
 @inline(__always)
-func checkSize<Struct: SizedStruct>(_ pointer: UnsafeMutablePointer<Struct>, _ name: StaticString) throws {
-  try checkSize(UnsafePointer(pointer), name)
+func known<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: StaticString) throws -> Struct {
+  let (smallest, largest) = (Struct.smallestSize, MemoryLayout<Struct>.size)
+  // Of a smaller struct, no more than its first member may be looked at.
+  let size = UnsafeRawPointer(pointer).load(as: Int.self)
+  guard (smallest...largest).contains(size) else {
+    let expected = smallest == largest ? "\(largest)" : "\(smallest) to \(largest)"
+    throw Failure(
+      DIFFNNP_ERROR_ARGUMENT,
+      "size of \(name) is \(size); expected \(expected): set it to sizeof, and use the library that the header belongs to, "
+        + "or a later one")
+  }
+  if size == largest { return pointer.pointee }
+  var copy = Struct()
+  withUnsafeMutableBytes(of: &copy) { $0.copyMemory(from: UnsafeRawBufferPointer(start: pointer, count: size)) }
+  return copy
+}
+
+/// Gives back to the caller what it knows of a struct.
+@inline(__always)
+func store<Struct: SizedStruct>(_ value: Struct, to pointer: UnsafeMutablePointer<Struct>) {
+  withUnsafeBytes(of: value) {
+    UnsafeMutableRawPointer(pointer).copyMemory(from: $0.baseAddress!, byteCount: value.size)
+  }
 }
 
 /// - Throws: where a pointer is NULL.

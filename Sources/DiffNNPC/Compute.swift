@@ -5,7 +5,7 @@ extension Workspace {
   /// Computes with the neighbour list of the caller.
   /// - Parameter functions: how values travel, where the atoms are spread over several domains.
   func compute(
-    _ list: NeighbourList, _ functions: AtomExchange.Functions?, _ results: UnsafeMutablePointer<diffnnp_results>
+    _ list: NeighbourList, _ functions: AtomExchange.Functions?, _ results: inout diffnnp_results
   ) throws {
     let potential = evaluator.potential
     if potential.isManyBody && list.owners == nil && functions == nil {
@@ -16,21 +16,22 @@ extension Workspace {
     // Pairs need nothing of other domains.
     let functions = potential.isManyBody ? functions : nil
     do {
-      try reader.begin(list, cutoff: potential.rMax, typeCount: potential.typeNames.count)
-      if let functions { begin(functions, list, rows: reader.rows) }
+      try reader.begin(
+        list, cutoff: potential.rMax, typeCount: potential.typeNames.count, countsWholeOnly: potential.isManyBody)
+      if let functions { try begin(functions, list, rows: reader.rows) }
       // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
       try compute(
         reader, folding: potential.isManyBody || list.owners != nil ? .neighbours : .centres,
-        exchange: functions == nil ? nil : exchange, results)
+        exchange: functions == nil ? nil : exchange, &results)
     } catch {
-      if let functions { standIn(functions, list, potential.exchangeWidths) }
+      if let functions { try standIn(functions, list) }
       throw error
     }
     if functions != nil && exchange.failed {
       throw Failure(DIFFNNP_ERROR_EXCHANGE, "a function of `exchange` reported failure")
     }
-    try check(results.pointee, reader) { [rows = reader.rows] in list.name(Int(rows![$0])) }
-    spread(results.pointee, list)
+    try check(results, reader) { [rows = reader.rows] in list.name(Int(rows![$0])) }
+    spread(results, list)
   }
 
   /// - Throws: where a result makes no sense. Forces are in the order of the edges' atoms.
@@ -43,13 +44,14 @@ extension Workspace {
   }
 
   /// Makes the exchanges that the other domains wait for.
-  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList, _ widths: [Int]) {
-    begin(functions, list, rows: nil)
-    exchange.standIn(widths: widths)
+  private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList) throws {
+    try begin(functions, list, rows: nil)
+    exchange.standIn(widths: exchangeWidths)
   }
 
-  private func begin(_ functions: AtomExchange.Functions, _ list: NeighbourList, rows: UnsafePointer<Int32>?) {
-    exchange.begin(functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows)
+  private func begin(_ functions: AtomExchange.Functions, _ list: NeighbourList, rows: UnsafePointer<Int32>?) throws {
+    try exchange.begin(
+      functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows, widths: exchangeWidths)
   }
 
   /// Takes results to the places of the caller's atoms.
@@ -63,7 +65,7 @@ extension Workspace {
   }
 
   /// Computes atoms in a cell.
-  func compute(_ system: diffnnp_periodic_system, _ results: UnsafeMutablePointer<diffnnp_results>) throws {
+  func compute(_ system: diffnnp_periodic_system, _ results: inout diffnnp_results) throws {
     let potential = evaluator.potential
     let count = try checkCount(system.natoms, "natoms")
     let x = try required(system.positions, "positions", unless: count == 0)
@@ -72,23 +74,19 @@ extension Workspace {
     for i in 0..<count where types[i] < 0 || types[i] >= potential.typeNames.count {
       throw DiffNNPError("type of atom \(i) is \(types[i]); expected 0...\(potential.typeNames.count - 1)")
     }
-    positions.removeAll(keepingCapacity: true)
-    for i in 0..<count { positions.append(SIMD3(x[3 * i], x[3 * i + 1], x[3 * i + 2])) }
-    try positions.withUnsafeBufferPointer {
-      try search.begin(
-        cell: cell, positions: $0, types: UnsafeBufferPointer(start: types, count: count), cutoff: potential.rMax)
-    }
-    try compute(search, folding: .neighbours, results)
-    try check(results.pointee, search) { "\($0)" }
+    try search.begin(
+      cell: cell, packedPositions: x, types: UnsafeBufferPointer(start: types, count: count), cutoff: potential.rMax)
+    try compute(search, folding: .neighbours, &results)
+    try check(results, search) { "\($0)" }
   }
 
   /// Computes with the edges of a source; results are in the order of its atoms.
   private func compute(
     _ source: any EdgeSource, folding: ForceFolding, exchange: AtomExchange? = nil,
-    _ results: UnsafeMutablePointer<diffnnp_results>
+    _ results: inout diffnnp_results
   ) throws {
-    let wanted = results.pointee
-    results.pointee.energy = try evaluator.compute(
+    let wanted = results
+    results.energy = try evaluator.compute(
       source, folding: folding, exchange: exchange,
       into: Evaluator.Outputs(
         atomEnergies: wanted.atom_energies, forces: wanted.forces, virial: wanted.virial,
@@ -119,8 +117,29 @@ extension NeighbourList {
       listed: try required(system.ilist, "ilist", unless: inum == 0), listedCount: inum,
       counts: try required(system.numneigh, "numneigh", unless: inum == 0),
       neighbours: try required(system.firstneigh, "firstneigh", unless: inum == 0),
-      mask: system.neighbour_mask == 0 ? -1 : system.neighbour_mask, owners: system.owners,
-      ids: try AtomIDs(checking: system))
+      mask: system.neighbour_mask == 0 ? -1 : system.neighbour_mask, weights: try SpecialWeights(checking: system),
+      owners: system.owners, ids: try AtomIDs(checking: system))
+  }
+}
+
+extension SpecialWeights {
+  /// The weights in a system of the caller; nil where all neighbours count as they are.
+  fileprivate init?(checking system: diffnnp_system) throws {
+    guard let given = system.special_weights else { return nil }
+    let weights = SIMD4(given[0], given[1], given[2], given[3])
+    for kind in 0..<4 where !(weights[kind] >= 0 && weights[kind].isFinite) {
+      throw Failure(
+        DIFFNNP_ERROR_ARGUMENT, "special_weights[\(kind)] is \(weights[kind]); expected 0 or a positive number")
+    }
+    let shift = system.special_shift
+    guard (1...30).contains(shift), system.neighbour_mask != 0, system.neighbour_mask & (3 << shift) == 0 else {
+      throw Failure(
+        DIFFNNP_ERROR_ARGUMENT,
+        "special_shift is \(shift) and neighbour_mask \(system.neighbour_mask); expected 1 to 30, and a mask without "
+          + "the two bits from there on")
+    }
+    if weights == .one { return nil }
+    self.init(ofKind: weights, shift: shift)
   }
 }
 
@@ -140,8 +159,7 @@ extension AtomExchange.Functions {
   /// The functions of the caller; nil where there are none.
   init?(checking exchange: UnsafePointer<diffnnp_exchange>?) throws {
     guard let exchange else { return nil }
-    try checkSize(exchange, "diffnnp_exchange")
-    let given = exchange.pointee
+    let given = try known(exchange, "diffnnp_exchange")
     guard (given.forward_single == nil) == (given.reverse_single == nil) else {
       throw Failure(
         DIFFNNP_ERROR_ARGUMENT, "of forward_single and reverse_single of exchange one is NULL; expected both or neither"

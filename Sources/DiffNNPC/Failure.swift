@@ -22,6 +22,10 @@ func reporting(_ fallback: diffnnp_status = DIFFNNP_ERROR_ARGUMENT, _ body: () t
     return DIFFNNP_OK
   } catch let failure as Failure {
     return report(failure)
+  } catch let error as OutOfMemory {
+    return report(Failure(DIFFNNP_ERROR_MEMORY, error.description))
+  } catch let error as PartialNeighbour {
+    return report(Failure(DIFFNNP_ERROR_UNSUPPORTED, error.description))
   } catch let error as DiffNNPError {
     return report(Failure(fallback, error.message))
   } catch {

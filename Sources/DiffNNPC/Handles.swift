@@ -102,11 +102,15 @@ final class Workspace {
   let reader = NeighbourListReader()
   let search = NeighbourSearch(firstAtom: 0)
   let exchange = AtomExchange()
-  var positions: [SIMD3<Double>] = []
+  /// Of what travels, as the network has it.
+  let exchangeWidths: [Int]
   /// Guarded by the lock of `Handles`.
   var isBusy = false
 
-  init(_ evaluator: Evaluator) { self.evaluator = evaluator }
+  init(_ evaluator: Evaluator) {
+    self.evaluator = evaluator
+    exchangeWidths = evaluator.potential.exchangeWidths
+  }
 
   func checkIdle() throws {
     if isBusy { throw Failure(DIFFNNP_ERROR_BUSY, "the evaluator is in use by another thread; make one for each") }

@@ -45,22 +45,23 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
   reporting {
     let model = try Handles.shared.model(model)
     let (potential, metadata) = (model.potential, model.potential.metadata)
-    let info = try required(info, "info")
-    try checkSize(info, "diffnnp_model_info")
-    info.pointee.type_count = Int32(potential.typeNames.count)
-    info.pointee.needs_exchange = potential.isManyBody ? 1 : 0
-    info.pointee.r_max = potential.rMax
-    info.pointee.exchange_width = Int32(potential.members.flatMap(\.exchangeWidths).max() ?? 0)
-    info.pointee.temperature = metadata.temperature ?? 0
-    info.pointee.density = metadata.densities?.reduce(0, +) ?? 0
+    let place = try required(info, "info")
+    var info = try known(place, "diffnnp_model_info")
+    info.type_count = Int32(potential.typeNames.count)
+    info.needs_exchange = potential.isManyBody ? 1 : 0
+    info.r_max = potential.rMax
+    info.exchange_width = Int32(potential.members.flatMap(\.exchangeWidths).max() ?? 0)
+    info.temperature = metadata.temperature ?? 0
+    info.density = metadata.densities?.reduce(0, +) ?? 0
     let cell = metadata.cell ?? [.zero, .zero, .zero]
-    withUnsafeMutableBytes(of: &info.pointee.cell) {
+    withUnsafeMutableBytes(of: &info.cell) {
       let rows = $0.assumingMemoryBound(to: Double.self)
       for k in 0..<9 { rows[k] = cell[k / 3][k % 3] }
     }
-    info.pointee.has_grades = potential.grade == nil ? 0 : 1
-    info.pointee.member_count = Int32(potential.members.count)
-    info.pointee.checksum = UnsafePointer(model.checksum)
+    info.has_grades = potential.grade == nil ? 0 : 1
+    info.member_count = Int32(potential.members.count)
+    info.checksum = UnsafePointer(model.checksum)
+    store(info, to: place)
   }
 }
 
@@ -128,7 +129,7 @@ public func diffnnp_compute(
 ) -> diffnnp_status {
   computing(evaluator, system, "diffnnp_system", results) { workspace, system, results in
     let functions = try AtomExchange.Functions(checking: system.exchange)
-    try workspace.compute(NeighbourList(checking: system), functions, results)
+    try workspace.compute(NeighbourList(checking: system), functions, &results)
   }
 }
 
@@ -138,7 +139,7 @@ public func diffnnp_compute_periodic(
   _ results: UnsafeMutablePointer<diffnnp_results>!
 ) -> diffnnp_status {
   computing(evaluator, system, "diffnnp_periodic_system", results) { workspace, system, results in
-    try workspace.compute(system, results)
+    try workspace.compute(system, &results)
   }
 }
 
@@ -146,19 +147,19 @@ public func diffnnp_compute_periodic(
 private func computing<System: SizedStruct>(
   _ evaluator: OpaquePointer?, _ system: UnsafePointer<System>?, _ name: StaticString,
   _ results: UnsafeMutablePointer<diffnnp_results>?,
-  _ body: (Workspace, System, UnsafeMutablePointer<diffnnp_results>) throws -> Void
+  _ body: (Workspace, System, inout diffnnp_results) throws -> Void
 ) -> diffnnp_status {
   reporting(DIFFNNP_ERROR_SYSTEM) {
     let workspace = try Handles.shared.borrow(evaluator)
     defer { Handles.shared.giveBack(workspace) }
-    let system = try required(system, "system")
-    let results = try required(results, "results")
-    try checkSize(system, name)
-    try checkSize(results, "diffnnp_results")
-    if results.pointee.atom_grades != nil, workspace.evaluator.potential.grade == nil {
+    let system = try known(required(system, "system"), name)
+    let place = try required(results, "results")
+    var results = try known(place, "diffnnp_results")
+    if results.atom_grades != nil, workspace.evaluator.potential.grade == nil {
       throw Failure(
         DIFFNNP_ERROR_UNSUPPORTED, "the model has no extrapolation grades: its file does not know the training data")
     }
-    try body(workspace, system.pointee, results)
+    defer { store(results, to: place) }
+    try body(workspace, system, &results)
   }
 }

@@ -4,15 +4,34 @@ import DiffNNP
 /// `key=value` with `Lattice`, `Properties` and `pbc`, and a line for each atom with the columns `Properties` lists.
 struct ExtendedXYZReader: FrameReader {
   private let lines: LineReader
-  private var species = SpeciesTable()
+  private let typeNames: [String]?
+  private let forcesName: String?
+  private var species: SpeciesTable
+  private var agreement = SpeciesAgreement()
+  private var hasAtomicNumbers = false
   private var frame = -1
   private var firstLine = 0
+  private(set) var units = FileUnits()
+  private(set) var time: FrameTime?
+  private(set) var likelyForces: [String] = []
 
-  init(path: String) throws { lines = try LineReader(path: path) }
+  init(path: String, _ selection: TrajectorySelection) throws {
+    lines = try LineReader(path: path)
+    (typeNames, forcesName) = (selection.typeNames, selection.forcesName)
+    species = SpeciesTable(selection.typeNames ?? [])
+  }
 
   var speciesNames: [String] { species.names }
 
   var place: String { "\(lines.path):\(firstLine): frame \(frame)" }
+
+  var remarks: [String] {
+    guard hasAtomicNumbers else { return [] }
+    return [
+      "numbers in the column of species are taken for atomic numbers (\(species.names.joined(separator: " "))); "
+        + "where they are types 1, 2, …, name these with --types"
+    ]
+  }
 
   mutating func skipFrame() throws -> Bool {
     guard let count = try readCount() else { return false }
@@ -22,21 +41,23 @@ struct ExtendedXYZReader: FrameReader {
 
   mutating func readFrame() throws -> Frame? {
     guard let count = try readCount() else { return nil }
-    guard try lines.advance() else { throw truncated() }
-    let header = try Header(lines)
+    guard try lines.advanceToWhole() else { throw truncated() }
+    let header = try Header(lines, forcesName: forcesName)
+    (units, time) = (header.units, header.time)
+    let columns = header.columns
+    if columns.forces == nil { likelyForces = columns.likelyForces }
     var positions: [SIMD3<Double>] = []
     var types: [Int] = []
     var forces: [SIMD3<Double>] = []
-    let columns = header.columns
     for _ in 0..<count {
-      guard try lines.advance() else { throw truncated() }
+      guard try lines.advanceToWhole() else { throw truncated() }
       lines.split()
       guard lines.fields.count >= columns.count else {
         throw lines.failure(
           "an atom's line with \(lines.fields.count) columns, expected \(columns.count); "
             + "frame \(frame) has \(positions.count) of \(count) atoms before it")
       }
-      types.append(try type(columns.species))
+      types.append(try type(columns))
       positions.append(try lines.vector(columns.positions))
       if let column = columns.forces { forces.append(try lines.vector(column)) }
     }
@@ -44,16 +65,54 @@ struct ExtendedXYZReader: FrameReader {
       cell: header.cell, positions: positions, types: types, forces: columns.forces == nil ? nil : forces)
   }
 
-  private mutating func type(_ column: Columns.Species) throws -> Int {
-    switch column {
-    case .symbol(let k): return species.index(of: lines.field(k))
-    case .atomicNumber(let k):
-      guard let symbol = Element.symbol(try lines.integer(k)) else {
-        throw lines.failure("\(lines.fieldText(k)) is no element's atomic number")
-      }
-      return species.index(of: symbol)
+  // MARK: Species
+
+  private mutating func type(_ columns: Columns) throws -> Int {
+    guard let k = columns.symbol else { return try type(atomicNumber: columns.atomicNumber!) }
+    let type = try type(symbol: k)
+    // Atomic number 0 is of all that is no element.
+    if let z = try columns.atomicNumber.map(lines.integer), z != 0, let conflict = agreement.add(type, z) {
+      let text = conflict.text(("species", "Z"), (speciesNames, nil))
+      throw lines.failure("\(text); leave out of Properties the one that is wrong")
     }
+    return type
   }
+
+  private mutating func type(symbol k: Int) throws -> Int {
+    let field = lines.field(k)
+    if let first = field.first, 0x30...0x39 ~= first, let number = Int(lines.fieldText(k)) {
+      guard let typeNames else {
+        hasAtomicNumbers = true
+        return try type(atomicNumber: k, "; where these numbers are types 1, 2, …, name them with --types")
+      }
+      guard typeNames.indices.contains(number - 1) else {
+        throw lines.failure(
+          "type \(number) has no name: \(typeNames.count) are given (\(typeNames.joined(separator: " "))); "
+            + "where these numbers are atomic numbers, leave out the names of types")
+      }
+      return number - 1
+    }
+    let type = species.index(of: field)
+    if let typeNames, type >= typeNames.count { throw Self.stranger(lines, speciesNames[type], typeNames) }
+    return type
+  }
+
+  private mutating func type(atomicNumber k: Int, _ advice: String = "") throws -> Int {
+    guard let symbol = Element.symbol(try lines.integer(k)) else {
+      throw lines.failure("\(lines.fieldText(k)) is no element's atomic number\(advice)")
+    }
+    let type = species.index(of: symbol)
+    if let typeNames, type >= typeNames.count { throw Self.stranger(lines, symbol, typeNames) }
+    return type
+  }
+
+  private static func stranger(_ lines: LineReader, _ name: String, _ given: [String]) -> DiffNNPError {
+    lines.failure(
+      "the file names its species itself, and \(name) is none of the names of types given "
+        + "(\(given.joined(separator: " "))); leave out the names of types")
+  }
+
+  // MARK: Lines
 
   /// The number of atoms that begins a frame; nil at the end of the file.
   private mutating func readCount() throws -> Int? {
@@ -75,39 +134,45 @@ struct ExtendedXYZReader: FrameReader {
 
   /// Where an atom's line has what.
   private struct Columns {
-    enum Species {
-      case symbol(Int), atomicNumber(Int)
-    }
-    var species: Species
+    var symbol: Int?
+    var atomicNumber: Int?
     var positions: Int
     var forces: Int?
-    var count: Int
+    /// Names of columns that look like forces.
+    var likelyForces: [String] = []
+    var count = 0
 
     /// - Parameter properties: name:kind:number of columns:…
-    init(_ properties: String, _ lines: LineReader) throws {
-      let parts = properties.split(separator: ":", omittingEmptySubsequences: false)
-      var species: Species?
-      var positions: Int?
-      count = 0
+    init(_ properties: String, forcesName: String?, _ lines: LineReader) throws {
+      let parts = properties.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
       guard parts.count % 3 == 0 else { throw lines.failure("Properties must be name:kind:columns, …") }
+      var positions: Int?
       for k in stride(from: 0, to: parts.count, by: 3) {
         guard let width = Int(parts[k + 2]), 1...1000 ~= width else {
           throw lines.failure("Properties give \(parts[k]) \(parts[k + 2]) columns")
         }
-        switch (parts[k], parts[k + 1], width) {
-        case ("species", "S", 1): species = .symbol(count)
-        case ("Z", "I", 1), ("numbers", "I", 1): species = species ?? .atomicNumber(count)
-        case ("pos", "R", 3): positions = count
-        case ("forces", "R", 3), ("force", "R", 3): forces = count
+        let name = parts[k].lowercased()
+        switch (name, parts[k + 1].uppercased(), width) {
+        case ("species", "S", 1), ("species", "I", 1), ("symbols", "S", 1), ("element", "S", 1): symbol = count
+        case ("z", "I", 1), ("numbers", "I", 1): atomicNumber = count
+        case ("pos", "R", 3), ("positions", "R", 3): positions = count
+        case (_, "R", 3):
+          if parts[k] == forcesName || (forcesName == nil && ["forces", "force"].contains(name)) {
+            forces = count
+          } else if name.contains("force") {
+            likelyForces.append(parts[k])
+          }
         default: break
         }
         count += width
       }
-      guard let species, let positions else {
+      guard symbol != nil || atomicNumber != nil, let positions else {
         throw lines.failure("Properties must have species:S:1 (or Z:I:1) and pos:R:3; found \(properties)")
       }
-      self.species = species
       self.positions = positions
+      guard forcesName == nil || forces != nil else {
+        throw lines.failure("there are no forces \(forcesName ?? ""):R:3 in Properties; found \(properties)")
+      }
     }
   }
 
@@ -115,28 +180,44 @@ struct ExtendedXYZReader: FrameReader {
   private struct Header {
     var cell: Cell
     var columns: Columns
+    var units = FileUnits()
+    var time: FrameTime?
 
-    init(_ lines: LineReader) throws {
+    private static let timeKeys = ["step", "timestep", "time", "time_ps", "time_fs"]
+
+    init(_ lines: LineReader, forcesName: String?) throws {
       let values = try Self.keyValues(lines)
-      guard let lattice = values["Lattice"] else {
+      func value(_ key: String) -> String? {
+        (values.first { $0.key == key } ?? values.first { $0.key.lowercased() == key.lowercased() })?.value
+      }
+      guard let lattice = value("Lattice") else {
         throw lines.failure(
           "the frame has no cell; give it as Lattice=\"ax ay az bx by bz cx cy cz\" in this line (extended XYZ)")
       }
-      let numbers = lattice.split(separator: " ").map { Double($0) }
+      let numbers = Self.elements(lattice).map { Double($0) }
       guard numbers.count == 9, let n = numbers as? [Double] else {
         throw lines.failure("Lattice must be nine numbers, found \"\(lattice)\"")
       }
-      let periodic = try Self.periodicity(values["pbc"] ?? "T T T", lines)
+      let periodic = try Self.periodicity(value("pbc") ?? "T T T", lines)
       do {
         cell = try Cell(vectors: [[n[0], n[1], n[2]], [n[3], n[4], n[5]], [n[6], n[7], n[8]]], periodic: periodic)
       } catch let error as DiffNNPError {
         throw lines.failure(error.message)
       }
-      columns = try Columns(values["Properties"] ?? "species:S:1:pos:R:3", lines)
+      columns = try Columns(value("Properties") ?? "species:S:1:pos:R:3", forcesName: forcesName, lines)
+      // What is said of all comes first, what is said of one quantity takes its place.
+      for (key, value) in values.filter({ $0.key.lowercased() == "units" }) + values {
+        guard units.note(key: key, value) == false else { continue }
+        throw lines.failure("\(key)=\"\(value)\" is no unit; \(FileUnits.knownNames)")
+      }
+      for key in Self.timeKeys where time == nil {
+        guard let number = value(key).flatMap({ Double($0) }), number.isFinite else { continue }
+        time = FrameTime(key: key, value: number)
+      }
     }
 
     private static func periodicity(_ text: String, _ lines: LineReader) throws -> [Bool] {
-      let flags = text.split(separator: " ").compactMap { word -> Bool? in
+      let flags = elements(text).compactMap { word -> Bool? in
         switch word {
         case "T", "True", "true", "TRUE", "1": true
         case "F", "False", "false", "FALSE", "0": false
@@ -147,29 +228,46 @@ struct ExtendedXYZReader: FrameReader {
       return flags
     }
 
+    /// What stands in a list, however it is written: "1 0 0", [1, 0, 0], [[1, 0], [0, 1]].
+    private static func elements(_ text: String) -> [Substring] {
+      text.split { $0.isWhitespace || ",[]{}()\"'".contains($0) }
+    }
+
     /// Splits key=value, where values may stand in quotes, brackets or braces.
-    private static func keyValues(_ lines: LineReader) throws -> [String: String] {
-      let closing: [Character: Character] = ["\"": "\"", "'": "'", "[": "]", "{": "}"]
+    private static func keyValues(_ lines: LineReader) throws -> [(key: String, value: String)] {
       var rest = Substring(lines.text)
-      var values: [String: String] = [:]
+      var values: [(key: String, value: String)] = []
       while true {
         rest = rest.drop { $0.isWhitespace }
         guard !rest.isEmpty else { return values }
-        let key = rest.prefix { $0 != "=" && !$0.isWhitespace }
+        let key = String(rest.prefix { $0 != "=" && !$0.isWhitespace })
         rest = rest.dropFirst(key.count)
         guard rest.first == "=" else { continue }
         rest = rest.dropFirst()
-        if let opening = rest.first, let close = closing[opening] {
-          rest = rest.dropFirst()
-          guard let end = rest.firstIndex(of: close) else { throw lines.failure("the value of \(key) has no end") }
-          values[String(key)] = String(rest[..<end])
-          rest = rest[end...].dropFirst()
-        } else {
-          let value = rest.prefix { !$0.isWhitespace }
-          values[String(key)] = String(value)
-          rest = rest.dropFirst(value.count)
-        }
+        guard let end = endOfValue(rest) else { throw lines.failure("the value of \(key) has no end") }
+        let isEnclosed = rest.first.map { closing[$0] != nil } ?? false
+        values.append((key, String(isEnclosed ? rest[..<end].dropFirst().dropLast() : rest[..<end])))
+        rest = rest[end...]
       }
+    }
+
+    private static let closing: [Character: Character] = ["\"": "\"", "'": "'", "[": "]", "{": "}"]
+
+    /// Behind the value that a text begins with; nil where it is not closed.
+    private static func endOfValue(_ text: Substring) -> Substring.Index? {
+      guard let opening = text.first, let close = closing[opening] else {
+        return text.firstIndex(where: \.isWhitespace) ?? text.endIndex
+      }
+      var depth = 1
+      for i in text.indices.dropFirst() {
+        if text[i] == close {
+          depth -= 1
+        } else if text[i] == opening {
+          depth += 1
+        }
+        if depth == 0 { return text.index(after: i) }
+      }
+      return nil
     }
   }
 }

@@ -7,13 +7,16 @@ import DiffNNP
 /// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any order by
 /// any thread.
 final class FrameFile: @unchecked Sendable {
-  private let descriptor: Int32
+  let descriptor: Int32
   private let directory: String
   /// Where each frame begins, and the last one ends (bytes).
   private var offsets = [0]
   private var atomCounts: [Int32] = []
   private var pending: [UInt8] = []
   private static let bufferSize = 1 << 20
+  /// What the first read that failed said; the mutex is for it alone.
+  private var failure: DiffNNPError?
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
   /// What stands before the atoms of a frame.
   private struct Header {
@@ -24,23 +27,18 @@ final class FrameFile: @unchecked Sendable {
     var periodic: (Bool, Bool, Bool)
   }
 
-  /// - Parameter directory: a place on disk; that of the environment's TMPDIR, or /var/tmp, as /tmp may be memory.
+  /// - Parameter directory: a place on disk; that of `TemporaryFile` by default.
   /// - Throws: where no file can be made there.
   init(directory: String? = nil) throws {
-    self.directory = directory ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
-    var template = Array((self.directory + "/diffnnp-XXXXXX").utf8CString)
-    descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw Self.failure(self.directory) }
-    unlink(template)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    pthread_mutex_init(mutex, nil)
+    self.directory = directory ?? TemporaryFile.directory
+    descriptor = try TemporaryFile.open(in: self.directory)
   }
 
-  deinit { close(descriptor) }
-
-  private static func failure(_ directory: String) -> DiffNNPError {
-    DiffNNPError(
-      "\(directory): \(String(cString: strerror(errno))); long trajectories need a temporary file: name a directory that has "
-        + "room with the environment variable TMPDIR")
+  deinit {
+    close(descriptor)
+    pthread_mutex_destroy(mutex)
+    mutex.deallocate()
   }
 
   var count: Int { offsets.count - 1 }
@@ -69,7 +67,7 @@ final class FrameFile: @unchecked Sendable {
     while done < pending.count {
       let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
       if written < 0 && errno == EINTR { continue }
-      guard written >= 0 else { throw Self.failure(directory) }
+      guard written >= 0 else { throw TemporaryFile.failure(in: directory) }
       done += written
     }
     pending.removeAll(keepingCapacity: true)
@@ -79,12 +77,34 @@ final class FrameFile: @unchecked Sendable {
 
   func atomCount(_ k: Int) -> Int { Int(atomCounts[k]) }
 
+  /// - Throws: where a frame could not be read.
+  func check() throws {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if let failure { throw failure }
+  }
+
+  /// Stands for a frame that cannot be read: of as many atoms, with numbers that nothing can be computed from.
+  func unreadable(_ k: Int) -> Frame {
+    let n = atomCount(k)
+    let nowhere = [SIMD3<Double>](repeating: SIMD3(repeating: .nan), count: n)
+    let atomSize = MemoryLayout<SIMD3<Double>>.stride + MemoryLayout<Int>.stride
+    let hasForces = offsets[k + 1] - offsets[k] > MemoryLayout<Header>.size + n * atomSize
+    return Frame(
+      cell: Self.anyCell, positions: nowhere, types: Array(repeating: 0, count: n), forces: hasForces ? nowhere : nil,
+      number: k)
+  }
+
+  private static let anyCell = try! Cell(orthogonal: [1, 1, 1])
+
   /// The frame with a number, counted from 0.
-  func frame(_ k: Int) -> Frame {
+  /// - Throws: where it cannot be read, now or before.
+  func frame(_ k: Int) throws -> Frame {
+    try check()
     let bytes = UnsafeMutableRawBufferPointer.allocate(
       byteCount: offsets[k + 1] - offsets[k], alignment: MemoryLayout<SIMD3<Double>>.alignment)
     defer { bytes.deallocate() }
-    read(into: bytes, at: offsets[k])
+    try read(into: bytes, at: offsets[k])
     let header = bytes.load(as: Header.self)
     let n = header.atomCount
     var place = MemoryLayout<Header>.size
@@ -105,14 +125,21 @@ final class FrameFile: @unchecked Sendable {
       forces: header.hasForces ? next(SIMD3<Double>.self) : nil, number: header.number)
   }
 
-  private func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) {
+  private func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws {
     var done = 0
     while done < bytes.count {
       let count = pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
-      // The file has no name, so that nobody can have changed it: a disk that fails takes the frames away as it would
-      // memory that was swapped out.
-      precondition(count > 0, "the temporary file of frames cannot be read any more")
+      guard count > 0 else {
+        let reason = count < 0 ? String(cString: strerror(errno)) : "it has become shorter"
+        let error = DiffNNPError(
+          "\(directory): the temporary file of frames cannot be read any more: \(reason); name another directory with the "
+            + "environment variable TMPDIR")
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        failure = failure ?? error
+        throw error
+      }
       done += count
     }
   }

@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// Reads the frames of one file in order.
+/// Reads the frames of one file in order, in the file's own units.
 protocol FrameReader {
   /// What the types of the frames read so far stand for. Grows while reading.
   var speciesNames: [String] { get }
@@ -10,11 +10,33 @@ protocol FrameReader {
   mutating func readFrame() throws -> Frame?
   /// Where the frame read last is, for errors: file, line, and frame counted from 0.
   var place: String { get }
+  /// Units that the file names, up to the frame read last.
+  var units: FileUnits { get }
+  /// Of the frame read last, where the file has one.
+  var time: FrameTime? { get }
+  /// Columns that look like forces, where none are read.
+  var likelyForces: [String] { get }
+  /// What else the user should know.
+  var remarks: [String] { get }
+}
+
+/// What reading a file found out besides its frames.
+public struct ReadingReport: Sendable {
+  /// What the user should know, in a sentence each.
+  public var warnings: [String] = []
+  /// Units of the file, as they were understood.
+  public var units = FileUnits()
+  /// Columns or arrays that look like forces, where none were read.
+  public var likelyForces: [String] = []
+  /// Whether there are several frames, and all are alike. Then they are all there.
+  public var areAllAlike = false
 }
 
 /// Names of species in order of first appearance.
 struct SpeciesTable {
-  private(set) var names: [String] = []
+  private(set) var names: [String]
+
+  init(_ names: [String] = []) { self.names = names }
 
   /// The index of a name, which is added if it is new.
   mutating func index(of bytes: UnsafeRawBufferPointer) -> Int {
@@ -68,8 +90,7 @@ extension Trajectory {
       while try reader.skipFrame() { count += 1 }
       reader = try makeReader()
     }
-    var filter = SpeciesFilter(selection.species)
-    let validator = FrameValidator()
+    var intake = FrameIntake(selection)
     var frames = FrameCollector(memoryLimit: memoryLimit)
     var position = 0
     do {
@@ -80,11 +101,7 @@ extension Trajectory {
         }
         guard var frame = try reader.readFrame() else { break }
         frame.number = wanted
-        try naming(reader.place) {
-          try validator.check(frame)
-          frame = try filter.apply(to: frame, speciesNames: reader.speciesNames)
-        }
-        try frames.append(frame)
+        if let taken = try naming(reader.place, { try intake.take(frame, from: reader) }) { try frames.append(taken) }
         position += 1
       }
     } catch let error as DiffNNPError where position > 0 {
@@ -97,7 +114,66 @@ extension Trajectory {
         "\(path): no frames chosen by \(selection.start):\(stop):\(selection.step); the file has \(total), counted from 0"
       )
     }
-    self = try filter.trajectory(of: frames.frames(), path: path, speciesNames: reader.speciesNames)
+    self = try naming(path) { try intake.trajectory(of: frames.frames(), from: reader) }
+  }
+}
+
+/// Makes frames as files have them into frames as the program uses them: in its units, with short cell vectors, of the chosen atoms;
+/// and looks whether they make sense, alone and one after the other.
+private struct FrameIntake {
+  private let selection: TrajectorySelection
+  private var reduction = CellReduction()
+  private var distances = DistanceCheck()
+  private var order = FrameOrder()
+  private var filter: SpeciesFilter
+  /// Of the first frame.
+  private var units: FileUnits?
+
+  init(_ selection: TrajectorySelection) {
+    self.selection = selection
+    filter = SpeciesFilter(selection.species)
+  }
+
+  /// - Returns: nil for a frame that was there before, where such ones are not wanted.
+  mutating func take(_ frame: Frame, from reader: any FrameReader) throws -> Frame? {
+    let units = try reader.units.completed(by: selection.units)
+    self.units = self.units ?? units
+    var frame = try frame.converted(from: units)
+    frame.cell = try reduction.apply(to: frame.cell)
+    try distances.add(frame, reader.speciesNames)
+    frame = try filter.apply(to: frame, speciesNames: reader.speciesNames)
+    if selection.leavesOutRepeats, order.isRepeat(frame) { return nil }
+    order.add(reader.time, number: frame.number)
+    return frame
+  }
+
+  func trajectory(of frames: Frames, from reader: any FrameReader) throws -> Trajectory {
+    let areAllAlike = frames.count == 1 && order.repeats > 0
+    let frames = areAllAlike ? frames.at(repeatElement(0, count: order.repeats + 1)) : frames
+    var trajectory = try filter.trajectory(of: frames, speciesNames: reader.speciesNames)
+    var warnings = reader.remarks
+    if order.repeats > 0, !areAllAlike {
+      let (subject, verb) = order.repeats == 1 ? ("1 frame", "is") : ("\(order.repeats) frames", "are")
+      warnings.append("\(subject) left out, which \(verb) there before, equal in all digits")
+    }
+    warnings += [order.warning, try distances.warning()].compactMap { $0 }
+    trajectory.report = ReadingReport(
+      warnings: warnings, units: units ?? FileUnits(), likelyForces: reader.likelyForces, areAllAlike: areAllAlike)
+    return trajectory
+  }
+}
+
+extension Frame {
+  /// The frame in Å and eV/Å.
+  fileprivate func converted(from units: FileUnits) throws -> Frame {
+    var frame = self
+    let (length, force) = (units.lengthSize, units.forceSize)
+    if length != 1 {
+      frame.cell = try Cell(vectors: cell.vectors.map { length * $0 }, periodic: cell.periodic)
+      frame.positions = positions.map { length * $0 }
+    }
+    if force != 1 { frame.forces = forces?.map { force * $0 } }
+    return frame
   }
 }
 
@@ -126,48 +202,14 @@ private struct SpeciesFilter {
   }
 
   /// The frames with types renumbered: in the chosen order, else those that occur in the reader's order.
-  func trajectory(of frames: Frames, path: String, speciesNames: [String]) throws -> Trajectory {
+  func trajectory(of frames: Frames, speciesNames: [String]) throws -> Trajectory {
     let present = speciesNames.indices.filter { seen[$0] }.map { speciesNames[$0] }
     let names = chosen ?? present
     if let missing = names.first(where: { !present.contains($0) }) {
-      throw DiffNNPError("\(path): no atoms of species \(missing); there are \(present.joined(separator: " "))")
+      throw DiffNNPError("no atoms of species \(missing); there are \(present.joined(separator: " "))")
     }
     guard names != speciesNames else { return Trajectory(typeNames: names, frames: frames) }
     let newTypes = speciesNames.map { names.firstIndex(of: $0) ?? -1 }
     return Trajectory(typeNames: names, frames: frames.renumbered(newTypes))
-  }
-}
-
-/// Refuses frames no calculation can use.
-private struct FrameValidator {
-  /// Atoms closer than this (Å) are in one place.
-  private static let coincidence = 1e-3
-  /// Coordinates beyond this (Å) are not positions of a simulation.
-  private static let farthest = 1e9
-  private let search = NeighbourSearch()
-  private let edges = EdgeList()
-
-  func check(_ frame: Frame) throws {
-    guard !frame.positions.isEmpty else { throw DiffNNPError("the frame has no atoms") }
-    for (i, x) in frame.positions.enumerated() {
-      // The comparison is false for NaN too.
-      guard abs(x.x) < Self.farthest, abs(x.y) < Self.farthest, abs(x.z) < Self.farthest else {
-        throw DiffNNPError("position of atom \(i + 1) is \(x.x) \(x.y) \(x.z); expected finite coordinates in Å")
-      }
-    }
-    for (i, f) in (frame.forces ?? []).enumerated() {
-      guard f.x.isFinite, f.y.isFinite, f.z.isFinite else {
-        throw DiffNNPError("force on atom \(i + 1) is not finite: \(f.x) \(f.y) \(f.z)")
-      }
-    }
-    try search.fill(edges, frame.configuration, cutoff: Self.coincidence)
-    for i in 0..<edges.centreCount where edges.offsets[i + 1] > edges.offsets[i] {
-      let j = Int(edges.neighbours[Int(edges.offsets[i])])
-      guard i != j else {
-        throw DiffNNPError(
-          "atom \(i + 1) meets its own image, because the cell is too small; check the cell vectors (Å)")
-      }
-      throw DiffNNPError("atoms \(i + 1) and \(j + 1) are in one place; remove one of them")
-    }
   }
 }

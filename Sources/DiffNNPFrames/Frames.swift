@@ -32,16 +32,32 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
+  /// A frame.
+  /// - Throws: where the temporary file cannot be read any more.
+  public func frame(at k: Int) throws -> Frame {
+    switch storage {
+    case .memory(let frames): renumbered(frames[k])
+    case .file(let file, let numbers): renumbered(try file.frame(numbers[k]))
+    }
+  }
+
+  private func renumbered(_ frame: Frame) -> Frame {
+    guard let newTypes else { return frame }
+    var frame = frame
+    frame.types = frame.types.map { newTypes[$0] }
+    return frame
+  }
+
   /// A frame. To change one brings all into memory.
+  ///
+  /// Where the temporary file cannot be read any more, all its numbers are NaN, which every calculation refuses; `frame(at:)` and
+  /// `check()` throw the reason from then on.
   public subscript(k: Int) -> Frame {
     get {
-      var frame =
-        switch storage {
-        case .memory(let frames): frames[k]
-        case .file(let file, let numbers): file.frame(numbers[k])
-        }
-      if let newTypes { frame.types = frame.types.map { newTypes[$0] } }
-      return frame
+      switch storage {
+      case .memory(let frames): renumbered(frames[k])
+      case .file(let file, let numbers): renumbered((try? file.frame(numbers[k])) ?? file.unreadable(numbers[k]))
+      }
     }
     set {
       var frames: [Frame]
@@ -51,6 +67,11 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
       frames[k] = newValue
       self = Frames(frames)
     }
+  }
+
+  /// - Throws: where a frame could not be read from the temporary file.
+  public func check() throws {
+    if case .file(let file, _) = storage { try file.check() }
   }
 
   /// Atoms of a frame, which need not be read for that.

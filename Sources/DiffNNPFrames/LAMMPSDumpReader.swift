@@ -1,27 +1,30 @@
 import DiffNNP
 
-/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type` or `element`, `id`,
-/// `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them, in Å: the box may start
-/// anywhere.
+/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type`, `element` or `typelabel`, `id`,
+/// `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them: the box may start anywhere.
 struct LAMMPSDumpReader: FrameReader {
   private let lines: LineReader
-  private let namesTypes: Bool
+  private let typeNames: [String]?
+  private let forcesName: String?
   private var species = SpeciesTable()
   private var numbered: NumberedTypes
+  /// Names in columns beside the one that species are known by.
+  private var otherNames = SpeciesTable()
+  /// Of types with names, and of names with other names.
+  private var agreements = (types: SpeciesAgreement(), names: SpeciesAgreement())
   /// Whether species are known by number; nil before the first frame.
   private var usesNumbers: Bool?
   private var frame = -1
   private var firstLine = 0
-  private var forceUnit = 1.0
+  private(set) var units = FileUnits()
+  private(set) var time: FrameTime?
+  private(set) var likelyForces: [String] = []
+  private(set) var remarks: [String] = []
 
-  /// eV for 1 kcal/mol (CODATA 2018).
-  private static let kilocalorie = 0.043_364_104_241_800_94
-
-  /// - Parameter typeNames: names of types 1, 2, …; nil takes elements from the file where it has them.
-  init(path: String, typeNames: [String]?) throws {
+  init(path: String, _ selection: TrajectorySelection) throws {
     lines = try LineReader(path: path)
-    namesTypes = typeNames != nil
-    numbered = NumberedTypes(given: typeNames)
+    (typeNames, forcesName) = (selection.typeNames, selection.forcesName)
+    numbered = NumberedTypes(given: selection.typeNames)
   }
 
   var speciesNames: [String] { usesNumbers == true ? numbered.names : species.names }
@@ -36,18 +39,20 @@ struct LAMMPSDumpReader: FrameReader {
 
   mutating func readFrame() throws -> Frame? {
     guard let header = try readHeader() else { return nil }
-    let columns = try Columns(header.columns, namesTypes: namesTypes, lines)
+    let columns = try Columns(header.columns, namesTypes: typeNames != nil, forcesName: forcesName, lines)
     guard usesNumbers == nil || usesNumbers == columns.isNumbered else {
       throw lines.failure("frame \(frame) names its atoms by other columns than the frames before: element or type")
     }
     usesNumbers = columns.isNumbered
+    time = header.time
+    if columns.forces == nil { likelyForces = columns.likelyForces }
     let box = try header.box()
     var positions: [SIMD3<Double>] = []
     var types: [Int] = []
     var forces: [SIMD3<Double>] = []
     var ids: [Int] = []
     for _ in 0..<header.count {
-      guard try lines.advance() else { throw truncated() }
+      guard try lines.advanceToWhole() else { throw truncated() }
       lines.split()
       guard lines.fields.count >= header.columns.count, lines.fieldText(0) != "ITEM:" else {
         throw lines.failure(
@@ -57,7 +62,7 @@ struct LAMMPSDumpReader: FrameReader {
       types.append(try type(columns))
       let x = try columns.vector(columns.positions, lines)
       positions.append(columns.isScaled ? box.cell.cartesian(x) + box.origin : x)
-      if let f = columns.forces { forces.append(forceUnit * (try columns.vector(f, lines))) }
+      if let f = columns.forces { forces.append(try columns.vector(f, lines)) }
       if let id = columns.id { ids.append(try lines.integer(id)) }
     }
     var frame = Frame(
@@ -66,12 +71,44 @@ struct LAMMPSDumpReader: FrameReader {
     return frame
   }
 
+  // MARK: Species
+
   private mutating func type(_ columns: Columns) throws -> Int {
-    if let k = columns.element { return species.index(of: lines.field(k)) }
+    guard let name = columns.names.first, !columns.isNumbered else { return try numberedType(columns) }
+    let type = species.index(of: lines.field(name.column))
+    if let typeNames, !typeNames.contains(speciesNames[type]) {
+      throw lines.failure(
+        "no column type, and \(name.name) has \(speciesNames[type]), which is none of the names of types given "
+          + "(\(typeNames.joined(separator: " "))); leave these out")
+    }
+    if let column = columns.type, let conflict = agreements.types.add(try lines.integer(column), type) {
+      let text = conflict.text(("type", name.name), (nil, speciesNames))
+      throw lines.failure("\(text); say what types 1, 2, … are with --types, or leave out the column that is wrong")
+    }
+    if columns.names.count > 1 {
+      let other = columns.names[1]
+      if let conflict = agreements.names.add(type, otherNames.index(of: lines.field(other.column))) {
+        let text = conflict.text((name.name, other.name), (speciesNames, otherNames.names))
+        throw lines.failure("\(text); leave out the one that is wrong, or say what types 1, 2, … are with --types")
+      }
+    }
+    return type
+  }
+
+  private mutating func numberedType(_ columns: Columns) throws -> Int {
     let type = try lines.integer(columns.type!)
-    do { return try numbered.index(of: type - 1) } catch let error as DiffNNPError {
+    let index: Int
+    do { index = try numbered.index(of: type - 1) } catch let error as DiffNNPError {
       throw lines.failure(error.message)
     }
+    guard remarks.isEmpty, let typeNames, let name = columns.names.first else { return index }
+    let told = lines.fieldText(name.column)
+    if told != typeNames[index], typeNames.contains(told) {
+      remarks = [
+        "the column \(name.name) has \(told) where type is \(type), which the names given call \(typeNames[index])"
+      ]
+    }
+    return index
   }
 
   private func sort(_ frame: inout Frame, by ids: [Int]) throws {
@@ -98,16 +135,34 @@ struct LAMMPSDumpReader: FrameReader {
     var boxLine = 0
     var columns: [String] = []
     var path = ""
+    var time: FrameTime?
+
+    /// How LAMMPS writes what the box does at the lower and the upper end of a direction.
+    private static let boundaries = ["pp"] + ["f", "s", "m"].flatMap { low in ["f", "s", "m"].map { low + $0 } }
+
+    private func failure(_ reason: String) -> DiffNNPError { DiffNNPError("\(path):\(boxLine): \(reason)") }
+
+    /// Whether the box repeats along its directions, from the words behind those of its shape.
+    private func periodicity(_ words: ArraySlice<String>) throws -> [Bool] {
+      let write = "write pp for a direction that is periodic and ff for one that is not: ITEM: BOX BOUNDS pp pp pp"
+      guard !words.isEmpty else {
+        throw failure("BOX BOUNDS has no boundary flags, and it is not known whether the box is periodic; \(write)")
+      }
+      guard words.count == 3, words.allSatisfy(Self.boundaries.contains) else {
+        throw failure(
+          "BOX BOUNDS has the boundary flags \"\(words.joined(separator: " "))\"; expected three pairs of p, f, s and m; "
+            + write)
+      }
+      return words.map { $0 == "pp" }
+    }
 
     /// The cell, and the corner it starts from.
     func box() throws -> (cell: Cell, origin: SIMD3<Double>) {
-      func failure(_ reason: String) -> DiffNNPError { DiffNNPError("\(path):\(boxLine): \(reason)") }
-      guard bounds.count == 3, boxWords.count >= 3 else {
-        throw failure("the frame has no BOX BOUNDS with three boundaries")
-      }
-      let periodic = boxWords.suffix(3).map { $0.hasPrefix("p") }
-      let general = boxWords.first == "abc"
-      let triclinic = boxWords.first == "xy"
+      guard bounds.count == 3 else { throw failure("the frame has no BOX BOUNDS") }
+      let shapeWords = [["abc", "origin"], ["xy", "xz", "yz"]].first { boxWords.starts(with: $0) } ?? []
+      let periodic = try periodicity(boxWords[shapeWords.count...])
+      let general = shapeWords.count == 2
+      let triclinic = shapeWords.count == 3
       let width = general ? 4 : triclinic ? 3 : 2
       guard bounds.allSatisfy({ $0.count == width }) else { throw failure("BOX BOUNDS must have \(width) columns") }
       do {
@@ -155,9 +210,7 @@ struct LAMMPSDumpReader: FrameReader {
 
   private mutating func readItem(_ line: String, _ header: inout Header) throws {
     if line.hasPrefix("ITEM: BOX BOUNDS") {
-      header.boxWords = (3..<lines.fields.count).map(lines.fieldText).filter {
-        !["xz", "yz", "origin"].contains($0)
-      }
+      header.boxWords = (3..<lines.fields.count).map(lines.fieldText)
       header.boxLine = lines.lineNumber
       for _ in 0..<3 {
         try advanceWithinHeader()
@@ -170,34 +223,46 @@ struct LAMMPSDumpReader: FrameReader {
       header.count = lines.fields.count == 1 ? try lines.integer(0) : -1
       guard 0...Int(Int32.max) ~= header.count else { throw lines.failure("expected the number of atoms") }
     } else if line.hasPrefix("ITEM: UNITS") {
-      switch lines.fields.isEmpty ? "" : lines.fieldText(0) {
-      case "metal": forceUnit = 1
-      case "real": forceUnit = Self.kilocalorie
-      case let units: throw lines.failure("units \(units); expected metal or real")
+      let style = lines.fields.isEmpty ? "" : lines.fieldText(0)
+      do {
+        guard let units = try FileUnits(style: style) else {
+          throw DiffNNPError("units \(style) are unknown; \(FileUnits.knownNames)")
+        }
+        self.units = units
+      } catch let error as DiffNNPError {
+        throw lines.failure(error.message)
       }
+    } else if line.hasPrefix("ITEM: TIMESTEP"), lines.fields.count == 1 {
+      header.time = FrameTime(key: "TIMESTEP", value: try lines.number(0))
     }
   }
 
   private func advanceWithinHeader() throws {
-    guard try lines.advance() else { throw truncated() }
+    guard try lines.advanceToWhole() else { throw truncated() }
     lines.split()
   }
 
   /// Where an atom's line has what.
   private struct Columns {
     var id: Int?
-    var element: Int?
+    /// Columns with names, the one that species are known by first.
+    var names: [(name: String, column: Int)]
     var type: Int?
+    /// Whether species are known by the column type.
+    var isNumbered: Bool
     var positions: SIMD3<Int>
     var forces: SIMD3<Int>?
+    /// What columns that look like forces begin with.
+    var likelyForces: [String]
     var isScaled: Bool
 
-    var isNumbered: Bool { element == nil }
-
-    init(_ names: [String], namesTypes: Bool, _ lines: LineReader) throws {
-      func triple(_ prefix: String, _ suffix: String) -> SIMD3<Int>? {
-        let found = ["x", "y", "z"].compactMap { names.firstIndex(of: prefix + $0 + suffix) }
+    init(_ names: [String], namesTypes: Bool, forcesName: String?, _ lines: LineReader) throws {
+      func columns(_ wanted: [String]) -> SIMD3<Int>? {
+        let found = wanted.compactMap { names.firstIndex(of: $0) }
         return found.count == 3 ? SIMD3(found[0], found[1], found[2]) : nil
+      }
+      func triple(_ prefix: String, _ suffix: String) -> SIMD3<Int>? {
+        columns(["x", "y", "z"].map { prefix + $0 + suffix })
       }
       let absolute = triple("", "u") ?? triple("", "")
       guard let positions = absolute ?? triple("", "su") ?? triple("", "s") else {
@@ -206,13 +271,21 @@ struct LAMMPSDumpReader: FrameReader {
       }
       self.positions = positions
       isScaled = absolute == nil
-      forces = triple("f", "")
+      let name = forcesName ?? "f"
+      forces = triple(name, "") ?? columns(["[1]", "[2]", "[3]"].map { name + $0 })
+      guard forcesName == nil || forces != nil else {
+        throw lines.failure(
+          "no forces: expected columns \(name)x \(name)y \(name)z or \(name)[1] \(name)[2] \(name)[3]; found "
+            + names.joined(separator: " "))
+      }
+      likelyForces = names.filter { $0.hasSuffix("fx") }.map { String($0.dropLast()) }
       id = names.firstIndex(of: "id")
-      element = namesTypes ? nil : names.firstIndex(of: "element")
       type = names.firstIndex(of: "type")
-      guard element != nil || type != nil else {
-        let wanted = namesTypes ? "a column type" : "a column element or type"
-        throw lines.failure("no species: expected \(wanted); found \(names.joined(separator: " "))")
+      self.names = ["element", "typelabel"].compactMap { name in names.firstIndex(of: name).map { (name, $0) } }
+      isNumbered = type != nil && (namesTypes || self.names.isEmpty)
+      guard isNumbered || !self.names.isEmpty else {
+        throw lines.failure(
+          "no species: expected a column element, type or typelabel; found \(names.joined(separator: " "))")
       }
     }
 

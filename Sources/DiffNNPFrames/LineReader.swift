@@ -21,7 +21,11 @@ final class LineReader {
   private var atEnd = false
   /// Start and length of the current line in the buffer.
   private var line = 0..<0
+  /// Whether the current line has its end. The last one of a file has none where writing was cut off.
+  private(set) var isWhole = true
 
+  /// What some editors put before text in UTF-8.
+  private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
   /// Longer lines are no text.
   private static let longestLine = 1 << 24
 
@@ -65,6 +69,10 @@ final class LineReader {
 
   private func take(_ length: Int, andSkip newline: Int) {
     line = start..<start + length
+    isWhole = newline > 0
+    if lineNumber == 0, bytes.starts(with: Self.byteOrderMark) {
+      line = start + Self.byteOrderMark.count..<line.upperBound
+    }
     start += length + newline
     lineNumber += 1
   }
@@ -98,10 +106,13 @@ final class LineReader {
     atEnd = true
   }
 
+  /// Moves to the next line; false where the file ends before that does.
+  func advanceToWhole() throws -> Bool { try advance() && isWhole }
+
   /// Passes over lines; false where the file ends before.
   func skip(_ count: Int) throws -> Bool {
     for _ in 0..<count {
-      guard try advance() else { return false }
+      guard try advanceToWhole() else { return false }
     }
     return true
   }

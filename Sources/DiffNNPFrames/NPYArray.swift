@@ -1,17 +1,18 @@
 import DiffNNP
 
-/// An array of little-endian numbers, booleans, or fixed-length strings.
+/// An array of numbers, booleans, or fixed-length strings, whatever the order that a file has them in.
 struct NPYArray {
   let name: String
   let shape: [Int]
   private let kind: Kind
-  /// Elements in row-major order.
+  /// Elements in row-major order, little-endian.
   private let bytes: [UInt8]
 
   enum Kind: Equatable {
     case float32, float64
     case signed(Int), unsigned(Int)
-    case string(Int)
+    /// Characters of 32 bits, or of 8.
+    case string(Int), bytes(Int)
 
     var size: Int {
       switch self {
@@ -19,11 +20,21 @@ struct NPYArray {
       case .float64: 8
       case .signed(let size), .unsigned(let size): size
       case .string(let length): 4 * length
+      case .bytes(let length): length
+      }
+    }
+
+    /// Bytes that the order of bytes turns round.
+    var wordSize: Int {
+      switch self {
+      case .string: 4
+      case .bytes: 1
+      default: size
       }
     }
 
     init?(_ descriptor: Substring) {
-      guard let order = descriptor.first, "<|=".contains(order), let size = Int(descriptor.dropFirst(2)) else {
+      guard let order = descriptor.first, "<>|=".contains(order), let size = Int(descriptor.dropFirst(2)) else {
         return nil
       }
       switch (descriptor.dropFirst().first, size) {
@@ -32,12 +43,20 @@ struct NPYArray {
       case ("i", 1), ("i", 2), ("i", 4), ("i", 8): self = .signed(size)
       case ("u", 1), ("u", 2), ("u", 4), ("u", 8), ("b", 1): self = .unsigned(size)
       case ("U", 1...256): self = .string(size)
+      case ("S", 1...256): self = .bytes(size)
       default: return nil
       }
     }
   }
 
   var count: Int { shape.reduce(1, *) }
+
+  var isText: Bool {
+    switch kind {
+    case .string, .bytes: true
+    default: false
+    }
+  }
 
   init(name: String, shape: [Int], kind: Kind, bytes: [UInt8]) {
     (self.name, self.shape, self.kind, self.bytes) = (name, shape, kind, bytes)
@@ -74,14 +93,17 @@ struct NPYArray {
     case .unsigned(4): return Int(bytes.load(offset, as: UInt32.self))
     case .unsigned: return Int(exactly: bytes.load(offset, as: UInt64.self))
     case .float32, .float64: return Int(exactly: double(index))
-    case .string: return nil
+    case .string, .bytes: return nil
     }
   }
 
-  /// Element `index` of an array of strings (UTF-32, padded with zeros).
+  /// Element `index` of an array of strings (UTF-32 or bytes, padded with zeros).
   func string(_ index: Int) -> String? {
-    guard case .string(let length) = kind else { return nil }
     let offset = index * kind.size
+    if case .bytes(let length) = kind {
+      return String(decoding: bytes[offset..<offset + length].prefix { $0 != 0 }, as: UTF8.self)
+    }
+    guard case .string(let length) = kind else { return nil }
     var text = String.UnicodeScalarView()
     for k in 0..<length {
       let code = bytes.load(offset + 4 * k, as: UInt32.self)

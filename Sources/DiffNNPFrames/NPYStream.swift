@@ -5,7 +5,12 @@ final class NPYStream {
   let name: String
   let shape: [Int]
   private let kind: NPYArray.Kind
+  private let isBigEndian: Bool
   private let member: ZipMember
+  /// Of an array that stands in the file with its first index fastest (Fortran order): all of it, as it is there, once a part is
+  /// asked for.
+  private var columnMajor: [UInt8]?
+  private let isColumnMajor: Bool
   /// Of those along the first axis, how many have been read.
   private var rowsRead = 0
 
@@ -26,10 +31,8 @@ final class NPYStream {
     guard let descriptor = Self.value(of: "'descr'", in: header)?.split(separator: "'", maxSplits: 1).first,
       let kind = NPYArray.Kind(descriptor)
     else {
-      throw DiffNNPError("\(name) has unreadable elements; expected little-endian numbers (float32, float64, integers)")
-    }
-    guard Self.value(of: "'fortran_order'", in: header)?.hasPrefix("False") == true else {
-      throw DiffNNPError("\(name) is in Fortran order; save numpy.ascontiguousarray of it")
+      throw DiffNNPError(
+        "\(name) has unreadable elements; expected numbers (float32, float64, integers) or strings of fixed length")
     }
     guard let shape = Self.shape(in: header) else { throw DiffNNPError("\(name) has no shape") }
     var size = kind.size
@@ -42,6 +45,8 @@ final class NPYStream {
       throw DiffNNPError("\(name) holds \(member.left) bytes, but its shape asks for \(size)")
     }
     (self.name, self.shape, self.kind, self.member) = (name, shape, kind, member)
+    isBigEndian = descriptor.first == ">"
+    isColumnMajor = Self.value(of: "'fortran_order'", in: header)?.hasPrefix("True") == true && shape.count > 1
   }
 
   /// Number `k` of those along the first axis; unread ones before it are passed over.
@@ -51,19 +56,53 @@ final class NPYStream {
   }
 
   private func nextRow() throws -> NPYArray {
-    rowsRead += 1
+    defer { rowsRead += 1 }
     let shape = Array(shape.dropFirst())
-    return NPYArray(name: name, shape: shape, kind: kind, bytes: try member.read(shape.reduce(kind.size, *)))
+    return try array(shape, isColumnMajor ? columnMajorRow(rowsRead) : member.read(shape.reduce(kind.size, *)))
   }
 
   /// Passes over the rest, to see whether it is whole.
   func readToEnd() throws {
-    while member.left > 0 { _ = try nextRow() }
+    if isColumnMajor {
+      _ = try member.read(member.left)
+    } else {
+      while member.left > 0 { _ = try nextRow() }
+    }
   }
 
   /// All of it, before any has been read.
   func whole() throws -> NPYArray {
-    NPYArray(name: name, shape: shape, kind: kind, bytes: try member.read(member.left))
+    guard isColumnMajor else { return try array(shape, member.read(member.left)) }
+    return try array(shape, (0..<shape[0]).flatMap(columnMajorRow))
+  }
+
+  private func array(_ shape: [Int], _ bytes: [UInt8]) -> NPYArray {
+    var bytes = bytes
+    if isBigEndian {
+      let size = kind.wordSize
+      for start in stride(from: 0, to: bytes.count, by: size) { bytes[start..<start + size].reverse() }
+    }
+    return NPYArray(name: name, shape: shape, kind: kind, bytes: bytes)
+  }
+
+  /// Number `k` of those along the first axis, in row-major order.
+  private func columnMajorRow(_ k: Int) throws -> [UInt8] {
+    let all = try columnMajor ?? member.read(member.left)
+    columnMajor = all
+    let inner = shape.dropFirst().reduce(1, *)
+    var row: [UInt8] = []
+    row.reserveCapacity(inner * kind.size)
+    for element in 0..<inner {
+      // The indices of the element, the last of them fastest, each with its distance in the file.
+      var (rest, offset, distance) = (element, k, shape.reduce(1, *))
+      for extent in shape.dropFirst().reversed() {
+        distance /= extent
+        offset += rest % extent * distance
+        rest /= extent
+      }
+      row += all[offset * kind.size..<(offset + 1) * kind.size]
+    }
+    return row
   }
 
   /// What stands behind a key of the header, a Python dictionary in one line.

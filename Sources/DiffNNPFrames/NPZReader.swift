@@ -1,8 +1,8 @@
 import DiffNNP
 
-/// Frames in an NPZ archive with NequIP's keys: `R` [frames][atoms][3] (Å), `z` or `types` [atoms] (or
-/// [frames][atoms]), `cell` [3][3] or [frames][3][3] (or `L`, the edge of a cube), `pbc`, and `F` (eV/Å) where there
-/// are forces. `symbols` may name the types.
+/// Frames in an NPZ archive with NequIP's keys: `R` [frames][atoms][3], `z`, `types` or `symbols` [atoms] (or [frames][atoms]),
+/// `cell` [3][3] or [frames][3][3] (or edges, [3] or [frames][3]; or `L`, the edge of a cube), `pbc` [3] or [frames][3], and `F` where there are forces. `symbols`
+/// may be the names of types instead. Units may be named as by sGDML, `r_unit` and `e_unit`.
 struct NPZReader: FrameReader {
   private let path: String
   private let positions: NPYStream
@@ -11,14 +11,18 @@ struct NPZReader: FrameReader {
   /// Types of one frame, or of all of them in a row.
   private let types: [Int]
   let speciesNames: [String]
+  let units: FileUnits
+  let likelyForces: [String]
+  let time: FrameTime? = nil
+  let remarks: [String] = []
   private var next = 0
 
   private var frameCount: Int { positions.shape[0] }
   private var atomCount: Int { positions.shape[1] }
 
-  init(path: String, typeNames: [String]?) throws {
+  init(path: String, _ selection: TrajectorySelection) throws {
     let archive = try ZipArchive(path: path)
-    let arrays = Arrays(archive: archive)
+    let arrays = NPZArrays(archive: archive)
     self.path = path
     let positions = try arrays.frames("R")
     guard let positions else {
@@ -29,12 +33,20 @@ struct NPZReader: FrameReader {
     }
     self.positions = positions
     let (frames, atoms) = (positions.shape[0], positions.shape[1])
-    forces = try arrays.frames("F")
+    forces = try arrays.frames(selection.forcesName ?? "F")
     if let forces, forces.shape != positions.shape {
       throw arrays.wrongShape(forces.name, forces.shape, "that of R, \(positions.shape)")
     }
+    guard forces != nil || selection.forcesName == nil else {
+      throw DiffNNPError(
+        "\(path): no array \(selection.forcesName ?? ""); it has \(archive.names.joined(separator: " "))")
+    }
+    likelyForces = forces == nil ? arrays.names.filter { $0 == "f" || $0.lowercased().contains("force") } : []
+    units = try arrays.units()
     cells = try arrays.cells(frames: frames)
-    (types, speciesNames) = try arrays.species(frames: frames, atoms: atoms, typeNames: typeNames)
+    (types, speciesNames) = try NPZSpecies(
+      arrays, frames: frames, atoms: atoms, typeNames: selection.typeNames
+    ).typesAndNames()
   }
 
   var place: String { "\(path): frame \(next - 1)" }
@@ -54,91 +66,77 @@ struct NPZReader: FrameReader {
       cell: cells.count == 1 ? cells[0] : cells[next], positions: try positions.row(next).vectors(from: 0, count: n),
       types: Array(types[typeStart..<typeStart + n]), forces: try forces?.row(next).vectors(from: 0, count: n))
   }
+}
 
-  /// Members of the archive, with errors that name the file.
-  private struct Arrays {
-    let archive: ZipArchive
+/// Members of an archive of frames, with errors that name the file.
+struct NPZArrays {
+  let archive: ZipArchive
 
-    /// One to be read frame by frame. It is read once before, so that damage shows before any work.
-    func frames(_ key: String) throws -> NPYStream? {
-      try archive.stream(key)?.readToEnd()
-      return try archive.stream(key)
-    }
+  /// Without the ending that numpy gives them.
+  var names: [String] { archive.names.map { $0.hasSuffix(".npy") ? String($0.dropLast(4)) : $0 } }
 
-    func wrongShape(_ name: String, _ shape: [Int], _ expected: String) -> DiffNNPError {
-      DiffNNPError("\(name) has shape \(shape), expected \(expected)")
-    }
+  /// One to be read frame by frame. It is read once before, so that damage shows before any work.
+  func frames(_ key: String) throws -> NPYStream? {
+    try archive.stream(key)?.readToEnd()
+    return try archive.stream(key)
+  }
 
-    /// One cell for all frames, or one for each.
-    func cells(frames: Int) throws -> [Cell] {
-      let periodic = try periodicity()
-      guard let array = try archive.array("cell") else {
-        guard let edge = try archive.array("L"), edge.count == 1 else {
-          throw DiffNNPError("\(archive.path): no cell; give it as an array cell [3][3] (Å), or as L, a cube's edge")
-        }
-        return [try cell("L") { try Cell(orthogonal: SIMD3(repeating: edge.double(0)), periodic: periodic) }]
-      }
-      guard array.shape == [3, 3] || array.shape == [frames, 3, 3] else {
-        throw wrongShape(array.name, array.shape, "[3][3] or [frames][3][3]")
-      }
-      return try (0..<array.count / 9).map { k in
-        try cell("cell \(k)") { try Cell(vectors: array.vectors(from: 9 * k, count: 3), periodic: periodic) }
-      }
-    }
+  func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(archive.path): \(message)") }
 
-    private func cell(_ name: String, _ make: () throws -> Cell) throws -> Cell {
-      do { return try make() } catch let error as DiffNNPError {
-        throw DiffNNPError("\(archive.path): \(name): \(error.message)")
+  func wrongShape(_ name: String, _ shape: [Int], _ expected: String) -> DiffNNPError {
+    DiffNNPError("\(name) has shape \(shape), expected \(expected)")
+  }
+
+  /// Those that arrays with names like r_unit say.
+  func units() throws -> FileUnits {
+    var units = FileUnits()
+    for key in names where key.lowercased().contains("unit") {
+      guard let array = try archive.array(key), array.count == 1, let name = array.string(0) else { continue }
+      guard units.note(key: key, name) != false else {
+        throw failure("\(key) is \"\(name)\", which is no unit; \(FileUnits.knownNames)")
       }
     }
+    return units
+  }
 
-    private func periodicity() throws -> [Bool] {
-      guard let array = try archive.array("pbc") else { return [true, true, true] }
-      guard array.count == 3 || array.count == 1 else { throw wrongShape(array.name, array.shape, "[3]") }
-      return (0..<3).map { array.double(array.count == 1 ? 0 : $0) != 0 }
-    }
-
-    /// Types of the atoms and their names.
-    func species(frames: Int, atoms: Int, typeNames: [String]?) throws -> (types: [Int], names: [String]) {
-      if typeNames == nil, let numbers = try integers("z", frames: frames, atoms: atoms) {
-        var table = SpeciesTable()
-        let types = try numbers.map { z in
-          guard let symbol = Element.symbol(z) else {
-            throw DiffNNPError("\(archive.path): z has \(z), which is no element's atomic number")
-          }
-          return table.index(of: symbol)
-        }
-        return (types, table.names)
-      }
-      guard let numbers = try integers("types", frames: frames, atoms: atoms) else {
-        let wanted = typeNames == nil ? "neither z nor types" : "names are given for types, but there is no array types"
-        throw DiffNNPError("\(archive.path): \(wanted); it has \(archive.names.joined(separator: " "))")
-      }
-      var table = NumberedTypes(given: try typeNames ?? symbols())
-      do {
-        return (try numbers.map { try table.index(of: $0) }, table.names)
-      } catch let error as DiffNNPError {
-        throw DiffNNPError("\(archive.path): types: \(error.message)")
+  /// One cell for all frames, or one for each.
+  func cells(frames: Int) throws -> [Cell] {
+    let periodic = try periodicity(frames: frames)
+    let vectors = try vectors(frames: frames)
+    let count = max(vectors.count, periodic.count)
+    return try (0..<count).map { k in
+      try naming("\(archive.path): cell \(k)") {
+        try Cell(
+          vectors: vectors[vectors.count == 1 ? 0 : k], periodic: periodic[periodic.count == 1 ? 0 : k])
       }
     }
+  }
 
-    private func integers(_ key: String, frames: Int, atoms: Int) throws -> [Int]? {
-      guard let array = try archive.array(key) else { return nil }
-      guard array.shape == [atoms] || array.shape == [frames, atoms] else {
-        throw wrongShape(array.name, array.shape, "[atoms], \(atoms) as in R")
+  /// Of one cell, or of one for each frame.
+  private func vectors(frames: Int) throws -> [[SIMD3<Double>]] {
+    guard let array = try archive.array("cell") else {
+      guard let edge = try archive.array("L"), edge.count == 1 else {
+        throw failure("no cell; give it as an array cell [3][3], or as L, a cube's edge")
       }
-      return try (0..<array.count).map {
-        guard let value = array.integer($0) else {
-          throw DiffNNPError("\(archive.path): \(key) has elements that are not whole numbers")
-        }
-        return value
-      }
+      let a = edge.double(0)
+      return [[[a, 0, 0], [0, a, 0], [0, 0, a]]]
     }
+    if [[3, 3], [1, 3, 3], [frames, 3, 3]].contains(array.shape) {
+      return (0..<array.count / 9).map { array.vectors(from: 9 * $0, count: 3) }
+    }
+    guard [[3], [1, 3], [frames, 3]].contains(array.shape) else {
+      throw wrongShape(array.name, array.shape, "[3][3] or [frames][3][3], or edges along x, y, z")
+    }
+    return array.vectors(from: 0, count: array.count / 3).map { [[$0.x, 0, 0], [0, $0.y, 0], [0, 0, $0.z]] }
+  }
 
-    private func symbols() throws -> [String]? {
-      guard let array = try archive.array("symbols") else { return nil }
-      let names = (0..<array.count).compactMap(array.string)
-      return names.count == array.count ? names : nil
+  /// Of all frames, or of each.
+  private func periodicity(frames: Int) throws -> [[Bool]] {
+    guard let array = try archive.array("pbc") else { return [[true, true, true]] }
+    if array.count == 1 { return [Array(repeating: array.double(0) != 0, count: 3)] }
+    guard [[3], [1, 3], [frames, 3]].contains(array.shape) else {
+      throw wrongShape(array.name, array.shape, "[3] or [frames][3]")
     }
+    return (0..<array.count / 3).map { row in (0..<3).map { array.double(3 * row + $0) != 0 } }
   }
 }

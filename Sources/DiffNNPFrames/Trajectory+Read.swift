@@ -6,19 +6,15 @@ extension Trajectory {
   /// - Parameters:
   ///   - path: the file; what it is, is seen from how it begins.
   ///   - selection: the atoms and frames wanted.
-  /// - Throws: where the file cannot be read, a frame is unusable, or nothing is selected.
+  /// - Throws: where the file cannot be read, a frame is unusable, lengths cannot be right, or nothing is selected.
   public static func read(path: String, _ selection: TrajectorySelection = .init()) throws -> Trajectory {
     try selection.check()
     let format = try TrajectoryFormat(path: path)
     return try Trajectory(path: path, selection) { () throws -> any FrameReader in
       switch format {
-      case .npz: return try NPZReader(path: path, typeNames: selection.typeNames)
-      case .lammpsDump: return try LAMMPSDumpReader(path: path, typeNames: selection.typeNames)
-      case .extendedXYZ:
-        guard selection.typeNames == nil else {
-          throw DiffNNPError("\(path): extended XYZ names its species itself; leave out the names of types")
-        }
-        return try ExtendedXYZReader(path: path)
+      case .npz: return try NPZReader(path: path, selection)
+      case .lammpsDump: return try LAMMPSDumpReader(path: path, selection)
+      case .extendedXYZ: return try ExtendedXYZReader(path: path, selection)
       }
     }
   }

@@ -29,6 +29,8 @@ public struct Frame: Sendable {
 public struct Trajectory: Sendable {
   public var typeNames: [String]
   public var frames: Frames
+  /// What reading found out besides, where they were read from a file.
+  public var report = ReadingReport()
 
   public init(typeNames: [String], frames: Frames) {
     self.typeNames = typeNames

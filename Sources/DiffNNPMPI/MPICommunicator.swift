@@ -1,10 +1,6 @@
 import DiffNNP
 import DiffNNPTraining
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// The processes that `mpirun` has started together.
 ///
 /// The MPI library is loaded when it is needed: programs that run alone start without it, and one program works with Open MPI
@@ -14,27 +10,12 @@ public final class MPICommunicator: Communicator {
   public let count: Int
   private let library: MPILibrary
 
-  /// Nil where this process was started alone.
+  /// Joins the processes that `mpirun` has started with this one; nil where it was started alone.
   /// - Throws: where there is no MPI library that fits the launcher.
-  public static func ofLaunch() throws -> MPICommunicator? {
-    for flavour in MPILibrary.Flavour.allCases {
-      guard let size = environment(flavour.sizeVariable), size > 1 else { continue }
-      return try MPICommunicator(MPILibrary(flavour), launched: size)
-    }
-    return nil
+  public static func ofLaunch(_ launch: Launch = .current) throws -> MPICommunicator? {
+    guard let flavour = launch.flavour, launch.count > 1 else { return nil }
+    return try MPICommunicator(MPILibrary(flavour), launched: launch.count)
   }
-
-  /// What the launcher calls this process, known before MPI is; 0 where it was started alone.
-  public static var launchedRank: Int {
-    MPILibrary.Flavour.allCases.lazy.compactMap { environment($0.rankVariable) }.first ?? 0
-  }
-
-  /// Processes that share this machine, by the launcher's word; 1 where it says nothing.
-  public static var processesOnThisMachine: Int {
-    max(1, MPILibrary.Flavour.allCases.lazy.compactMap { environment($0.localSizeVariable) }.first ?? 1)
-  }
-
-  private static func environment(_ name: String) -> Int? { getenv(name).flatMap { Int(String(cString: $0)) } }
 
   private init(_ library: MPILibrary, launched: Int) throws {
     self.library = library

@@ -85,8 +85,8 @@ extension ExtrapolationGrade {
     _ frames: Slice<Frames>, _ surroundings: Surroundings, _ body: (EdgeList) -> Void
   ) throws {
     let (search, edges) = (NeighbourSearch(), EdgeList())
-    for frame in frames {
-      try search.fill(edges, frame.configuration, cutoff: surroundings.rMax)
+    for k in frames.indices {
+      try search.fill(edges, frames.base.frame(at: k).configuration, cutoff: surroundings.rMax)
       body(edges)
     }
   }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,7 @@ static void check_refusal(diffnnp_status got, diffnnp_status expected, const cha
 /* Tools that watch memory or threads have an allocator of their own: with NO_COUNTING, it is left alone. */
 static volatile long allocations;
 #ifndef NO_COUNTING
+static volatile long memory_left = -1; /* so many more pieces of what grows with a system can be had; -1: any number */
 
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -54,6 +56,10 @@ void *realloc(void *old, size_t size) {
 }
 int posix_memalign(void **result, size_t alignment, size_t size) {
   __sync_fetch_and_add(&allocations, 1);
+  if (alignment >= 64) { /* not Swift's own objects, which are small */
+    if (memory_left == 0) return 12;
+    if (memory_left > 0) memory_left--;
+  }
   *result = __libc_memalign(alignment, size);
   return *result ? 0 : 12;
 }
@@ -735,6 +741,116 @@ static void test_strangers(diffnnp_evaluator *evaluator, const list_data *list, 
   free(without);
 }
 
+/* ---------------------------------------------------------------------------------------- special neighbours --- */
+
+/* A copy in which each neighbour has a kind, the same seen from either end, of which `kinds` are kept. */
+static list_data *with_kinds(const list_data *list, unsigned kinds) {
+  list_data *copy = malloc(sizeof *copy);
+  memcpy(copy, list, sizeof *copy);
+  for (int i = 0; i < N; i++) {
+    copy->firstneigh[i] = malloc(sizeof(int) * (size_t)list->nall);
+    copy->numneigh[i] = 0;
+    for (int n = 0; n < list->numneigh[i]; n++) {
+      const int j = list->firstneigh[i][n] & 0x3FFFFFFF;
+      const unsigned kind = (unsigned)(i + list->owners[j]) % 4;
+      if (kinds >> kind & 1) copy->firstneigh[i][copy->numneigh[i]++] = (int)((unsigned)j | kind << 30);
+    }
+  }
+  return copy;
+}
+
+static diffnnp_system weighted(const list_data *list, int with_owners, const double *weights) {
+  diffnnp_system system = system_of(list, with_owners);
+  system.special_weights = weights;
+  system.special_shift = 30;
+  return system;
+}
+
+/* Adds a multiple of results to others. */
+static void add_multiple(all_results *sum, double factor, const all_results *part) {
+  double *const to[] = {&sum->results.energy, sum->atom_energies, sum->forces, sum->virial, sum->atom_virials, sum->centroid_virials};
+  const double *const from[] = {&part->results.energy, part->atom_energies, part->forces, part->virial, part->atom_virials,
+                                part->centroid_virials};
+  const int sizes[] = {1, N, 3 * N, 6, 6 * N, 9 * N};
+  for (int k = 0; k < 6; k++)
+    for (int i = 0; i < sizes[k]; i++) to[k][i] += factor * from[k][i];
+}
+
+static void test_special_weights(diffnnp_evaluator *evaluator, const list_data *list, int with_owners, int many_body) {
+  list_data *all_kinds = with_kinds(list, 15);
+  /* Neighbours of weight 0 are none, for all terms; where all weights are 1, there is nothing special. */
+  for (unsigned kinds = 0; kinds < 16; kinds += 5) {
+    const double weights[4] = {kinds & 1, kinds >> 1 & 1, kinds >> 2 & 1, kinds >> 3 & 1};
+    list_data *some = with_kinds(list, kinds);
+    const diffnnp_system left_out = system_of(some, with_owners), weighed = weighted(all_kinds, with_owners, weights);
+    all_results *a = new_results(), *b = new_results();
+    CHECK(diffnnp_compute(evaluator, &left_out, &a->results) == DIFFNNP_OK);
+    CHECK(diffnnp_compute(evaluator, &weighed, &b->results) == DIFFNNP_OK);
+    check_same(a, b);
+    free(a);
+    free(b);
+    free_list(some);
+  }
+  const double weights[4] = {1, 0.5, 0, 1.5};
+  const diffnnp_system system = weighted(all_kinds, with_owners, weights);
+  all_results *whole = new_results(), *sum = calloc(1, sizeof *sum);
+  if (many_body) {
+    REFUSED(diffnnp_compute(evaluator, &system, &whole->results), DIFFNNP_ERROR_UNSUPPORTED, "part of a neighbour");
+    /* Not so where there is no such neighbour. */
+    list_data *some = with_kinds(list, 1 | 4);
+    const diffnnp_system without = weighted(some, with_owners, weights);
+    CHECK(diffnnp_compute(evaluator, &without, &whole->results) == DIFFNNP_OK);
+    free_list(some);
+  } else {
+    /* Energies, forces and virials of pairs are multiplied; each kind alone is known from above. */
+    CHECK(diffnnp_compute(evaluator, &system, &whole->results) == DIFFNNP_OK);
+    for (int kind = 0; kind < 4; kind++) {
+      double alone[4] = {0};
+      alone[kind] = 1;
+      const diffnnp_system part = weighted(all_kinds, with_owners, alone);
+      all_results *results = new_results();
+      CHECK(diffnnp_compute(evaluator, &part, &results->results) == DIFFNNP_OK);
+      add_multiple(sum, weights[kind], results);
+      free(results);
+    }
+    memcpy(sum->atom_grades, whole->atom_grades, sizeof sum->atom_grades);
+    check_same(whole, sum);
+    const long before = allocations;
+    for (int step = 0; step < 10; step++) diffnnp_compute(evaluator, &system, &whole->results);
+    CHECK(allocations == before);
+  }
+
+#define TRY(change, words) \
+  do { \
+    double other[4] = {1, 1, 0, 0}; \
+    diffnnp_system wrong = weighted(all_kinds, with_owners, other); \
+    change; \
+    REFUSED(diffnnp_compute(evaluator, &wrong, &whole->results), DIFFNNP_ERROR_ARGUMENT, words); \
+  } while (0)
+  TRY(other[2] = -1, "special_weights[2] is -1");
+  TRY(other[3] = NAN, "special_weights[3] is nan");
+  TRY(other[0] = INFINITY, "special_weights[0] is inf");
+  TRY(wrong.special_shift = 0, "special_shift is 0");
+  TRY(wrong.special_shift = 31, "special_shift is 31");
+  TRY(wrong.special_shift = 29, "a mask without");
+  TRY(wrong.neighbour_mask = 0, "a mask without");
+#undef TRY
+  /* To a caller of version 0.1, there are no such members. */
+  diffnnp_system early = weighted(all_kinds, with_owners, (const double *)1);
+  early.size = offsetof(diffnnp_system, special_weights);
+  all_results *early_results = new_results();
+  const diffnnp_system plain = system_of(list, with_owners);
+  CHECK(diffnnp_compute(evaluator, &early, &early_results->results) == DIFFNNP_OK);
+  CHECK(diffnnp_compute(evaluator, &plain, &whole->results) == DIFFNNP_OK);
+  check_same(early_results, whole);
+  early.size--;
+  REFUSED(diffnnp_compute(evaluator, &early, &early_results->results), DIFFNNP_ERROR_ARGUMENT, "size of diffnnp_system is");
+  free(early_results);
+  free(whole);
+  free(sum);
+  free_list(all_kinds);
+}
+
 /* After the first step, no allocations. */
 static void test_allocations(diffnnp_model *model, const list_data *list, diffnnp_precision precision, int exchanging) {
   exchange_data data = {list, 0, 0, 0, -1, 0};
@@ -753,6 +869,40 @@ static void test_allocations(diffnnp_model *model, const list_data *list, diffnn
   CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
   free(all);
 }
+
+#ifndef NO_COUNTING
+/* Whichever piece of memory cannot be had, the call says so, and the next one that has it goes well. */
+static void test_no_memory(diffnnp_model *model, const list_data *list, diffnnp_precision precision, int way) {
+  exchange_data data = {list, 0, 0, 0, -1, 0};
+  const diffnnp_exchange exchange = exchange_with(&data);
+  const diffnnp_periodic_system periodic = periodic_system();
+  diffnnp_system system = system_of(list, way == 0);
+  if (way == 1) system.exchange = &exchange;
+  all_results *all = new_results();
+  double energy = NAN;
+  int pieces = 0;
+  for (int goes_well = 0; !goes_well; pieces++) {
+    diffnnp_evaluator *evaluator;
+    CHECK(diffnnp_evaluator_create(model, precision, &evaluator) == DIFFNNP_OK);
+    for (int again = 0; again < 2 && !goes_well; again++) {
+      memory_left = again ? -1 : pieces;
+      const diffnnp_status status = way == 2 ? diffnnp_compute_periodic(evaluator, &periodic, &all->results)
+                                             : diffnnp_compute(evaluator, &system, &all->results);
+      memory_left = -1;
+      goes_well = !again && status == DIFFNNP_OK;
+      if (goes_well || again) {
+        CHECK(status == DIFFNNP_OK && (isnan(energy) || energy == all->results.energy));
+        energy = all->results.energy;
+      } else {
+        REFUSED(status, DIFFNNP_ERROR_MEMORY, "no memory for ");
+      }
+    }
+    CHECK(diffnnp_evaluator_free(evaluator) == DIFFNNP_OK);
+  }
+  CHECK(pieces > 5 && pieces < 100);
+  free(all);
+}
+#endif
 
 /* ----------------------------------------------------------------------------------------------- threads --- */
 
@@ -1015,6 +1165,7 @@ int main(int argc, char **argv) {
   for (int with_owners = info.needs_exchange; with_owners <= 1; with_owners++) {
     test_list(evaluator, list, with_owners);
     test_strangers(evaluator, list, with_owners);
+    test_special_weights(evaluator, list, with_owners, info.needs_exchange);
   }
   test_exchange(evaluator, list, &info);
   test_single_exchange(model, list, &info);
@@ -1022,6 +1173,12 @@ int main(int argc, char **argv) {
     test_allocations(model, list, DIFFNNP_SINGLE, exchanging);
     test_allocations(model, list, DIFFNNP_DOUBLE, exchanging);
   }
+#ifndef NO_COUNTING
+  for (int way = 0; way < 3; way++) {
+    test_no_memory(model, list, DIFFNNP_SINGLE, way);
+    test_no_memory(model, list, DIFFNNP_DOUBLE, way);
+  }
+#endif
   test_threads(argv[1], model, evaluator);
   test_team(model);
   test_ungraded(argv[3], list);

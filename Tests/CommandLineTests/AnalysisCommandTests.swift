@@ -35,6 +35,30 @@ import Testing
     }
   }
 
+  /// Frames without Cl between those that have it leave Li–Cl as it is, and are told of.
+  @Test func rdfIsOfFramesThatHaveThePair() throws {
+    try withFrames { directory in
+      let lithium = """
+        3
+        Lattice="12 0 0 0 12 0 0 0 12" Properties=species:S:1:pos:R:3 pbc="T T T"
+        Li 1 0 0
+        Li 4 0 0
+        Li 0 7 1
+
+        """
+      try FileIO.write((frames + lithium).utf8, to: "\(directory)/some.xyz")
+      let curves = try ["a.xyz", "some.xyz"].map { file in
+        try #require(
+          try JSONValue(parsing: diffnnp("rdf \(file) --rmax 6 --json", in: directory).output)["curves"]?.array?[0])
+      }
+      for pair in ["LiCl", "ClCl"] { #expect(curves[0]["g"]?[pair] == curves[1]["g"]?[pair]) }
+      #expect(
+        curves[1]["n_frames_with_pairs"]?["LiLi"]?.int == 3 && curves[1]["n_frames_with_pairs"]?["LiCl"]?.int == 2)
+      let text = try diffnnp("rdf some.xyz --rmax 6", in: directory)
+      #expect(text.output.contains("Li–Cl: from the 2 of 3 frames with such pairs"), "\(text.output)")
+    }
+  }
+
   @Test func rdfWritesATableItReads() throws {
     try withFrames { directory in
       #expect(try diffnnp("rdf a.xyz --rmax 6 -o a.csv", in: directory).exitCode == 0)
@@ -70,6 +94,16 @@ import Testing
     ("rdf a.xyz a.xyz -o a.csv", 2, "--output takes one FRAMES"),
     ("rdf a.xyz --faint b --label a", 2, "no name of a curve"),
     ("rdf a.xyz --angle-reference a.csv", 2, "needs --angles"),
+    ("rdf a.xyz -o g.svg --plot g.svg", 2, "g.svg is the name of two outputs"),
+    ("rdf a.xyz --dr 20", 1, "positive bin width below the largest r"),
+    ("rdf a.xyz --reference-label b", 2, "needs --reference"),
+    ("rdf a.xyz a.xyz --label b --label b", 2, "--label b is given twice"),
+    ("rdf a.xyz --types Li,Li", 2, "type names must be given once each"),
+    ("rdf missing.xyz -o none/g.csv", 1, "missing.xyz: No such file"),
+    ("rdf a.xyz --reference missing.csv --plot none/g.svg", 1, "missing.csv: No such file"),
+    ("evaluate missing.safetensors a.xyz -o none/b.xyz", 1, "missing.safetensors: No such file"),
+    ("learning-curve missing.xyz --temperature 300 --plot none/g.svg", 1, "missing.xyz: No such file"),
+    ("noise-scan missing.xyz --temperature 300 -o a.xyz", 1, "missing.xyz: No such file"),
     ("validate missing.safetensors a.xyz", 1, "missing.safetensors"),
     ("validate a.xyz a.xyz", 1, "a.xyz"),
   ])
@@ -155,6 +189,46 @@ import Testing
     }
   }
 
+  /// A LAMMPS that jitters what it is given, and a training with the defaults: its report tells how that went, but nothing of a
+  /// refinement that an earlier training left.
+  @Test func reportTellsOfTheTraining() throws {
+    try withDirectory { directory in
+      try writeJitteredCrystals(directory)
+      let lammps = """
+        #!/bin/sh
+        printf 'Step Temp PotEng Press\n0 300 0 0\n250 300 0 0\n500 300 0 0\nLoop time of 1\n' >log.lammps
+        for step in 0 250 500; do
+          printf 'ITEM: TIMESTEP\n%d\nITEM: NUMBER OF ATOMS\n8\nITEM: BOX BOUNDS pp pp pp\n0 6\n0 6\n0 6\n' $step
+          echo 'ITEM: ATOMS id type element x y z'
+          for site in 0 1 2 3 4 5 6 7; do
+            echo $((site + 1)) 1 Ar $((site % 2 * 3)).$((step / 50 + 1)) $((site / 2 % 2 * 3)).1 $((site / 4 * 3)).2
+          done
+        done >trajectory.lammpstrj
+
+        """
+      try FileIO.write(lammps.utf8, to: directory + "/lmp")
+      try #require(shellResult("chmod +x lmp", in: directory).exitCode == 0)
+      func report(_ options: String) throws -> String {
+        let training = try diffnnp(
+          """
+          train frames.xyz --temperature 300 --threads 1 --set pair.r_max=3.5 --set pair.spacing=0.25 \
+            --set triplets.intervals=4 -o m.safetensors \(options)
+          """, in: directory)
+        try #require(training.exitCode == 0, "\(training.errors)")
+        let run = try diffnnp(
+          "validate m.safetensors frames.xyz --launcher ./lmp --ps 2 --timestep 4 --discard 0 --rmax 3", in: directory)
+        try #require(run.exitCode == 0, "\(run.errors)")
+        return String(decoding: try FileIO.read(directory + "/validation/report.html"), as: UTF8.self)
+      }
+      let whole = try report("--set likelihood_steps=10")
+      for part in ["<h2>Training</h2>", "<td>triplets by likelihood</td>", "<td>chosen</td>", "refinement by"] {
+        #expect(whole.contains(part), "\(part)")
+      }
+      let unrefined = try report("--set likelihood_steps=0")
+      #expect(unrefined.contains("<td>triplets by likelihood</td>") && !unrefined.contains("refinement by"))
+    }
+  }
+
   private func writeModel(_ directory: String) throws {
     let pair = try PairTerm(typeCount: 2, rMax: 5, intervals: 10, free: Array(repeating: 0, count: 30))
     try Potential(typeNames: ["Li", "Cl"], energyScale: 0.02585, terms: [pair])
@@ -169,6 +243,10 @@ import Testing
     ("--temperature 300 --launcher /bin/true --ps 1 --steps 5", "given twice"),
     ("--temperature 300 --launcher /bin/true -o ''", "output is empty"),
     ("--temperature 300 --launcher /bin/true --record x", "expected a name and a number"),
+    ("--temperature 300 --launcher /bin/true --angles -1", "closer than -1.0 Å"),
+    ("--temperature 300 --launcher /bin/true --record runs=1", "the report says itself what runs is"),
+    ("--temperature 300 --launcher /bin/true --record x=1 --record x=2", "names x twice"),
+    ("--temperature 300 --launcher /bin/true --mass Li=7 --mass Li=6", "names Li twice"),
     ("--temperature 300 --launcher /bin/true -o a.xyz", "a.xyz: a file; expected the name of a directory"),
     ("--temperature 300 --launcher /bin/true -o a.xyz/v", "cannot make the directory a.xyz/v/run-1: a.xyz is a file"),
     ("--temperature 1e-300 --launcher /bin/true", "temperature is 1e-300 K"),

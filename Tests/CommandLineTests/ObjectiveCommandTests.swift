@@ -61,9 +61,13 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
       #expect(json["recommended_sigma"]?.double == 0.05)
       #expect(json["levels"]?.array?.count == 3 && json["levels"]?.array?[2]["sigma"] == .null)
       #expect(json["levels"]?.array?[0]["excess"]?.double == 0)
+      #expect(json["levels"]?.array?[2]["name"]?.string == "likelihood")
       #expect(try FileIO.read("\(directory)/a.svg").count > 1000)
       let text = try diffnnp(command, in: directory)
       #expect(text.output.contains("Of single levels, σ = 0.05 Å has the forces closest"), "\(text.output)")
+      // What train uses is called what it is, and forces alone are no reason to leave it.
+      #expect(text.output.contains("The likelihood, which diffnnp train uses by default,"), "\(text.output)")
+      #expect(!text.output.contains("ladder") && !text.output.contains("--set noise.mode"), "\(text.output)")
     }
   }
 
@@ -71,13 +75,18 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
     ("", 2, "give --temperature"), ("--temperature 300 --sigma 0.1,x", 2, "expected numbers separated by commas"),
     ("--temperature 300 --ps -1", 2, "expected a time"),
     ("--temperature 300 --ps 0 --sigma -0.1", 1, "noise level -0.1"),
+    ("--temperature 300 --launcher /bin/true --timestep 0", 1, "the timestep of a run is 0"),
+    ("--temperature 0 --ps 0", 1, "temperature is 0.0 K"),
     ("--temperature 300 --ps 0 --seed 0", 2, "--seed is \"0\""),
+    ("--temperature 300 --ps 0 --sigma 0.1,0.2,0.10", 2, "--sigma has 0.1 Å twice"),
   ])
   func refuses(_ arguments: String, _ code: Int32, _ reason: String) throws {
     try withDirectory { directory in
       try writeFrames(12, directory)
       let result = try diffnnp("noise-scan frames.xyz \(arguments)", in: directory)
       #expect(result.exitCode == code && result.errors.contains(reason), "\(result.errors)")
+      // Before any work.
+      #expect(result.errors.split(separator: "\n").count == 1)
     }
   }
 }

@@ -5,6 +5,43 @@ import Testing
   import Glibc
 #endif
 
+/// What launchers leave in the environment, where there is no MPI.
+@Suite struct LauncherTests {
+  /// Verbs that share no work need no MPI; the first process speaks for all.
+  @Test(arguments: ["--version", "--help", "train --help", "rdf --help"])
+  func helpNeedsNoMPI(_ arguments: String) throws {
+    try withDirectory { directory in
+      let alone = try diffnnp(arguments, in: directory)
+      for (rank, output) in [(0, alone.output), (1, "")] {
+        let run = try shellResult(
+          "LD_DEBUG=libs PMI_SIZE=2 PMI_RANK=\(rank) '\(programPath)' \(arguments)", in: directory)
+        #expect(run.exitCode == 0 && run.output == output && !run.errors.contains("libmpi"), "\(run.errors)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    // Several processes that nobody has told of each other.
+    ("SLURM_STEP_NUM_TASKS=8 SLURM_NTASKS=8 SLURM_PROCID=0", true), ("SLURM_NTASKS=8 SLURM_PROCID=3", true),
+    ("PMIX_RANK=0", true), ("PALS_RANKID=1", true), ("FLUX_JOB_SIZE=2 FLUX_TASK_RANK=0", true),
+    // A batch script of Slurm, for several processes that it may start with mpirun, and what runs in it alone.
+    ("SLURM_NTASKS=8 SLURM_PROCID=0 SLURM_JOB_ID=1", false), ("SLURM_NTASKS=8 SLURM_JOB_ID=1", false),
+    ("SLURM_STEP_NUM_TASKS=1 SLURM_NTASKS=1 SLURM_PROCID=0 PMIX_RANK=0", false),
+    ("SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 OMPI_COMM_WORLD_SIZE=1 OMPI_COMM_WORLD_RANK=0", false),
+    ("", false),
+  ])
+  func strangersAreNamed(_ environment: String, _ isRefused: Bool) throws {
+    try withDirectory { directory in
+      for (verb, reason) in [("train none.xyz --temperature 300 -o m", "none.xyz"), ("rdf none.xyz", "none.xyz")] {
+        let run = try shellResult("env \(environment) '\(programPath)' \(verb)", in: directory)
+        let expected = isRefused ? "as one of several processes" : reason
+        #expect(run.exitCode == (isRefused ? 2 : 1) && run.errors.contains(expected), "\(run.errors)")
+        #expect(run.errors.split(separator: "\n").count == 1)
+      }
+    }
+  }
+}
+
 /// `mpirun … diffnnp`, as a user starts it. Where there is no mpirun, this says so.
 @Suite(.enabled(if: system("command -v mpirun >/dev/null") == 0, "mpirun is missing"))
 struct RanksCommandTests {

@@ -27,6 +27,8 @@ import Testing
     ("r_A,g_AA\n0.1,1\n0.3\n", "line 3: 1 values, expected 2"),
     ("r_A,g_AA\n0.1,one\n0.3,1\n", "row 1 of g_AA: 'one' is not a number"),
     ("r_A,g_AB\n0.1,1\n0.3,1\n", "no column g_AA"),
+    ("r_A,g_AA\n0.1,1\n0.3,nan\n", "row 2 of g_AA: nan is no finite number"),
+    ("r_A,g_AA,g_AA\n0.1,1,2\n0.3,1,2\n", "two columns are called g_AA"),
     ("r_A,g_AA\n1,1\n2,1\n", "equal bins that start at zero"),
     ("x,g_AA\n1,1\n2,1\n", "expected a column r_A"),
     ("", "expected a table"),

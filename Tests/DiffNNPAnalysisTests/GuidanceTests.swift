@@ -9,8 +9,12 @@ import Testing
   /// Crystals with thermal noise: each has the same structure as any other.
   private func crystals(_ count: Int, seed: UInt64) throws -> Trajectory {
     let crystal = try TestTrajectories.faceCentredCubic(repeats: 5)
-    return Trajectory(typeNames: ["A"], frames: Array(repeating: crystal.frames[0], count: count)).noised(
-      sigma: 0.03, seed: seed)
+    return noised(
+      Trajectory(typeNames: ["A"], frames: Array(repeating: crystal.frames[0], count: count)), sigma: 0.03, seed: seed)
+  }
+
+  private func noised(_ trajectory: Trajectory, sigma: Double, seed: UInt64) -> Trajectory {
+    Trajectory(typeNames: trajectory.typeNames, frames: Array(trajectory.noised(sigma: sigma, seed: seed)))
   }
 
   private func validation(
@@ -39,8 +43,8 @@ import Testing
 
   @Test func knowsTheBiasOfNoise() throws {
     let frames = try crystals(50, seed: 1)
-    let broad = try crystals(50, seed: 2).noised(sigma: 0.08, seed: 3)
-    let advice = try validation(frames, broad, noised: frames.noised(sigma: 0.08, seed: 4)).guidance()
+    let broad = noised(try crystals(50, seed: 2), sigma: 0.08, seed: 3)
+    let advice = try validation(frames, broad, noised: noised(frames, sigma: 0.08, seed: 4)).guidance()
     #expect(advice.count == 1 && advice[0].hasPrefix("What differs is mostly the noise"), "\(advice)")
     // The same difference, where the potential belongs to no noise.
     #expect(try validation(frames, broad).guidance()[0].contains("learning-curve"))
@@ -59,6 +63,26 @@ import Testing
       })
     let advice = try validation(frames, try crystals(50, seed: 3), angles: other).guidance()
     #expect(advice.count == 1 && advice[0].hasPrefix("The angles A-A-A differ"), "\(advice)")
+  }
+
+  /// Angles of a species that only the first frames have: what sampling leaves is judged among these frames.
+  @Test func expectsNothingOfFramesWithoutTheSpecies() throws {
+    let gas = try TestTrajectories.idealGas(frameCount: 40, seed: 8)
+    func trajectory(_ frames: Range<Int>) -> Trajectory {
+      Trajectory(
+        typeNames: gas.typeNames,
+        frames: gas.frames.enumerated().map { k, frame in
+          var frame = frame
+          if !frames.contains(k) { frame.types = frame.types.map { _ in 0 } }
+          return frame
+        })
+    }
+    let all = try AngleComparison([gas], gas, radius: 4)
+    let some = try AngleComparison([trajectory(0..<10)], trajectory(0..<10), radius: 4)
+    let t = 3
+    #expect(all.labels[t] == "B-B-B" && some.divergences[t] == 0)
+    #expect(some.expected[t] > 2 * all.expected[t] && some.expected[t] < 8 * all.expected[t])
+    #expect(try AngleComparison([trajectory(0..<2)], gas, radius: 4).expected[t].isNaN)
   }
 
   /// Samples of one structure differ about as much as expected.

@@ -26,8 +26,6 @@ import Testing
     #expect(log.steps == [0, 100])
     #expect(log.temperatures == [300, 301.25])
     #expect(log.nanosecondsPerDay == 29424.421)
-    #expect(log.processorUse == 0.575)
-    #expect(log.nanosecondsPerCoreDay == 29424.421 / 0.575)
     #expect(log.error == "ERROR: Lost atoms: original 48 current 47 (src/thermo.cpp:438)")
   }
 
@@ -122,6 +120,24 @@ import Testing
       surroundings, means: [0, 0, 0, 0], whitening: [Double](repeating: 0, count: 8), closest: closest)
   }
 
+  /// A run that starts from a frame without a species has none, and says nothing of it.
+  @Test func startsMayLackASpecies() throws {
+    try withTemporaryDirectory { directory in
+      let whole = try liquid(in: "\(directory)/frames")
+      var frames = Array(whole.frames)
+      let atoms = frames[0].types.indices.filter { frames[0].types[$0] == 0 }
+      frames[0] = Frame(
+        cell: frames[0].cell, positions: atoms.map { frames[0].positions[$0] }, types: atoms.map { _ in 0 })
+      var short = settings(Self.lennardJones, "\(directory)/run")
+      (short.duration, short.discarded) = (8, 1)
+      let validation = try Validation(short, trajectory: Trajectory(typeNames: whole.typeNames, frames: frames))
+      let simulated = try #require(validation.simulated)
+      #expect(simulated.typeNames == whole.typeNames && simulated.counts?.framesWithPairs[1...] == [0, 0])
+      #expect(try validation.comparisons().map(\.key) == ["ArAr"])
+      try validation.writeReport(ValidationContext(model: "model", frames: "frames"))
+    }
+  }
+
   /// The potential that made the frames is found to be right; one with atoms a twelfth larger is found to be wrong.
   @Test func tellsRightFromWrong() throws {
     try withTemporaryDirectory { directory in
@@ -142,6 +158,7 @@ import Testing
       try good.writeReport(context)
       let json = try JSONValue(parsing: FileIO.read("\(directory)/right/report.json"))
       #expect(json["n_frames"]?.int == frames.frames.count)
+      #expect(Set((json.object ?? []).map(\.key)) == Validation.names)
       #expect(json["rdf_mae"]?["ArXx"]?.double != nil)
       #expect(json["lammps_version"]?.string?.contains("20") == true)
       #expect(json["runs"]?.array?.count == 3)

@@ -66,6 +66,57 @@ import Testing
     #expect(g.errors == nil)
   }
 
+  /// Frames without B between others change nothing that is said of B, errors included, and say as much of A as others.
+  @Test func framesThatLackASpeciesSayNothingOfIt() throws {
+    let frames = try Array(TestTrajectories.idealGas(frameCount: 40, seed: 7).frames)
+    let names = ["A", "B"]
+    let without = frames.map { frame in
+      let atoms = frame.types.indices.filter { frame.types[$0] == 0 }
+      return Frame(cell: frame.cell, positions: atoms.map { frame.positions[$0] }, types: atoms.map { _ in 0 })
+    }
+    func g(_ frames: [Frame]) throws -> RadialDistribution {
+      try RadialDistribution(Trajectory(typeNames: names, frames: frames), rMax: 6, binWidth: 0.5, blockCount: 10)
+    }
+    let (all, mixed) = (try g(frames), try g(zip(frames, without).flatMap { [$0, $1] }))
+    #expect(mixed.counts?.framesWithPairs == [80, 40, 40])
+    #expect(zip(all.values[0], mixed.values[0]).allSatisfy { abs($0 - $1) < 1e-12 })
+    for p in 1...2 {
+      #expect(zip(all.values[p], mixed.values[p]).allSatisfy { abs($0 - $1) < 1e-12 })
+      #expect(zip(all.errors![p], mixed.errors![p]).allSatisfy { abs($0 - $1) < 1e-12 })
+    }
+    for (a, b) in [(0, 1), (1, 0), (1, 1)] {
+      let (x, y) = (all, mixed)
+      #expect(
+        abs(x.coordinationNumber(of: b, around: a, within: 4)! - y.coordinationNumber(of: b, around: a, within: 4)!)
+          < 1e-12)
+    }
+    // Half of the blocks, and then one alone, have such pairs.
+    let half = try g(Array(frames[..<20] + without[20...]))
+    #expect(half.errors![1].dropFirst(3).allSatisfy { $0 > 0 })
+    let one = try g(Array(frames[..<4] + without[4...]))
+    #expect(one.errors![1].allSatisfy { $0.isNaN } && one.samplingFloor(rMax: 6)![1].isNaN)
+    #expect(one.errors![0].allSatisfy { $0.isFinite })
+    // No frame has B: there is nothing to compare.
+    let nothing = try g(without).meanAbsoluteError(against: all)
+    #expect(nothing[0] < 1e-12 && nothing[1].isNaN && nothing[2].isNaN)
+  }
+
+  /// Pairs of all frames over those of ideal gases in all frames, where numbers of atoms and volumes differ.
+  @Test func framesCountByTheirPairs() throws {
+    func frame(_ size: Double, _ neighbours: Int) throws -> Frame {
+      let positions = (0..<neighbours + 1).map { k -> SIMD3<Double> in k == 0 ? .zero : [1.25, 0.001 * Double(k), 0] }
+      return Frame(
+        cell: try Cell(orthogonal: [size, size, size]), positions: positions,
+        types: positions.indices.map { $0 == 0 ? 0 : 1 })
+    }
+    let frames = [try frame(10, 1), try frame(12, 3), try frame(11, 2)]
+    let g = try RadialDistribution(Trajectory(typeNames: ["A", "B"], frames: frames), rMax: 2, binWidth: 0.5)
+    let densities = 1 / 1000.0 + 3 / 1728.0 + 2 / 1331.0
+    #expect(abs(g.values[1][2] - 6 / (densities * 4 * .pi * 1.25 * 1.25 * 0.5)) < 1e-12)
+    #expect(g.coordinationNumber(of: 1, around: 0, within: 2) == 2)
+    #expect(g.coordinationNumber(of: 0, around: 1, within: 2) == 1)
+  }
+
   /// Nothing within 1 Å, twice as many as without correlation up to 2 Å, and what a record makes of it.
   @Test func kirkwoodBuffIntegralCountsWhatIsMissing() throws {
     let g = (0..<200).map { $0 < 20 ? 0.0 : $0 < 40 ? 2 : 1 }
@@ -132,6 +183,38 @@ import Testing
     }
     let expected = 1 / 5.0.squareRoot()
     #expect((mean - expected).magnitude < 0.005)
+  }
+
+  /// A ratio of sums over blocks of different weight, whose scatter falls with the weight: the error found is right on average,
+  /// and blocks without weight change nothing.
+  @Test func standardErrorOfARatioIsUnbiased() {
+    var generator = SplitMix64(state: 9)
+    func gaussian() -> Double {
+      var sum = -6.0
+      for _ in 0..<12 { sum += Double.random(in: 0..<1, using: &generator) }
+      return sum
+    }
+    let weights = [1.0, 2, 2, 4, 1, 3, 2, 1]
+    let repeats = 20_000
+    var mean = 0.0
+    for _ in 0..<repeats {
+      let blocks = weights.map { (a: $0 * (3 + gaussian() / $0.squareRoot()), b: $0) }
+      let error = BlockStatistics.standardError(blocks)
+      mean += error * error / Double(repeats)
+      #expect(BlockStatistics.standardError(blocks + [(0, 0), (0, 0)]) == error)
+    }
+    // Squares are unbiased but for the factor c4⁻² that makes roots so: 1.096 for the 6.4 blocks that these are worth.
+    #expect(abs(mean * 16 - 1.096) < 0.03)
+    #expect(BlockStatistics.standardError([(2, 1), (0, 0)]).isNaN)
+  }
+
+  /// Means over atoms: frames count by their number of these.
+  @Test func meansTakeWeights() {
+    let (mean, error) = BlockStatistics.mean([1, 2, 3, 4, 5], weights: [1, 0, 0, 0, 3])
+    #expect(mean == 4 && error > 0)
+    #expect(
+      BlockStatistics.mean([1, 2, 3, 4, 5], weights: [2, 2, 2, 2, 2]).error
+        == BlockStatistics.mean([1, 2, 3, 4, 5]).error)
   }
 
   @Test func blocksCoverAllFramesOnce() {

@@ -53,6 +53,7 @@ import Testing
       Lattice="9 0 0 0 9 0 0 0 9"
       Li 0 0 0
       Cl 1 0 0
+
       """
     try withFile(text.utf8) { path in
       let trajectory = try Trajectory.read(path: path)

@@ -56,6 +56,28 @@ import Testing
     #expect(stored[1].types == frames[1].types.map { [1, 2, 0][$0] } && stored[3].number == 15)
   }
 
+  /// A temporary file that cannot be read any more, played by one that has become shorter, is an error wherever frames are used.
+  @Test func readErrorsAreErrors() throws {
+    let file = try FrameFile()
+    let written = try Self.frames(8)
+    for frame in written { try file.append(frame) }
+    try file.flush()
+    let frames = Frames(file).renumbered([2, 1, 0])
+    #expect(Self.isSame(frames.at([7]).renumbered([2, 1, 0])[0], written[7]))
+    try frames.check()
+    try #require(ftruncate(file.descriptor, 1000) == 0)
+    let message = "the temporary file of frames cannot be read any more: it has become shorter; name another directory"
+    func reason(_ body: () throws -> Void) -> String {
+      do { try body() } catch { return "\(error)" }
+      return "no error"
+    }
+    #expect(reason { _ = try frames.frame(at: 6) }.contains(message))
+    // Nothing can be computed from what stands for a frame, and once one is lost, none is given any more.
+    #expect(frames[6].positions.count == 7 && frames[6].positions[0].x.isNaN && frames[6].forces?.count == 7)
+    #expect(frames[7].forces == nil)
+    #expect(reason { _ = try frames.frame(at: 0) }.contains(message) && reason(frames.check).contains(message))
+  }
+
   @Test func noTemporaryFileIsLeft() throws {
     var template = Array("/tmp/diffnnp-test-XXXXXX".utf8CString)
     try #require(mkdtemp(&template) != nil)
@@ -65,7 +87,7 @@ import Testing
     try file.flush()
     // A directory with a file in it could not be removed.
     #expect(rmdir(directory) == 0)
-    #expect(file.frame(0).number == 0)
+    #expect(try file.frame(0).number == 0)
     do {
       _ = try FrameFile(directory: directory)
       Issue.record("a directory that is gone was used")

@@ -26,7 +26,7 @@ import Testing
     try search.begin(.solid(Self.atoms), cutoff: 4.5)
     let (all, some) = (EdgeList(), EdgeList())
     try search.fill(all)
-    search.begin(some)
+    try search.begin(some)
     // In any order.
     for centres in [200..<300, 0..<64, 342..<343, 10..<10] {
       try search.fill(some, centres: centres)

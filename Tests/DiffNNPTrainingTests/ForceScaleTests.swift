@@ -69,6 +69,27 @@ import Testing
     #expect(ForceScale(groups: [(1, 1), (1, 1)]).isKnown == false)
   }
 
+  /// Where there is a model, its forces tell; noise on either side does not matter, nor does a model that is off by a half.
+  @Test func unitsAreSeenBesideAModel() throws {
+    var random = Philox(seed: 10, purpose: .network, frame: 0)
+    func complaint(_ factor: Double, noise: Double = 0.3, frames: Int = 3) -> String? {
+      var error = ForceError()
+      for _ in 0..<frames {
+        let computed = (0..<48).map { _ in 0.2 * random.normal3() }
+        error.add(computed, given: computed.map { factor * ($0 + noise * random.normal3()) })
+      }
+      do { try error.requireUnits() } catch { return "\(error)" }
+      return nil
+    }
+    #expect(complaint(1) == nil && complaint(0.5) == nil && complaint(1.9) == nil)
+    #expect(complaint(1, noise: 5) == nil)
+    #expect(complaint(23.06, noise: 0.05)?.contains("kcal/mol/Å (1 eV/Å is 23.06)") == true)
+    #expect(complaint(0.01945, noise: 0.05)?.contains("Hartree/Bohr") == true)
+    #expect(complaint(-1, noise: 0.05)?.contains("gradients") == true)
+    #expect(complaint(96.49, noise: 0.01, frames: 1)?.contains("kJ/mol/Å") == true)
+    #expect(complaint(0)?.contains("all forces of the frames are 0") == true)
+  }
+
   @Test func unitsAreFoundByTheirFactors() throws {
     let found = ForceUnit.candidates(for: 22.4, within: 0.05)
     #expect(found.map(\.text) == ["kcal/mol/Å (1 eV/Å is 23.06)"])

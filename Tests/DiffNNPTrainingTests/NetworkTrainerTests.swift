@@ -189,7 +189,7 @@ import Testing
   @Test func mixedTargetsWeighLabelsByTheirVariance() throws {
     let sigma = 0.1
     let items = try items(.antithetic(sigma: sigma, pairs: 1), .mixed)
-    let pair = items.items(frame: 0, sigma: sigma, visit: 0, stream: 1)
+    let pair = try items.items(frame: 0, sigma: sigma, visit: 0, stream: 1)
     let meanSquare = frame.forces!.reduce(0) { $0 + dot($1, $1) } / (6 * 0.025 * 0.025)
     let share = (1 / (sigma * sigma)) / (1 / (sigma * sigma) + meanSquare)
     for i in 0..<2 {

@@ -62,8 +62,12 @@ enum Target: String, CaseIterable {
       fatalError("no memory for the input")
     }
     let path = "/proc/self/fd/\(memory)"
+    var selection = TrajectorySelection(species: ["Li"], typeNames: ["Li", "Cl"], start: -1)
     defer {
-      _ = try? Trajectory.read(path: path, TrajectorySelection(species: ["Li"], typeNames: ["Li", "Cl"], start: -1))
+      _ = try? Trajectory.read(path: path, selection)
+      (selection.start, selection.leavesOutRepeats, selection.forcesName) = (0, true, "REF_forces")
+      selection.units = try? FileUnits(names: ["real"])
+      _ = try? Trajectory.read(path: path, selection)
     }
     let trajectory = try Trajectory.read(path: path)
     for frame in trajectory.frames {

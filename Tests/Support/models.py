@@ -83,8 +83,9 @@ class PairTerm:
         near = np.array([c[m + k] for k in range(4)])
         return np.sum(near * basis, 0) / 6, np.sum(near * slopes, 0) / 6 / self.spacing
 
-    def evaluate(self, positions, types, cell):
-        """Energies of the atoms (eV), forces (eV/A) and virial xx yy zz xy xz yz (eV), through all images."""
+    def evaluate(self, positions, types, cell, weights=None):
+        """Energies of the atoms (eV), forces (eV/A) and virial xx yy zz xy xz yz (eV), through all images. The terms of atoms i and j
+        are multiplied by weights[i][j]."""
         fractions = positions @ np.linalg.inv(cell)
         positions = (fractions - np.floor(fractions)) @ cell
         reach = np.ceil(self.r_max * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
@@ -97,6 +98,8 @@ class PairTerm:
                 near = (lengths < self.r_max) & (lengths > 0)
                 vectors, lengths = vectors[near], lengths[near]
                 u, slope = self.value(types[i], types[j], lengths)
+                if weights is not None:
+                    u, slope = u * weights[i][j], slope * weights[i][j]
                 gradients = vectors * (slope / lengths)[:, None]
                 energies[i] += 0.5 * u.sum()
                 forces[i] += gradients.sum(0)
@@ -128,8 +131,8 @@ class Triplets:
         legendre = [1 + 0 * cosines, cosines, (3 * cosines**2 - 1) / 2, (5 * cosines**3 - 3 * cosines) / 2]
         return sum(np.sum((phi @ self.matrices[kind, l] @ phi.T) * legendre[l]) for l in range(self.l_max + 1))
 
-    def evaluate(self, positions, types, cell):
-        """Energies of the atoms (eV) and forces (eV/A), by complex steps."""
+    def evaluate(self, positions, types, cell, weights=None):
+        """Energies of the atoms (eV) and forces (eV/A), by complex steps. Atoms i and j of weights[i][j] = 0 are no neighbours."""
         fractions = positions @ np.linalg.inv(cell)
         positions = (fractions - np.floor(fractions)) @ cell
         reach = np.ceil(self.r_max * np.linalg.norm(np.linalg.inv(cell), axis=0)).astype(int) + 1
@@ -138,6 +141,8 @@ class Triplets:
         for i, kind in enumerate(types):
             vectors = positions[:, None] + shifts - positions[i]
             lengths = np.linalg.norm(vectors, axis=2)
+            if weights is not None:
+                lengths[weights[i] == 0] = 0
             owners, images = np.nonzero((lengths < self.r_max) & (lengths > 0))
             vectors = vectors[owners, images].astype(complex)
             energies[i] = self.energy(kind, vectors, types[owners]).real

@@ -22,43 +22,50 @@ public final class EdgeList {
   public private(set) var lengths: UnsafeMutablePointer<Double>
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
+  /// How much each edge counts; nil: all of them, as they are.
+  var weights: UnsafeMutablePointer<Double>? { isWeighted ? allWeights : nil }
 
   /// Centres whose edges are here, or will be.
   private(set) var centres = 0..<0
   /// The first of them that has not all its edges.
   private var open = 0
-  private var edgeCapacity = 1024
-  private var atomCapacity = 128
+  private var isWeighted = false
+  /// Room for `edgeCapacity` weights, once there have been any.
+  private var allWeights: UnsafeMutablePointer<Double>?
+  private static let fewest = (edges: 1024, atoms: 128)
+  private var edgeCapacity = EdgeList.fewest.edges
+  private var atomCapacity = EdgeList.fewest.atoms
 
   // Room for a search: squared distances of the points it looks at, and those of them that are near.
   var squares = Buffer<Double>()
   var near = Buffer<Int>()
 
   public init() {
-    offsets = .allocate(capacity: atomCapacity + 1)
-    types = .allocate(capacity: atomCapacity)
-    neighbours = Buffer.allocate(edgeCapacity)
-    vectors = Buffer.allocate(edgeCapacity)
-    lengths = Buffer.allocate(edgeCapacity)
+    let (edges, atoms) = Self.fewest
+    (offsets, types) = orEnd { (try Buffer.allocate(atoms + 1), try Buffer.allocate(atoms)) }
+    (neighbours, vectors, lengths) = orEnd {
+      (try Buffer.allocate(edges), try Buffer.allocate(edges), try Buffer.allocate(edges))
+    }
     offsets[0] = 0
   }
 
   deinit {
-    offsets.deallocate()
-    types.deallocate()
+    free(offsets)
+    free(types)
     free(neighbours)
     free(vectors)
     free(lengths)
+    free(allWeights)
   }
 
   /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
-  public func begin(centreCount: Int, atomCount: Int) {
+  /// - Throws: `OutOfMemory`; the list is as it was then.
+  public func begin(centreCount: Int, atomCount: Int) throws {
     if atomCount > atomCapacity {
-      atomCapacity = max(atomCount, atomCapacity + atomCapacity / 2)
-      offsets.deallocate()
-      types.deallocate()
-      offsets = .allocate(capacity: atomCapacity + 1)
-      types = .allocate(capacity: atomCapacity)
+      let capacity = max(atomCount, atomCapacity + atomCapacity / 2)
+      offsets = try replaced(offsets, capacity + 1)
+      types = try replaced(types, capacity)
+      atomCapacity = capacity
     }
     self.centreCount = centreCount
     self.atomCount = atomCount
@@ -71,12 +78,14 @@ public final class EdgeList {
     open = centres.lowerBound
     count = 0
     offsets[open] = 0
+    isWeighted = false
   }
 
   /// Makes room for `more` edges beyond those present.
+  /// - Throws: `OutOfMemory`.
   @inline(__always)
-  public func reserve(_ more: Int) {
-    if count + more > edgeCapacity { grow(to: count + more) }
+  public func reserve(_ more: Int) throws {
+    if count + more > edgeCapacity { try grow(to: count + more) }
   }
 
   /// Adds an edge to the centre that is being filled. Room must have been reserved.
@@ -98,6 +107,15 @@ public final class EdgeList {
     count += more
   }
 
+  /// Lets the edges from `first` on count with a weight; others, as they are.
+  /// - Throws: `OutOfMemory`.
+  func weigh(from first: Int, by weight: Double) throws {
+    let weights = try allWeights ?? Buffer.allocate(edgeCapacity)
+    if !isWeighted { weights.update(repeating: 1, count: edgeCapacity) }
+    (weights + first).update(repeating: weight, count: count - first)
+    (allWeights, isWeighted) = (weights, true)
+  }
+
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
   public func close(centre i: Int) {
@@ -105,20 +123,32 @@ public final class EdgeList {
     open = i + 1
   }
 
-  private func grow(to needed: Int) {
+  private func grow(to needed: Int) throws {
     // As many as there will be if centres to come are like those before, and some more.
     let filled = open - centres.lowerBound
     let expected = filled > 0 ? count * centres.count / filled : 0
     let capacity = max(needed, edgeCapacity + edgeCapacity / 4, expected + expected / 32)
-    neighbours = moved(neighbours, to: capacity)
-    vectors = moved(vectors, to: capacity)
-    lengths = moved(lengths, to: capacity)
+    neighbours = try moved(neighbours, to: capacity)
+    vectors = try moved(vectors, to: capacity)
+    lengths = try moved(lengths, to: capacity)
+    if let weights = allWeights {
+      let all = try moved(weights, to: capacity)
+      (all + count).update(repeating: 1, count: capacity - count)
+      allWeights = all
+    }
     edgeCapacity = capacity
   }
 
-  private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) -> UnsafeMutablePointer<T> {
-    let new = Buffer<T>.allocate(capacity)
+  private func moved<T>(_ old: UnsafeMutablePointer<T>, to capacity: Int) throws -> UnsafeMutablePointer<T> {
+    let new = try Buffer<T>.allocate(capacity)
     new.update(from: old, count: count)
+    free(old)
+    return new
+  }
+
+  /// Room for more; what was there is lost.
+  private func replaced<T>(_ old: UnsafeMutablePointer<T>, _ capacity: Int) throws -> UnsafeMutablePointer<T> {
+    let new = try Buffer<T>.allocate(capacity)
     free(old)
     return new
   }
@@ -135,13 +165,15 @@ struct EdgePointers {
   let neighbours: UnsafePointer<Int32>
   let vectors: UnsafePointer<SIMD3<Double>>
   let lengths: UnsafePointer<Double>
+  /// Nil where all edges count as they are.
+  let weights: UnsafePointer<Double>?
   let types: UnsafePointer<Int32>
 
   init(_ edges: EdgeList) {
     (centreCount, atomCount) = (edges.centreCount, edges.atomCount)
     (centres, count) = (edges.centres, edges.count)
     (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
-    (vectors, lengths) = (.init(edges.vectors), .init(edges.lengths))
+    (vectors, lengths, weights) = (.init(edges.vectors), .init(edges.lengths), edges.weights.map { .init($0) })
   }
 
   /// The most edges that one of some centres has.

@@ -6,7 +6,8 @@ public protocol EdgeSource: AnyObject {
   var atomCount: Int { get }
 
   /// Begins a list, with the types of all atoms and no edges.
-  func begin(_ edges: EdgeList)
+  /// - Throws: `OutOfMemory`.
+  func begin(_ edges: EdgeList) throws
 
   /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the same
   /// time, each with a list of its own.
@@ -16,7 +17,7 @@ public protocol EdgeSource: AnyObject {
 extension EdgeSource {
   /// Puts all edges into a list.
   func fill(_ edges: EdgeList) throws {
-    begin(edges)
+    try begin(edges)
     try fill(edges, centres: 0..<centreCount)
   }
 }

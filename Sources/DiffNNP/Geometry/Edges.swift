@@ -24,21 +24,21 @@ enum Edges {
   /// - Parameters:
   ///   - room: a list for the edges of a block.
   ///   - clock: takes the time to find them.
-  /// - Throws: what the source throws.
+  /// - Throws: what the source or `body` throws.
   func forEachBlock(
-    of centres: Range<Int>, in room: EdgeList, clock: StageClock? = nil, _ body: (EdgeList, Range<Int>) -> Void
+    of centres: Range<Int>, in room: EdgeList, clock: StageClock? = nil, _ body: (EdgeList, Range<Int>) throws -> Void
   ) throws {
     switch self {
     case .kept(let edges):
-      edges.forEachList(of: centres) { list, centres in
-        Self.forEachBlock(of: centres) { body(list, $0) }
+      try edges.forEachList(of: centres) { list, centres in
+        try Self.forEachBlock(of: centres) { try body(list, $0) }
       }
     case .found(let source):
-      source.begin(room)
+      try source.begin(room)
       try Self.forEachBlock(of: centres) {
         clock?.enter(.edges)
         try source.fill(room, centres: $0)
-        body(room, $0)
+        try body(room, $0)
       }
     }
   }

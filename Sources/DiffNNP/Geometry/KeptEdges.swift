@@ -15,13 +15,13 @@ public enum KeptEdges {
   }
 
   /// Calls `body` with each list that has edges of some centres, and with these centres.
-  func forEachList(of centres: Range<Int>, _ body: (EdgeList, Range<Int>) -> Void) {
+  func forEachList(of centres: Range<Int>, _ body: (EdgeList, Range<Int>) throws -> Void) rethrows {
     switch self {
     case .whole(let edges):
-      body(edges, centres)
+      try body(edges, centres)
     case .shared(let edges):
       for share in 0..<edges.shareCount {
-        body(edges.list(ofShare: share), edges.centres(ofShare: share).clamped(to: centres))
+        try body(edges.list(ofShare: share), edges.centres(ofShare: share).clamped(to: centres))
       }
     }
   }

@@ -21,6 +21,8 @@ public struct NeighbourList {
   public var neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>
   /// Bits of a neighbour that are its index; LAMMPS keeps the kind of bond in the others.
   public var mask: Int32
+  /// How much neighbours count; nil: all of them, as they are.
+  public var weights: SpecialWeights?
   /// The local atom of which each atom is an image [allCount]. Where given, edges point at owners, never at ghosts.
   public var owners: UnsafePointer<Int32>?
   /// What messages call the atoms; nil for their indices.
@@ -29,8 +31,8 @@ public struct NeighbourList {
   public init(
     localCount: Int, allCount: Int, positions: UnsafePointer<Double>, types: UnsafePointer<Int32>,
     listed: UnsafePointer<Int32>, listedCount: Int, counts: UnsafePointer<Int32>,
-    neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>, mask: Int32, owners: UnsafePointer<Int32>?,
-    ids: AtomIDs? = nil
+    neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>, mask: Int32, weights: SpecialWeights? = nil,
+    owners: UnsafePointer<Int32>?, ids: AtomIDs? = nil
   ) {
     self.localCount = localCount
     self.allCount = allCount
@@ -41,6 +43,7 @@ public struct NeighbourList {
     self.counts = counts
     self.neighbours = neighbours
     self.mask = mask
+    self.weights = weights
     self.owners = owners
     self.ids = ids
   }
@@ -52,6 +55,34 @@ public struct NeighbourList {
     case .wide(let ids): "\(ids[i])"
     case nil: "\(i)"
     }
+  }
+}
+
+/// How much neighbours count that are bonded to an atom (LAMMPS: special_bonds). Their kind, 0 to 3, is in two bits of the
+/// neighbour.
+public struct SpecialWeights: Equatable, Sendable {
+  /// Weight of each kind. Those of weight 0 are no neighbours.
+  public var ofKind: SIMD4<Double>
+  /// Bits of a neighbour below its kind.
+  public var shift: Int32
+
+  public init(ofKind: SIMD4<Double>, shift: Int32) {
+    self.ofKind = ofKind
+    self.shift = shift
+  }
+
+  @inline(__always)
+  func kind(of neighbour: Int32) -> Int32 { neighbour >> shift & 3 }
+}
+
+/// Why terms of many bodies refuse a neighbour: it counts, but not as it is.
+public struct PartialNeighbour: Error, CustomStringConvertible {
+  public let atom: String
+  public let weight: Double
+
+  public var description: String {
+    "atom \(atom) has a neighbour of weight \(weight), but triplets and networks cannot have part of a neighbour; "
+      + "give special neighbours the weight 0 or 1"
   }
 }
 
@@ -80,24 +111,28 @@ public final class NeighbourListReader: EdgeSource {
   /// The one begun last.
   private var list: NeighbourList?
   private var squaredCutoff = 0.0
+  private var countsWholeOnly = false
 
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
-  /// - Throws: where an index, a type or a count is out of range, or a position is not finite. Messages name atoms by the
+  /// - Parameter countsWholeOnly: whether neighbours of other weights than 0 and 1 are refused, when they are met: a term of
+  ///   many bodies cannot have part of a neighbour.
+  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages name atoms by the
   ///   list's `ids`, or count them from 0.
-  public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int) throws {
-    (self.list, squaredCutoff) = (list, cutoff * cutoff)
+  public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
+    (self.list, squaredCutoff, self.countsWholeOnly) = (list, cutoff * cutoff, countsWholeOnly)
     try checkPositions(list)
     try checkTypes(list, typeCount)
-    try number(list, indices.reserve(list.allCount), rowBuffer.reserve(list.allCount))
+    try number(list, try indices.reserve(list.allCount), try rowBuffer.reserve(list.allCount))
   }
 
-  public func begin(_ edges: EdgeList) {
-    edges.begin(centreCount: centreCount, atomCount: atomCount)
+  public func begin(_ edges: EdgeList) throws {
+    try edges.begin(centreCount: centreCount, atomCount: atomCount)
     guard let list, let rows else { return }
     for k in 0..<atomCount { edges.types[k] = list.types[Int(rows[k])] }
   }
 
-  /// - Throws: where a neighbour or a count is out of range, or two atoms are in one place.
+  /// - Throws: where a neighbour or a count is out of range, or two atoms are in one place; a `PartialNeighbour` where there
+  ///   is one and `countsWholeOnly` was asked for.
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
     guard let list, let rows else { return }
@@ -192,12 +227,34 @@ public final class NeighbourListReader: EdgeSource {
       throw DiffNNPError(
         "atom \(list.name(i)) has \(count) neighbours among \(list.allCount) atoms; the neighbour list is damaged")
     }
-    let neighbours = edges.near.reserve(count)
+    let neighbours = try edges.near.reserve(count)
+    try edges.squares.reserve(count)
     try copyRow(i, list, row, count, to: neighbours)
-    let squares = edges.squares.reserve(count)
+    guard let weights = list.weights else { return try add(count, neighbours, from: i, list, indices, to: edges) }
+    for kind: Int32 in 0..<4 {
+      let weight = weights.ofKind[Int(kind)]
+      guard weight != 0 else { continue }
+      let first = edges.count
+      let some = copyRow(row, count, list.mask, of: kind, weights, to: neighbours)
+      try add(some, neighbours, from: i, list, indices, to: edges)
+      guard weight != 1, edges.count > first else { continue }
+      guard !countsWholeOnly else {
+        throw PartialNeighbour(atom: list.name(i), weight: weight)
+      }
+      try edges.weigh(from: first, by: weight)
+    }
+  }
+
+  /// Adds edges from a local atom to those of some neighbours that are near and take part.
+  @inline(__always)
+  private func add(
+    _ count: Int, _ neighbours: UnsafeMutablePointer<Int>, from i: Int, _ list: NeighbourList,
+    _ indices: UnsafePointer<Int32>, to edges: EdgeList
+  ) throws {
+    let squares = edges.squares.pointer
     let smallest = measure(neighbours, count, from: i, list.positions, into: squares)
     if smallest <= 0 { try refuseCoincident(i, list, neighbours, squares, count) }
-    append(select(neighbours, squares, count, indices), neighbours, from: i, list.positions, indices, to: edges)
+    try append(select(neighbours, squares, count, indices), neighbours, from: i, list.positions, indices, to: edges)
   }
 
   /// Reads the neighbours of a local atom.
@@ -213,6 +270,20 @@ public final class NeighbourListReader: EdgeSource {
       largest = max(largest, UInt32(bitPattern: j))
     }
     guard Int(largest) < list.allCount else { throw outOfRange(i, list, row, count) }
+  }
+
+  /// Reads the neighbours of one kind, of which it is known that they are in range, and returns how many they are.
+  @inline(__always)
+  private func copyRow(
+    _ row: UnsafePointer<Int32>, _ count: Int, _ mask: Int32, of kind: Int32, _ weights: SpecialWeights,
+    to neighbours: UnsafeMutablePointer<Int>
+  ) -> Int {
+    var found = 0
+    for k in 0..<count {
+      neighbours[found] = Int(row[k] & mask)
+      found &+= weights.kind(of: row[k]) == kind ? 1 : 0
+    }
+    return found
   }
 
   /// Squared distances of neighbours from a local atom, and the smallest of them.
@@ -257,8 +328,8 @@ public final class NeighbourListReader: EdgeSource {
   private func append(
     _ count: Int, _ neighbours: UnsafePointer<Int>, from i: Int, _ positions: UnsafePointer<Double>,
     _ indices: UnsafePointer<Int32>, to edges: EdgeList
-  ) {
-    edges.reserve(count)
+  ) throws {
+    try edges.reserve(count)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
     let (lengths, squares) = (edges.lengths + edges.count, edges.squares.pointer)

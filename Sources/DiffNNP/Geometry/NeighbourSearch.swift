@@ -8,10 +8,14 @@
 /// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the cutoff
 /// exceeds half the cell or the cell itself.
 public final class NeighbourSearch: EdgeSource {
-  private var points: [SIMD3<Double>] = []
-  private var owners: [Int32] = []
-  private var bins: [Int32] = []
-  private var binStarts: [Int32] = []
+  /// Of the last system begun: atoms first, then images.
+  private var pointCount = 0
+  private var points = Buffer<SIMD3<Double>>()
+  private var owners = Buffer<Int32>()
+  private var bins = Buffer<Int32>()
+  private var binStarts = Buffer<Int32>()
+  private var fractions = Buffer<SIMD3<Double>>()
+  private var unpacked = Buffer<SIMD3<Double>>()
   /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at once.
   private var sortedX = Buffer<Double>()
   private var sortedY = Buffer<Double>()
@@ -52,24 +56,34 @@ public final class NeighbourSearch: EdgeSource {
   ) throws {
     atomCount = positions.count
     squaredCutoff = cutoff * cutoff
-    let copy = self.types.reserve(atomCount)
+    let copy = try self.types.reserve(atomCount)
     for i in 0..<atomCount { copy[i] = types[i] }
     guard atomCount > 0 else { return }
     grid = try addPoints(cell: cell, positions: positions, cutoff: cutoff)
-    sortPoints(grid)
+    try sortPoints(grid)
   }
 
-  public func begin(_ edges: EdgeList) {
-    edges.begin(centreCount: atomCount, atomCount: atomCount)
+  /// The same with the coordinates of atoms one after the other [atoms][3].
+  public func begin(
+    cell: Cell, packedPositions x: UnsafePointer<Double>, types: UnsafeBufferPointer<Int32>, cutoff: Double
+  ) throws {
+    let copy = try unpacked.reserve(types.count)
+    for i in 0..<types.count { copy[i] = SIMD3(x[3 * i], x[3 * i + 1], x[3 * i + 2]) }
+    try begin(
+      cell: cell, positions: UnsafeBufferPointer(start: copy, count: types.count), types: types, cutoff: cutoff)
+  }
+
+  public func begin(_ edges: EdgeList) throws {
+    try edges.begin(centreCount: atomCount, atomCount: atomCount)
     edges.types.update(from: types.pointer, count: atomCount)
   }
 
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
-    edges.squares.reserve(points.count)
-    edges.near.reserve(points.count)
+    try edges.squares.reserve(pointCount)
+    try edges.near.reserve(pointCount)
     for i in centres {
-      let zeros = fillRow(i, edges)
+      let zeros = try fillRow(i, edges)
       // Each atom finds itself.
       guard zeros == 1 else { throw coincident(i) }
       edges.close(centre: i)
@@ -77,8 +91,9 @@ public final class NeighbourSearch: EdgeSource {
   }
 
   /// Adds the edges of an atom, and returns how many points lie where it is.
-  private func fillRow(_ i: Int, _ edges: EdgeList) -> Int {
-    let (centre, bin) = (points[i], grid.coordinates(ofBin: Int(bins[i])))
+  private func fillRow(_ i: Int, _ edges: EdgeList) throws -> Int {
+    let (centre, bin) = (points.pointer[i], grid.coordinates(ofBin: Int(bins.pointer[i])))
+    let binStarts = binStarts.pointer
     var found = 0
     for z in max(bin.z - 1, 0)...min(bin.z + 1, grid.counts.z - 1) {
       for y in max(bin.y - 1, 0)...min(bin.y + 1, grid.counts.y - 1) {
@@ -89,7 +104,7 @@ public final class NeighbourSearch: EdgeSource {
         found = find(first..<last, centre, edges, behind: found)
       }
     }
-    return append(found, centre, edges)
+    return try append(found, centre, edges)
   }
 
   /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared distances, and
@@ -112,10 +127,10 @@ public final class NeighbourSearch: EdgeSource {
   }
 
   /// Adds edges to the first points in `near`, and returns how many of them lie where the centre is.
-  private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) -> Int {
+  private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) throws -> Int {
     let (x, y, z, owners) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer, sortedOwners.pointer)
     let (squares, near) = (edges.squares.pointer, edges.near.pointer)
-    edges.reserve(found)
+    try edges.reserve(found)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
     let lengths = edges.lengths + edges.count
@@ -133,7 +148,8 @@ public final class NeighbourSearch: EdgeSource {
 
   /// What to say where some other atom is in the place of atom i, which is the first of them.
   private func coincident(_ i: Int) -> DiffNNPError {
-    let j = (0..<points.count).first { owners[$0] != Int32(i) && points[$0] == points[i] }.map { Int(owners[$0]) } ?? i
+    let (points, owners) = (points.pointer, owners.pointer)
+    let j = (0..<pointCount).first { owners[$0] != Int32(i) && points[$0] == points[i] }.map { Int(owners[$0]) } ?? i
     return DiffNNPError("atoms \(j + firstAtom) and \(i + firstAtom) are in one place; remove one of them")
   }
 
@@ -179,14 +195,9 @@ public final class NeighbourSearch: EdgeSource {
       throw DiffNNPError(
         "the cell is too small for a cutoff of \(cutoff) Å: each atom would need \(Int(min(images, 1e18))) images")
     }
-    points.removeAll(keepingCapacity: true)
-    owners.removeAll(keepingCapacity: true)
-    bins.removeAll(keepingCapacity: true)
-
     var low = SIMD3<Double>(repeating: .infinity)
     var high = -low
-    var fractions: [SIMD3<Double>] = []
-    fractions.reserveCapacity(n)
+    let fractions = try fractions.reserve(n)
     for i in 0..<n {
       let x = positions[i]
       guard x.x.isFinite, x.y.isFinite, x.z.isFinite else {
@@ -202,7 +213,7 @@ public final class NeighbourSearch: EdgeSource {
       }
       low = pointwiseMin(low, s)
       high = pointwiseMax(high, s)
-      fractions.append(s)
+      fractions[i] = s
     }
     // Points lie in [low - margin, high + margin]: bins as many as fit, but not many more than there are atoms.
     var grid = Grid(origin: low - margin, inverseWidth: .zero, counts: .one)
@@ -213,24 +224,44 @@ public final class NeighbourSearch: EdgeSource {
       grid.counts[k] = max(1, Int(bins))
       grid.inverseWidth[k] = Double(grid.counts[k]) / span
     }
+    let (from, to) = (low - margin, high + margin)
+    var count = 0
+    for i in 0..<n {
+      var images = 1
+      for k in 0..<3 { images *= Self.images(fractions[i][k], from[k], to[k], isPeriodic: cell.periodic[k]).count }
+      count += images
+    }
+    guard count <= Int32.max else {
+      throw DiffNNPError(
+        "\(n) atoms have \(count) images within the cutoff of \(cutoff) Å; give a larger cell or fewer atoms")
+    }
+    try points.reserve(count)
+    try owners.reserve(count)
+    try bins.reserve(count)
+    pointCount = 0
     for i in 0..<n { append(cell, fractions[i], owner: i, grid) }
-    for i in 0..<n { appendImages(cell, fractions[i], owner: i, low - margin, high + margin, grid) }
+    for i in 0..<n { appendImages(cell, fractions[i], owner: i, from, to, grid) }
     return grid
   }
 
   private func append(_ cell: Cell, _ s: SIMD3<Double>, owner: Int, _ grid: Grid) {
-    points.append(cell.cartesian(s))
-    owners.append(Int32(owner))
-    bins.append(grid.bin(s))
+    points.pointer[pointCount] = cell.cartesian(s)
+    owners.pointer[pointCount] = Int32(owner)
+    bins.pointer[pointCount] = grid.bin(s)
+    pointCount += 1
+  }
+
+  /// By how many cell vectors a point may be moved so that its fraction `s` is within bounds, or stays as it is.
+  @inline(__always)
+  private static func images(_ s: Double, _ low: Double, _ high: Double, isPeriodic: Bool) -> ClosedRange<Int> {
+    guard isPeriodic else { return 0...0 }
+    return Int((low - s).rounded(.up))...max(Int((high - s).rounded(.down)), 0)
   }
 
   private func appendImages(
     _ cell: Cell, _ s: SIMD3<Double>, owner: Int, _ low: SIMD3<Double>, _ high: SIMD3<Double>, _ grid: Grid
   ) {
-    func range(_ k: Int) -> ClosedRange<Int> {
-      guard cell.periodic[k] else { return 0...0 }
-      return Int((low[k] - s[k]).rounded(.up))...max(Int((high[k] - s[k]).rounded(.down)), 0)
-    }
+    func range(_ k: Int) -> ClosedRange<Int> { Self.images(s[k], low[k], high[k], isPeriodic: cell.periodic[k]) }
     for nz in range(2) {
       for ny in range(1) {
         for nx in range(0) where nx != 0 || ny != 0 || nz != 0 {
@@ -241,15 +272,15 @@ public final class NeighbourSearch: EdgeSource {
   }
 
   /// Counting sort of the points by bin.
-  private func sortPoints(_ grid: Grid) {
+  private func sortPoints(_ grid: Grid) throws {
     let binCount = grid.counts.x * grid.counts.y * grid.counts.z
-    binStarts.removeAll(keepingCapacity: true)
-    binStarts.append(contentsOf: repeatElement(0, count: binCount + 1))
-    for b in bins { binStarts[Int(b) + 1] += 1 }
+    let (points, owners, bins, total) = (points.pointer, owners.pointer, bins.pointer, pointCount)
+    let binStarts = try binStarts.reserve(binCount + 1)
+    binStarts.update(repeating: 0, count: binCount + 1)
+    for p in 0..<total { binStarts[Int(bins[p]) + 1] += 1 }
     for b in 0..<binCount { binStarts[b + 1] += binStarts[b] }
-    let total = points.count
-    let (x, y, z) = (sortedX.reserve(total), sortedY.reserve(total), sortedZ.reserve(total))
-    let owner = sortedOwners.reserve(total)
+    let (x, y, z) = (try sortedX.reserve(total), try sortedY.reserve(total), try sortedZ.reserve(total))
+    let owner = try sortedOwners.reserve(total)
     for p in stride(from: total - 1, through: 0, by: -1) {
       // Filling from the end, binStarts[b + 1] counts down to the start of bin b.
       let b = Int(bins[p]) + 1

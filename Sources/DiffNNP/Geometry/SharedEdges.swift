@@ -45,7 +45,7 @@ public final class SharedEdges: SharedWork {
   private func fill(share: Int) throws {
     guard let source else { return }
     let edges = parts[share].edges
-    source.begin(edges)
+    try source.begin(edges)
     try source.fill(edges, centres: Shares.centres(source.centreCount, ofShare: share, among: shareCount))
   }
 }

@@ -2,30 +2,52 @@
   import Glibc
 #endif
 
+/// Memory that could not be had.
+public struct OutOfMemory: Error, CustomStringConvertible {
+  /// Bytes.
+  public let size: Int
+
+  public var description: String { "no memory for \(size) bytes; fewer atoms or neighbours need less" }
+}
+
 /// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts no
 /// references.
 struct Buffer<Element>: ~Copyable {
   private(set) var pointer: UnsafeMutablePointer<Element>
   private var capacity = 0
 
-  init() { pointer = UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)! }
+  init() { pointer = Self.nowhere }
 
   deinit { if capacity > 0 { free(pointer) } }
 
   /// Room for `count` elements; what was there is lost where the buffer has to grow.
+  /// - Throws: `OutOfMemory`; the buffer is empty then.
   @inline(__always)
   @discardableResult
-  mutating func reserve(_ count: Int) -> UnsafeMutablePointer<Element> {
-    if count > capacity { grow(to: count) }
+  mutating func reserve(_ count: Int) throws -> UnsafeMutablePointer<Element> {
+    if count > capacity { try grow(to: count) }
     return pointer
   }
 
+  /// The same where the size is that of a model or of what a trainer works on; without memory for that, the process ends.
+  @inline(__always)
+  @discardableResult
+  mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
+    orEnd { try reserve(count) }
+  }
+
   @inline(never)
-  private mutating func grow(to count: Int) {
+  private mutating func grow(to count: Int) throws {
     if capacity > 0 { free(pointer) }
+    (capacity, pointer) = (0, Self.nowhere)
     // A few more than asked for: the number of ghosts changes from step to step.
-    capacity = max(count + count / 16, 16)
-    pointer = Self.allocate(capacity)
+    let capacity = max(count + count / 16, 16)
+    pointer = try Self.allocate(capacity)
+    self.capacity = capacity
+  }
+
+  private static var nowhere: UnsafeMutablePointer<Element> {
+    UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)!
   }
 
   /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a stream
@@ -33,13 +55,19 @@ struct Buffer<Element>: ~Copyable {
   private static var largePage: Int { 1 << 21 }
 
   /// Uninitialised memory, which `free` gives back.
-  static func allocate(_ count: Int) -> UnsafeMutablePointer<Element> {
+  static func allocate(_ count: Int) throws -> UnsafeMutablePointer<Element> {
     let size = count * MemoryLayout<Element>.stride
     let isLarge = size >= 2 * largePage
     var memory: UnsafeMutableRawPointer?
     let alignment = isLarge ? largePage : max(MemoryLayout<Element>.alignment, 64)
-    guard posix_memalign(&memory, alignment, size) == 0, let memory else { fatalError("no memory for \(size) bytes") }
+    guard posix_memalign(&memory, alignment, size) == 0, let memory else { throw OutOfMemory(size: size) }
     if isLarge { madvise(memory, size, MADV_HUGEPAGE) }
     return memory.assumingMemoryBound(to: Element.self)
   }
+}
+
+/// What is done in memory of a size that no caller decides: as Swift's own objects, it ends the process where there is none.
+@inline(__always)
+func orEnd<Result>(_ body: () throws -> Result) -> Result {
+  do { return try body() } catch { fatalError("\(error)") }
 }

@@ -43,7 +43,7 @@ final class CentreTerms: SharedWork {
   }
 
   /// Adds `scale` times the energies of the centres [centreCount], and the forces that follow from them.
-  /// - Throws: what the source of the edges throws.
+  /// - Throws: what the source of the edges throws; `OutOfMemory`.
   func add(_ edges: Edges, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums) throws {
     guard !kinds.isEmpty else { return }
     let job = Job(
@@ -68,8 +68,8 @@ final class CentreTerms: SharedWork {
     switch phase {
     case .centres:
       let scratch = scratch[share]
-      if share > 0 { scratch.ownSums.begin(like: job.forces, atomCount: job.edges.atomCount) }
       do {
+        if share > 0 { try scratch.ownSums.begin(like: job.forces, atomCount: job.edges.atomCount) }
         try addCentres(job, share: share, to: share > 0 ? scratch.ownSums.sums : job.forces)
       } catch {
         scratch.error = error
@@ -87,15 +87,15 @@ final class CentreTerms: SharedWork {
   private func addCentres(_ job: Job, share: Int, to forces: ForceSums) throws {
     let centres = Shares.centres(job.edges.centreCount, ofShare: share, among: job.shareCount)
     try job.edges.forEachBlock(of: centres, in: scratch[share].edges, clock: share == 0 ? clock : nil) {
-      add($0, $1, job, share: share, to: forces)
+      try add($0, $1, job, share: share, to: forces)
     }
   }
 
-  private func add(_ edges: EdgeList, _ centres: Range<Int>, _ job: Job, share: Int, to forces: ForceSums) {
+  private func add(_ edges: EdgeList, _ centres: Range<Int>, _ job: Job, share: Int, to forces: ForceSums) throws {
     let clock = share == 0 ? clock : nil
     for (kind, evaluator) in zip(kinds, scratch[share].evaluators) {
       clock?.enter(kind.stage)
-      evaluator.add(edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces)
+      try evaluator.add(edges, centres: centres, scale: job.scale, energies: job.energies, forces: forces)
     }
   }
 }

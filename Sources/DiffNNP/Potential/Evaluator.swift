@@ -93,12 +93,12 @@ public final class Evaluator {
   public func compute(
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
-    // Edges that are there cannot be missing.
+    // Edges that are there cannot be missing; without memory for the rest, there is no energy.
     (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
   }
 
   /// The same with the edges of a source. Where no term needs all at once, no more are kept than those of a few centres.
-  /// - Throws: what the source throws.
+  /// - Throws: what the source throws; `OutOfMemory`.
   public func compute(
     _ source: any EdgeSource, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) throws -> Double {
@@ -111,7 +111,7 @@ public final class Evaluator {
   private func compute(
     _ edges: Edges, _ folding: ForceFolding, _ exchange: AtomExchange?, _ outputs: Outputs
   ) throws -> Double {
-    let energies = energies.reserve(edges.centreCount)
+    let energies = try energies.reserve(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
     let sums = ForceSums(
       forces: outputs.forces, virial: outputs.virial, atomVirials: outputs.atomVirials,
@@ -120,7 +120,9 @@ public final class Evaluator {
     let scale = potential.energyScale
     try centreTerms.add(edges, scale: scale, energies: energies, forces: sums)
     if case .kept(let edges) = edges {
-      for term in graphTerms { term.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums) }
+      for term in graphTerms {
+        try term.add(edges, exchange: exchange, scale: scale, energies: energies, forces: sums)
+      }
     }
 
     clock?.enter(nil)
@@ -133,7 +135,7 @@ public final class Evaluator {
 
   private func grade(_ edges: Edges, into grades: UnsafeMutablePointer<Double>) throws {
     guard let grade = potential.grade else { return grades.update(repeating: 0, count: edges.centreCount) }
-    let scratch = gradeScratch.reserve(grade.scratchSize)
+    let scratch = try gradeScratch.reserve(grade.scratchSize)
     try edges.forEachBlock(of: 0..<edges.centreCount, in: self.edges.list(ofShare: 0)) { edges, centres in
       for i in centres { grades[i] = grade.grade(of: i, edges, scratch: scratch) }
     }

@@ -51,12 +51,18 @@ public final class AtomExchange {
   ///   - precision: that of the network.
   ///   - rowCount: atoms of the caller, local ones and ghosts.
   ///   - rows: the caller's index of each atom of the edge list [atomCount], in ascending order; nil for `standIn`.
-  public func begin(_ functions: Functions, precision: Precision, rowCount: Int, rows: UnsafePointer<Int32>?) {
+  ///   - widths: `Network.exchangeWidths`.
+  /// - Throws: `OutOfMemory`.
+  public func begin(
+    _ functions: Functions, precision: Precision, rowCount: Int, rows: UnsafePointer<Int32>?, widths: [Int]
+  ) throws {
+    failed = false
     self.functions = functions
     self.precision = functions.single == nil ? .double : precision
     self.rowCount = rowCount
     self.rows = rows
-    failed = false
+    let size = self.precision == .single ? MemoryLayout<Float>.size : MemoryLayout<Double>.size
+    try buffer.reserve((rowCount * (widths.max() ?? 0) * size + 7) / 8)
   }
 
   /// All exchanges of a network with zeros, for a domain that cannot compute.
@@ -123,7 +129,7 @@ public final class AtomExchange {
 
   private func reserve<Value: FloatingPoint>(_ type: Value.Type, _ width: Int) -> UnsafeMutablePointer<Value> {
     let count = rowCount * width
-    return UnsafeMutableRawPointer(buffer.reserve(count)).bindMemory(to: type, capacity: count)
+    return UnsafeMutableRawPointer(buffer.pointer).bindMemory(to: type, capacity: count)
   }
 
   private func call<Value: FloatingPoint>(_ way: Way, _ values: UnsafeMutablePointer<Value>, _ width: Int) {

@@ -104,8 +104,16 @@ struct OwnForceSums: ~Copyable {
   private var buffer = Buffer<Double>()
 
   /// Makes room for what is wanted, of all atoms, and clears it.
-  mutating func begin(like wanted: ForceSums, atomCount: Int) {
-    var place = buffer.reserve(6 + 18 * atomCount)
+  mutating func begin(like wanted: ForceSums, atomCount: Int) throws {
+    try reserve(atomCount: atomCount)
+    beginReserved(like: wanted, atomCount: atomCount)
+  }
+
+  mutating func reserve(atomCount: Int) throws { try buffer.reserve(6 + 18 * atomCount) }
+
+  /// Clears what is wanted, for which there is room.
+  mutating func beginReserved(like wanted: ForceSums, atomCount: Int) {
+    var place = buffer.pointer
     func take(_ isWanted: Bool, _ count: Int) -> UnsafeMutablePointer<Double>? {
       defer { if isWanted { place += count } }
       return isWanted ? place : nil

@@ -71,8 +71,10 @@ public protocol CentreEvaluating: AnyObject {
   /// - Parameters:
   ///   - edges: those of the centres.
   ///   - energies: of all centres (eV) [centreCount].
+  /// - Throws: `OutOfMemory`.
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums)
+    throws
 }
 
 /// Computes a term of all centres at once.
@@ -82,7 +84,8 @@ public protocol GraphEvaluating: AnyObject {
   /// Threads that share the work; nil for one.
   var team: ThreadTeam? { get set }
   /// Adds `scale` times the energies of the centres (eV) [centreCount], and the forces of the energy of all domains.
+  /// - Throws: `OutOfMemory`.
   func add(
     _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
-    forces: ForceSums)
+    forces: ForceSums) throws
 }

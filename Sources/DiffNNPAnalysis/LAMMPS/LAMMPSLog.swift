@@ -9,14 +9,6 @@ public struct LAMMPSLog: Equatable, Sendable {
   public var temperatures: [Double] = []
   /// Speed of the last run that ended (ns/day).
   public var nanosecondsPerDay: Double?
-  /// Processor time of that run over its duration: 1 for one core all the time, more with threads, less where other programs
-  /// took turns on it.
-  public var processorUse: Double?
-  /// Speed for a day of one core's time (ns).
-  public var nanosecondsPerCoreDay: Double? {
-    guard let speed = nanosecondsPerDay, let use = processorUse, use > 0 else { return nanosecondsPerDay }
-    return speed / use
-  }
   /// The line that stopped the run; nil where none did.
   public var error: String?
 
@@ -32,8 +24,6 @@ public struct LAMMPSLog: Equatable, Sendable {
         columns = nil
       } else if words.first == "Performance:", words.count > 2, words[2].hasPrefix("ns/day") {
         nanosecondsPerDay = Double(words[1])
-      } else if words.count > 2, words[1...2] == ["CPU", "use"], let use = Double(words[0].dropLast()) {
-        processorUse = use / 100
       } else if let step = words.firstIndex(of: "Step"), let temperature = words.firstIndex(of: "Temp") {
         columns = (step, temperature)
       } else if let columns, words.count > max(columns.step, columns.temperature),

@@ -54,50 +54,34 @@ public struct AngleDistribution: Sendable {
     return (0..<n).map { (Double($0) + 0.5) * 180 / Double(n) }
   }
 
-  /// Angles of a trajectory.
+  /// Angles of trajectories taken together. Each angle counts once, so that frames count by the angles that they have.
   /// - Parameters:
   ///   - radius: legs are shorter than this (Å).
   ///   - triples: which angles; nil takes both legs of one type, at every centre.
   ///   - binCount: bins over 0…180°.
   /// - Throws: where the radius is not positive, or so large that a frame's images would not fit into memory.
   public init(
-    _ trajectory: Trajectory, radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36
+    _ trajectories: [Trajectory], radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36
   ) throws {
-    guard radius.isFinite, radius > 0 else {
-      throw DiffNNPError("angles between neighbours closer than \(radius) Å: expected a positive distance")
-    }
-    let triples = triples ?? TypeTriple.equalLegs(typeCount: trajectory.typeNames.count)
-    var histogram = triples.map { _ in Array(repeating: 0.0, count: binCount) }
-    let edges = EdgeList()
-    let search = NeighbourSearch()
-    for frame in trajectory.frames {
-      try naming("frame \(frame.number)") { try search.fill(edges, frame.configuration, cutoff: radius) }
-      for i in 0..<edges.centreCount {
-        let range = Int(edges.offsets[i])..<Int(edges.offsets[i + 1])
-        for (t, triple) in triples.enumerated() where triple.centre == frame.types[i] {
-          Self.addAngles(edges, range, triple, to: &histogram[t])
-        }
-      }
-    }
+    let typeNames = trajectories.first?.typeNames ?? []
+    var counts = try AngleCounts(
+      triples ?? TypeTriple.equalLegs(typeCount: typeNames.count), radius: radius, binCount: binCount)
+    for frame in trajectories.lazy.flatMap(\.frames) { try counts.add(frame) }
+    self.init(counts, typeNames: typeNames)
+  }
+
+  /// Angles of one trajectory.
+  public init(_ trajectory: Trajectory, radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36) throws {
+    try self.init([trajectory], radius: radius, triples: triples, binCount: binCount)
+  }
+
+  init(_ counts: AngleCounts, typeNames: [String]) {
     self.init(
-      typeNames: trajectory.typeNames, triples: triples,
-      probabilities: histogram.map { h in
+      typeNames: typeNames, triples: counts.triples,
+      probabilities: counts.histogram.map { h in
         let sum = h.reduce(0, +)
         return sum > 0 ? h.map { $0 / sum } : h
       })
-  }
-
-  private static func addAngles(
-    _ edges: EdgeList, _ range: Range<Int>, _ triple: TypeTriple, to histogram: inout [Double]
-  ) {
-    func type(_ e: Int) -> Int { Int(edges.types[Int(edges.neighbours[e])]) }
-    for e in range where type(e) == triple.first {
-      for f in range where type(f) == triple.second && (triple.first != triple.second || e < f) {
-        let cosine = dot(edges.vectors[e], edges.vectors[f]) / (edges.lengths[e] * edges.lengths[f])
-        let degrees = acos(min(max(cosine, -1), 1)) * 180 / .pi
-        histogram[min(Int(degrees / 180 * Double(histogram.count)), histogram.count - 1)] += 1
-      }
-    }
   }
 
   /// Jensen–Shannon divergence (natural logarithm, 0…ln 2) of each triple from the same one of `reference`.
@@ -113,6 +97,50 @@ public struct AngleDistribution: Sendable {
         throw DiffNNPError("angles on \(p.count) bins cannot be compared with \(q.count) bins")
       }
       return jensenShannonDivergence(p, q)
+    }
+  }
+}
+
+/// Counts of angles over frames, [triple][bin].
+struct AngleCounts {
+  let triples: [TypeTriple]
+  private(set) var histogram: [[Double]]
+  /// Å.
+  private let radius: Double
+  private let edges = EdgeList()
+  private let search = NeighbourSearch()
+
+  /// No angles yet.
+  init(_ triples: [TypeTriple], radius: Double, binCount: Int = 36) throws {
+    guard radius.isFinite, radius > 0 else {
+      throw DiffNNPError("angles between neighbours closer than \(radius) Å: expected a positive distance")
+    }
+    (self.triples, self.radius) = (triples, radius)
+    histogram = Array(repeating: Array(repeating: 0, count: binCount), count: triples.count)
+  }
+
+  mutating func add(_ frame: Frame) throws {
+    try naming("frame \(frame.number)") { try search.fill(edges, frame.configuration, cutoff: radius) }
+    for i in 0..<edges.centreCount {
+      for (t, triple) in triples.enumerated() where triple.centre == frame.types[i] { addAngles(at: i, triple, to: t) }
+    }
+  }
+
+  /// Adds the counts of other frames.
+  mutating func add(_ other: AngleCounts) {
+    for t in triples.indices { for bin in histogram[t].indices { histogram[t][bin] += other.histogram[t][bin] } }
+  }
+
+  private mutating func addAngles(at centre: Int, _ triple: TypeTriple, to t: Int) {
+    let range = Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1])
+    func type(_ e: Int) -> Int { Int(edges.types[Int(edges.neighbours[e])]) }
+    for e in range where type(e) == triple.first {
+      for f in range where type(f) == triple.second && (triple.first != triple.second || e < f) {
+        let cosine = dot(edges.vectors[e], edges.vectors[f]) / (edges.lengths[e] * edges.lengths[f])
+        let degrees = acos(min(max(cosine, -1), 1)) * 180 / .pi
+        let binCount = histogram[t].count
+        histogram[t][min(Int(degrees / 180 * Double(binCount)), binCount - 1)] += 1
+      }
     }
   }
 }

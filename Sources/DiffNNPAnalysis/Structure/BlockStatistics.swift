@@ -8,10 +8,17 @@
 /// much longer than the correlation time are independent (Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989)).
 public enum BlockStatistics {
   /// The mean of a time series and its standard error; the error is NaN where the series is too short for blocks.
-  public static func mean(_ series: [Double]) -> (mean: Double, error: Double) {
-    func mean(_ x: ArraySlice<Double>) -> Double { x.reduce(0, +) / Double(x.count) }
+  /// - Parameter weights: of the values; nil where all count the same. A mean over the atoms of a frame counts by their number.
+  public static func mean(_ series: [Double], weights: [Double]? = nil) -> (mean: Double, error: Double) {
+    func sums(_ range: Range<Int>) -> (a: Double, b: Double) {
+      range.reduce((0, 0)) { sums, k in
+        let weight = weights?[k] ?? 1
+        return (sums.0 + weight * series[k], sums.1 + weight)
+      }
+    }
     let ranges = ranges(frameCount: series.count, blockCount: defaultBlockCount(frameCount: series.count))
-    return (mean(series[...]), standardError(ranges.map { mean(series[$0]) }))
+    let whole = sums(0..<series.count)
+    return (whole.a / whole.b, standardError(ranges.map(sums)))
   }
 
   /// Blocks for a series of `frameCount` frames: ten, five where there are fewer than 50 frames, none below five.
@@ -24,15 +31,27 @@ public enum BlockStatistics {
     (0..<blockCount).map { $0 * frameCount / blockCount..<($0 + 1) * frameCount / blockCount }
   }
 
-  /// Standard error of the mean of `blocks`, which are means over equally long parts. For Gaussian blocks it is unbiased:
-  /// the square root of the sample variance is too small by the factor c4(n) ≈ 1 - 1/(4n) - 7/(32n²).
-  static func standardError(_ blocks: [Double]) -> Double {
-    let n = Double(blocks.count)
-    guard n > 1 else { return .nan }
-    let mean = blocks.reduce(0, +) / n
-    let variance = blocks.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (n - 1)
+  /// Standard error of the mean of `blocks`, which are means over equally long parts.
+  static func standardError(_ blocks: [Double]) -> Double { standardError(blocks.map { ($0, 1) }) }
+
+  /// Standard error of the ratio of two sums, Σ a / Σ b, from blocks of both: that of the mean of a/b with weights b (Cochran,
+  /// Sampling Techniques, 1977, §6.4). Blocks with b = 0 say nothing; weights that differ make as many blocks worth
+  /// n = (Σ b)² / Σ b². NaN where one block alone says something.
+  ///
+  /// For Gaussian blocks it is unbiased: the square root of the sample variance is too small by the factor
+  /// c4(n) ≈ 1 - 1/(4n) - 7/(32n²).
+  static func standardError(_ blocks: [(a: Double, b: Double)]) -> Double {
+    let (a, b) = blocks.reduce((0, 0)) { ($0.0 + $1.a, $0.1 + $1.b) }
+    let n = b * b / blocks.reduce(0) { $0 + $1.b * $1.b }
+    // A little more than one block is rounding.
+    guard n > 1 + 1e-9 else { return .nan }
+    let squares = blocks.reduce(0) { sum, block in
+      let residual = block.a - a / b * block.b
+      return sum + residual * residual
+    }
+    let variance = squares / (b * b) * n / (n - 1)
     let c4 = exp(lgamma(n / 2) - lgamma((n - 1) / 2)) * (2 / (n - 1)).squareRoot()
-    return (variance / n).squareRoot() / c4
+    return variance.squareRoot() / c4
   }
 
   /// Mean absolute value of a Gaussian of unit standard deviation, √(2/π).

@@ -29,6 +29,7 @@ public struct CSVTable: Equatable, Sendable {
       }
       rows.append(fields)
     }
+    if let twice = names.firstTwice { throw DiffNNPError("\(path): two columns are called \(twice); leave one out") }
   }
 
   private static func fields(_ line: Substring) -> [String] {
@@ -47,7 +48,7 @@ public struct CSVTable: Equatable, Sendable {
   }
 
   /// The column of one of `names` as numbers; nil where there is none of them.
-  /// - Throws: where a value is no number.
+  /// - Throws: where a value is no number. NaN and infinities are some; `finite` refuses them.
   public func numbers(_ names: String...) throws -> [Double]? { try numbers(names) }
 
   func numbers(_ names: [String]) throws -> [Double]? {
@@ -60,6 +61,17 @@ public struct CSVTable: Equatable, Sendable {
     }
   }
 
+  /// The same, of finite numbers alone.
+  func finite(_ names: [String]) throws -> [Double]? {
+    let column = try numbers(names)
+    if let row = column?.firstIndex(where: { !$0.isFinite }) {
+      let name = self.names.first(where: names.contains) ?? ""
+      throw DiffNNPError(
+        "\(source), row \(row + 1) of \(name): \(column![row]) is no finite number; mend or remove the row")
+    }
+    return column
+  }
+
   public var text: String { ([names] + rows).map { $0.joined(separator: ",") + "\n" }.joined() }
 }
 
@@ -68,7 +80,7 @@ extension RadialDistribution {
   /// - Throws: where a pair of `typeNames` is missing, or r are not the middles of equal bins from zero.
   public init(csv path: String, typeNames: [String]) throws {
     let table = try CSVTable(path: path)
-    guard let r = try table.numbers("r_A", "r"), r.count > 1 else {
+    guard let r = try table.finite(["r_A", "r"]), r.count > 1 else {
       throw DiffNNPError(
         "\(path): expected a column r_A with the middles of bins; found \(table.names.joined(separator: ", "))")
     }
@@ -76,18 +88,17 @@ extension RadialDistribution {
     guard width > 0, zip(r, r.indices).allSatisfy({ abs($0 - (Double($1) + 0.5) * width) < 0.01 * width }) else {
       throw DiffNNPError("\(path): r_A must be the middles of equal bins that start at zero")
     }
-    func columns(_ prefix: String) throws -> [[Double]?] {
-      try TypePair.all(typeCount: typeNames.count).map { pair in
-        try table.numbers(pair.keys(typeNames).map { prefix + $0 })
-      }
+    func columns(_ prefix: String, _ column: ([String]) throws -> [Double]?) rethrows -> [[Double]?] {
+      try TypePair.all(typeCount: typeNames.count).map { pair in try column(pair.keys(typeNames).map { prefix + $0 }) }
     }
-    let values = try columns("g_")
+    let values = try columns("g_", table.finite)
     if let missing = values.firstIndex(where: { $0 == nil }) {
       let pair = TypePair.all(typeCount: typeNames.count)[missing]
       throw DiffNNPError(
         "\(path): no column g_\(pair.key(typeNames)); found \(table.names.joined(separator: ", "))")
     }
-    let errors = try columns("e_")
+    // Errors that are not known are NaN.
+    let errors = try columns("e_", table.numbers)
     self.init(
       typeNames: typeNames, binWidth: (width * 1e6).rounded() / 1e6, values: values.map { $0! },
       errors: errors.contains { $0 == nil } ? nil : errors.map { $0! })
@@ -116,7 +127,11 @@ extension AngleDistribution {
     self.init(
       typeNames: typeNames, triples: triples,
       probabilities: try triples.map { triple in
-        let column = try table.numbers(triple.label(typeNames))!
+        let label = triple.label(typeNames)
+        let column = try table.finite([label])!
+        guard column.allSatisfy({ $0 >= 0 }) else {
+          throw DiffNNPError("\(path): probabilities of \(label) are negative; expected numbers from 0 on")
+        }
         let sum = column.reduce(0, +)
         return sum > 0 ? column.map { $0 / sum } : column
       })

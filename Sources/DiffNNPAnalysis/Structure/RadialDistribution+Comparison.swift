@@ -5,32 +5,39 @@ extension RadialDistribution {
   /// Bins that lie below `limit` (Å).
   func bins(below limit: Double) -> Range<Int> { 0..<min(binCount, Int((limit / binWidth).rounded())) }
 
-  /// Mean absolute difference of two g(r) over the bins below `rMax`, for each pair.
+  /// Mean absolute difference of two g(r) over the bins below `rMax`, for each pair; NaN for pairs that no frame of one of
+  /// them has.
   /// - Throws: where they have different bins or species.
   public func meanAbsoluteError(against reference: RadialDistribution, rMax: Double = 10) throws -> [Double] {
     let bins = try commonBins(reference, rMax: rMax)
-    return zip(values, reference.values).map { g, h in
-      bins.reduce(0) { $0 + abs(g[$1] - h[$1]) } / Double(bins.count)
+    return pairs.indices.map { p in
+      guard has(p), reference.has(p) else { return .nan }
+      let (g, h) = (values[p], reference.values[p])
+      return bins.reduce(0) { $0 + abs(g[$1] - h[$1]) } / Double(bins.count)
     }
   }
+
+  /// Whether any frame has two atoms of a pair, given by its number; tables are taken to have all.
+  func has(_ pair: Int) -> Bool { counts.map { $0.framesWithPairs[pair] > 0 } ?? true }
 
   /// The mean absolute error that sampling alone is expected to leave in the bins below `rMax`, for each pair: what a
   /// perfect model of these frames would show against the truth if it were sampled by as many frames, and what the frames
-  /// themselves show. From the standard errors of the bins, √(2/π) times their mean. Nil where errors are unknown.
+  /// themselves show. From the standard errors of the bins, √(2/π) times their mean. Nil where errors are unknown, NaN where
+  /// those of a pair are, and where no frame has it.
   public func samplingFloor(rMax: Double = 10) -> [Double]? {
-    errors?.map { meanAbsoluteDeviation($0, bins(below: rMax)) }
+    errors?.enumerated().map { p, errors in has(p) ? meanAbsoluteDeviation(errors, bins(below: rMax)) : .nan }
   }
 
   /// The mean absolute error between two samplings of one truth: the errors of both, added in quadrature.
-  /// Nil where the errors of neither are known.
+  /// Nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
   public func samplingFloor(against other: RadialDistribution, rMax: Double = 10) throws -> [Double]? {
     let bins = try commonBins(other, rMax: rMax)
     guard let mine = errors ?? other.errors else { return nil }
-    guard let theirs = other.errors, errors != nil else {
-      return mine.map { meanAbsoluteDeviation($0, bins) }
-    }
-    return zip(mine, theirs).map { a, b in
-      meanAbsoluteDeviation(bins.map { (a[$0] * a[$0] + b[$0] * b[$0]).squareRoot() }, bins)
+    let theirs = errors == nil ? nil : other.errors
+    return pairs.indices.map { p in
+      guard has(p), other.has(p) else { return .nan }
+      guard let b = theirs?[p] else { return meanAbsoluteDeviation(mine[p], bins) }
+      return meanAbsoluteDeviation(zip(mine[p], b).map { ($0 * $0 + $1 * $1).squareRoot() }, bins)
     }
   }
 
@@ -73,7 +80,8 @@ extension RadialDistribution {
   public func firstShell(_ pair: TypePair) -> FirstShell? {
     let g = smoothed(values[index(pair)])
     // Errors of bins are nearly independent: weights 1 2 3 2 1 leave √19/9 of them.
-    let noise = errors.map { smoothed($0[index(pair)]).map { $0 * 19.0.squareRoot() / 9 } } ?? g.map { _ in 0 }
+    let noise =
+      errors.map { smoothed($0[index(pair)]).map { $0.isNaN ? 0 : $0 * 19.0.squareRoot() / 9 } } ?? g.map { _ in 0 }
     guard let largest = g.max(), largest > 0 else { return nil }
     func significant(_ change: Double, _ bin: Int) -> Bool { change > max(0.05 * largest, 3 * noise[bin]) }
 
@@ -99,13 +107,14 @@ extension RadialDistribution {
     return bins(below: end).dropFirst(bins(below: begin).count).map { g[$0] }.max() ?? 0
   }
 
-  /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`; nil for curves without
-  /// counts, and types without atoms.
+  /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`, over the frames that have such
+  /// pairs; nil for curves without counts, and where no frame has.
   public func coordinationNumber(of neighbour: Int, around centre: Int, within radius: Double) -> Double? {
-    guard let counts, counts.atoms[centre] > 0 else { return nil }
-    let row = counts.pairs[index(TypePair(centre, neighbour))]
+    let pair = TypePair(centre, neighbour)
+    guard let counts, counts.framesWithPairs[index(pair)] > 0 else { return nil }
+    let (row, atoms) = (counts.pairs[index(pair)], counts.atoms[index(pair)])
     let pairs = bins(below: radius).reduce(0) { $0 + row[$1] }
-    return pairs * (centre == neighbour ? 2 : 1) / counts.atoms[centre]
+    return pairs * (centre == neighbour ? 2 : 1) / (centre == pair.first ? atoms.first : atoms.second)
   }
 
   /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774 (1951)):

@@ -3,16 +3,17 @@ import DiffNNPFrames
 
 /// Radial distribution functions g(r) for each pair of types, on equal bins from zero.
 ///
-/// Normalisation: a histogram of the distances between the atoms of a pair of types, divided by what an ideal gas of
-/// the same density has in a shell, N_pairs · 4πr²Δr / V with r at the middle of the bin, for each frame with its own
-/// cell; then the mean over frames.
+/// Normalisation: a histogram of the distances between the atoms of a pair of types over all frames, divided by what ideal
+/// gases of the frames' densities have in a shell, the sum of N_pairs · 4πr²Δr / V over frames with r at the middle of the bin.
+/// So each frame counts by the pairs that it has, and one that lacks a species says nothing about its pairs. Pairs that no frame
+/// has have zeros.
 public struct RadialDistribution: Sendable {
   public let typeNames: [String]
   /// Width of a bin (Å).
   public let binWidth: Double
   /// g at the middle of each bin [pair][bin]; pairs in the order of `TypePair.all`.
   public let values: [[Double]]
-  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown.
+  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown, NaN for pairs that all stand in one block.
   public let errors: [[Double]]?
   /// What counting frames tells besides; nil for curves read from a table.
   public let counts: Counts?
@@ -20,10 +21,12 @@ public struct RadialDistribution: Sendable {
   /// Plain counts behind the curves.
   public struct Counts: Sendable {
     public let frameCount: Int
-    /// Pairs of atoms in each bin, mean over frames [pair][bin]; each pair of atoms counts once.
-    public let pairs: [[Double]]
-    /// Atoms of each type, mean over frames.
-    public let atoms: [Double]
+    /// Frames that have two atoms of each pair of types.
+    public let framesWithPairs: [Int]
+    /// Pairs of atoms in each bin, over all frames [pair][bin]; each pair of atoms counts once.
+    let pairs: [[Double]]
+    /// Atoms of the first and of the second type of each pair, over the frames that have such pairs.
+    let atoms: [(first: Double, second: Double)]
     /// Smallest distance (Å) of each pair; nil where no two atoms came closer than the last bin.
     public let smallestDistances: [Double?]
   }
@@ -68,77 +71,81 @@ extension RadialDistribution {
   public init(
     _ trajectories: [Trajectory], rMax: Double = 10, binWidth: Double = 0.05, blockCount: Int? = nil
   ) throws {
-    guard binWidth.isFinite, binWidth > 0, rMax.isFinite, (rMax / binWidth).rounded() >= 1 else {
+    guard let typeNames = trajectories.first?.typeNames else { throw DiffNNPError("no frames to compute g(r) from") }
+    guard trajectories.allSatisfy({ $0.typeNames == typeNames }) else {
+      let lists = trajectories.map { $0.typeNames.joined(separator: " ") }.joined(separator: "; ")
+      throw DiffNNPError("trajectories of different species cannot be taken together: \(lists)")
+    }
+    try self.init(
+      trajectories.lazy.flatMap(\.frames), count: trajectories.reduce(0) { $0 + $1.frames.count }, typeNames: typeNames,
+      rMax: rMax, binWidth: binWidth, blockCount: blockCount)
+  }
+
+  /// g(r) of frames that are looked at one after the other, and need not be in memory together.
+  /// - Parameter count: how many they are.
+  init(
+    _ frames: some Sequence<Frame>, count: Int, typeNames: [String], rMax: Double, binWidth: Double,
+    blockCount: Int? = nil
+  ) throws {
+    guard binWidth.isFinite, binWidth > 0, rMax.isFinite, rMax > binWidth * 0.999 else {
       throw DiffNNPError("g(r) up to \(rMax) Å in bins of \(binWidth) Å: give a positive bin width below the largest r")
     }
     guard rMax / binWidth <= 100_000 else {
       throw DiffNNPError("g(r) up to \(rMax) Å in bins of \(binWidth) Å: expected at most 100000 bins; give wider ones")
     }
-    let frames = trajectories.flatMap(\.frames)
-    guard let typeNames = trajectories.first?.typeNames, !frames.isEmpty else {
-      throw DiffNNPError("no frames to compute g(r) from")
+    guard count > 0 else { throw DiffNNPError("no frames to compute g(r) from") }
+    let wanted = blockCount ?? BlockStatistics.defaultBlockCount(frameCount: count)
+    var rest = BlockStatistics.ranges(frameCount: count, blockCount: min(max(1, wanted), count))[...]
+    let empty = PairHistogram(
+      typeCount: typeNames.count, binCount: Int((rMax / binWidth).rounded()), binWidth: binWidth)
+    var (whole, block) = (empty, empty)
+    var blocks: [PairHistogram] = []
+    for (f, frame) in frames.enumerated() {
+      try naming("frame \(frame.number)") { try block.add(frame) }
+      guard f + 1 == rest.first?.upperBound else { continue }
+      rest = rest.dropFirst()
+      whole.add(block)
+      blocks.append(block)
+      block = empty
     }
-    guard trajectories.allSatisfy({ $0.typeNames == typeNames }) else {
-      let lists = trajectories.map { $0.typeNames.joined(separator: " ") }.joined(separator: "; ")
-      throw DiffNNPError("trajectories of different species cannot be taken together: \(lists)")
-    }
-    let binCount = Int((rMax / binWidth).rounded())
-    var histogram = PairHistogram(typeCount: typeNames.count, binCount: binCount, binWidth: binWidth)
-    let wanted = blockCount ?? BlockStatistics.defaultBlockCount(frameCount: frames.count)
-    let blocks = try BlockStatistics.ranges(
-      frameCount: frames.count, blockCount: min(max(1, wanted), frames.count)
-    ).map { range in
-      let start = histogram.g
-      for f in range {
-        try naming("frame \(frames[f].number)") { try histogram.add(frames[f]) }
-      }
-      return zip(histogram.g, start).map { ($0 - $1) / Double(range.count) }
-    }
-    let n = Double(frames.count)
-    func rows(_ flat: [Double]) -> [[Double]] {
-      stride(from: 0, to: flat.count, by: binCount).map { Array(flat[$0..<$0 + binCount]) }
-    }
-    let errors =
-      blocks.count < 2
-      ? nil : rows((0..<histogram.g.count).map { k in BlockStatistics.standardError(blocks.map { $0[k] }) })
     self.init(
-      typeNames: typeNames, binWidth: binWidth, values: rows(histogram.g.map { $0 / n }), errors: errors,
+      typeNames: typeNames, binWidth: binWidth, values: whole.curves,
+      errors: blocks.count < 2 ? nil : whole.errors(of: blocks),
       counts: Counts(
-        frameCount: frames.count, pairs: rows(histogram.counts.map { $0 / n }),
-        atoms: histogram.atoms.map { $0 / n },
-        smallestDistances: histogram.smallest.map { $0.isFinite ? $0 : nil }))
+        frameCount: count, framesWithPairs: whole.framesWithPairs, pairs: whole.counts, atoms: whole.atoms,
+        smallestDistances: whole.smallest.map { $0.isFinite ? $0 : nil }))
   }
 }
 
 /// Sums over frames behind g(r).
 private struct PairHistogram {
-  let typeCount: Int
-  let binCount: Int
-  let binWidth: Double
-  /// Σ over frames of counts over the ideal gas's [pair · bin].
-  var g: [Double]
-  /// Σ over frames of pairs [pair · bin].
-  var counts: [Double]
-  /// Σ over frames of atoms of each type.
-  var atoms: [Double]
+  private let typeCount: Int
+  private let binWidth: Double
+  private let pairs: [TypePair]
+  /// Pairs of atoms [pair][bin].
+  private(set) var counts: [[Double]]
+  /// Pairs of atoms over the volume they are in, N_pairs / V (1/Å³), of each pair of types: what g is normalised by.
+  private var densities: [Double]
+  /// Atoms of both types of each pair, of the frames that have such pairs, and how many these are.
+  private(set) var atoms: [(first: Double, second: Double)]
+  private(set) var framesWithPairs: [Int]
   /// Smallest distance of each pair (Å), infinite where none.
-  var smallest: [Double]
+  private(set) var smallest: [Double]
 
-  private var frameCounts: [Double]
   private let edges = EdgeList()
   private let search = NeighbourSearch()
 
   init(typeCount: Int, binCount: Int, binWidth: Double) {
-    self.typeCount = typeCount
-    self.binCount = binCount
-    self.binWidth = binWidth
-    let pairCount = TypePairs.count(typeCount)
-    g = Array(repeating: 0, count: pairCount * binCount)
-    counts = g
-    frameCounts = g
-    atoms = Array(repeating: 0, count: typeCount)
-    smallest = Array(repeating: .infinity, count: pairCount)
+    (self.typeCount, self.binWidth) = (typeCount, binWidth)
+    pairs = TypePair.all(typeCount: typeCount)
+    counts = Array(repeating: Array(repeating: 0, count: binCount), count: pairs.count)
+    densities = Array(repeating: 0, count: pairs.count)
+    atoms = Array(repeating: (0, 0), count: pairs.count)
+    framesWithPairs = Array(repeating: 0, count: pairs.count)
+    smallest = Array(repeating: .infinity, count: pairs.count)
   }
+
+  private var binCount: Int { counts.first?.count ?? 0 }
 
   mutating func add(_ frame: Frame) throws {
     guard frame.cell.periodic == [true, true, true] else {
@@ -146,36 +153,64 @@ private struct PairHistogram {
     }
     try search.fill(edges, frame.configuration, cutoff: Double(binCount) * binWidth)
     count()
-    normalise(frame)
+    var n = Array(repeating: 0.0, count: typeCount)
+    for type in frame.types { n[type] += 1 }
+    for (p, pair) in pairs.enumerated() {
+      let (a, b) = (n[pair.first], n[pair.second])
+      let pairCount = pair.first == pair.second ? a * (a - 1) / 2 : a * b
+      guard pairCount > 0 else { continue }
+      densities[p] += pairCount / frame.cell.volume
+      atoms[p] = (atoms[p].first + a, atoms[p].second + b)
+      framesWithPairs[p] += 1
+    }
   }
 
   /// Both directions of a pair are in the list: each adds one half.
   private mutating func count() {
-    for k in 0..<frameCounts.count { frameCounts[k] = 0 }
+    let last = binCount - 1
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where Int(edges.neighbours[e]) != i {
         let pair = TypePairs.index(
           Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: typeCount)
         let r = edges.lengths[e]
-        frameCounts[pair * binCount + min(Int(r / binWidth), binCount - 1)] += 0.5
+        counts[pair][min(Int(r / binWidth), last)] += 0.5
         smallest[pair] = min(smallest[pair], r)
       }
     }
   }
 
-  private mutating func normalise(_ frame: Frame) {
-    var n = Array(repeating: 0.0, count: typeCount)
-    for type in frame.types { n[type] += 1 }
-    for a in 0..<typeCount { atoms[a] += n[a] }
-    for (p, pair) in TypePair.all(typeCount: typeCount).enumerated() {
-      let (a, b) = (pair.first, pair.second)
-      let pairCount = a == b ? n[a] * (n[a] - 1) / 2 : n[a] * n[b]
-      for bin in 0..<binCount {
-        let k = p * binCount + bin
-        counts[k] += frameCounts[k]
-        guard pairCount > 0 else { continue }
+  /// Adds the sums of other frames.
+  mutating func add(_ other: PairHistogram) {
+    for p in pairs.indices {
+      for bin in 0..<binCount { counts[p][bin] += other.counts[p][bin] }
+      densities[p] += other.densities[p]
+      atoms[p] = (atoms[p].first + other.atoms[p].first, atoms[p].second + other.atoms[p].second)
+      framesWithPairs[p] += other.framesWithPairs[p]
+      smallest[p] = min(smallest[p], other.smallest[p])
+    }
+  }
+
+  /// Pairs that an ideal gas has in a bin [pair][bin].
+  private var idealCounts: [[Double]] {
+    densities.map { density in
+      (0..<binCount).map { bin in
         let r = (Double(bin) + 0.5) * binWidth
-        g[k] += frameCounts[k] / (pairCount * 4 * .pi * r * r * binWidth / frame.cell.volume)
+        return density * 4 * .pi * r * r * binWidth
+      }
+    }
+  }
+
+  var curves: [[Double]] {
+    zip(counts, idealCounts).map { zip($0, $1).map { $1 > 0 ? $0 / $1 : 0 } }
+  }
+
+  /// Standard errors of `curves` from those of blocks.
+  func errors(of blocks: [PairHistogram]) -> [[Double]] {
+    let ideal = blocks.map(\.idealCounts)
+    return pairs.indices.map { p in
+      guard densities[p] > 0 else { return Array(repeating: 0, count: binCount) }
+      return (0..<binCount).map { bin in
+        BlockStatistics.standardError(blocks.indices.map { (blocks[$0].counts[p][bin], ideal[$0][p][bin]) })
       }
     }
   }

@@ -15,17 +15,18 @@ public enum TetrahedralOrder {
   private static let expectedNeighbours = 20.0
   private static let growth = 1.3
 
-  /// The mean of q over the atoms of each frame; types do not matter.
+  /// The mean of q over all atoms of all frames, and its standard error from blocks of time; types do not matter.
   /// - Throws: where a frame has fewer than five atoms, or its neighbours cannot be found.
-  public static func series(_ trajectory: Trajectory) throws -> [Double] {
+  public static func mean(_ trajectories: [Trajectory]) throws -> (mean: Double, error: Double) {
     let (edges, search) = (EdgeList(), NeighbourSearch())
-    return try trajectory.frames.map { frame in
-      try naming("frame \(frame.number)") {
-        try fill(edges, search, frame)
-        let sum = (0..<edges.centreCount).reduce(0.0) { $0 + order(edges, centre: $1) }
-        return sum / Double(edges.centreCount)
-      }
+    let frames = trajectories.lazy.flatMap(\.frames)
+    let (means, counts) = try frames.reduce(into: ([Double](), [Double]())) { series, frame in
+      try naming("frame \(frame.number)") { try fill(edges, search, frame) }
+      let count = Double(edges.centreCount)
+      series.0.append((0..<edges.centreCount).reduce(0.0) { $0 + order(edges, centre: $1) } / count)
+      series.1.append(count)
     }
+    return BlockStatistics.mean(means, weights: counts)
   }
 
   /// Edges of a frame, at least four at each atom.

@@ -53,15 +53,16 @@ public struct StructureMeasures: Sendable {
     let g = try RadialDistribution(trajectories, rMax: comparison.rMax, binWidth: comparison.reference.binWidth)
     distribution = g
     let names = g.typeNames
-    let whole = Trajectory(typeNames: names, frames: trajectories.flatMap(\.frames))
     var measures: [Measure] = []
     let errors = try g.meanAbsoluteError(against: comparison.reference, rMax: comparison.rMax)
-    for (pair, error) in zip(g.pairs, errors) { measures.append(Measure("rdf_mae.\(pair.key(names))", error)) }
+    for (pair, error) in zip(g.pairs, errors) where error.isFinite {
+      measures.append(Measure("rdf_mae.\(pair.key(names))", error))
+    }
     for pair in g.pairs {
       measures += Self.shells(of: pair, g, ends: comparison.shells[pair.key(names)] ?? [])
     }
     if let reference = comparison.angleReference {
-      let angles = try AngleDistribution(whole, radius: comparison.angleRadius, triples: reference.triples)
+      let angles = try AngleDistribution(trajectories, radius: comparison.angleRadius, triples: reference.triples)
       for (triple, divergence) in zip(angles.triples, try angles.divergence(from: reference)) {
         measures.append(Measure("angle_jsd.\(triple.label(names))", divergence))
       }
@@ -70,7 +71,7 @@ public struct StructureMeasures: Sendable {
       angles = nil
     }
     if comparison.hasTetrahedralOrder {
-      measures.append(Measure("tetrahedral_order", BlockStatistics.mean(try TetrahedralOrder.series(whole)).mean))
+      measures.append(Measure("tetrahedral_order", try TetrahedralOrder.mean(trajectories).mean))
     }
     for (p, pair) in g.pairs.enumerated() {
       guard let smallest = g.counts?.smallestDistances[p] ?? nil else { continue }

@@ -9,26 +9,54 @@ public struct AngleComparison: Sendable {
   public let frames: AngleDistribution
   /// Jensen–Shannon divergence of each triple of types, runs from frames.
   public let divergences: [Double]
-  /// The divergence that sampling alone would leave, of runs and frames of these lengths.
+  /// The divergence that sampling alone would leave, of runs and frames of these lengths; NaN where too few frames have such
+  /// angles.
   public let expected: [Double]
 
   /// - Parameter runs: independent runs, taken together.
   init(_ runs: [Trajectory], _ frames: Trajectory, radius: Double) throws {
-    let all = Trajectory(typeNames: frames.typeNames, frames: runs.flatMap(\.frames))
     self.radius = radius
-    simulated = try AngleDistribution(all, radius: radius)
-    self.frames = try AngleDistribution(frames, radius: radius)
+    let (mine, theirs) = (try Self.blocks(runs, radius), try Self.blocks([frames], radius))
+    simulated = Self.distribution(mine, frames.typeNames)
+    self.frames = Self.distribution(theirs, frames.typeNames)
     divergences = try simulated.divergence(from: self.frames)
-    expected = zip(try Self.samplingFloor(all, radius), try Self.samplingFloor(frames, radius)).map { $0 + $1 }
+    expected = simulated.triples.indices.map { Self.samplingFloor(mine, $0) + Self.samplingFloor(theirs, $0) }
   }
 
-  /// Divergences are squares of differences: halves of a trajectory differ by four times what the whole differs from the truth.
-  private static func samplingFloor(_ trajectory: Trajectory, _ radius: Double) throws -> [Double] {
-    let middle = trajectory.frames.count / 2
-    let halves = try [trajectory.frames[..<middle], trajectory.frames[middle...]].map {
-      try AngleDistribution(Trajectory(typeNames: trajectory.typeNames, frames: Array($0)), radius: radius)
+  /// So many contiguous blocks of frames are counted: halves are made of them.
+  private static let blockCount = 20
+
+  private static func blocks(_ trajectories: [Trajectory], _ radius: Double) throws -> [AngleCounts] {
+    let count = trajectories.reduce(0) { $0 + $1.frames.count }
+    let empty = try AngleCounts(
+      TypeTriple.equalLegs(typeCount: trajectories.first?.typeNames.count ?? 0), radius: radius)
+    let ends = BlockStatistics.ranges(frameCount: count, blockCount: max(1, min(blockCount, count))).map(\.upperBound)
+    var blocks = [empty]
+    for (k, frame) in trajectories.lazy.flatMap(\.frames).enumerated() {
+      if k == ends[blocks.count - 1] { blocks.append(empty) }
+      try blocks[blocks.count - 1].add(frame)
     }
-    return try halves[0].divergence(from: halves[1]).map { $0 / 4 }
+    return blocks
+  }
+
+  private static func distribution(_ blocks: [AngleCounts], _ typeNames: [String]) -> AngleDistribution {
+    AngleDistribution(blocks.dropFirst().reduce(into: blocks[0]) { $0.add($1) }, typeNames: typeNames)
+  }
+
+  /// What the whole differs from the truth by, from the difference of two parts of it in time with about as many angles.
+  /// Divergences are squares of differences: parts with n and m angles differ by (n + m)²/nm times that.
+  private static func samplingFloor(_ blocks: [AngleCounts], _ triple: Int) -> Double {
+    let rows = blocks.map { $0.histogram[triple] }
+    let ends = rows.reduce(into: [0]) { $0.append($0.last! + $1.reduce(0, +)) }
+    let total = ends.last!
+    let half = ends.indices.min { abs(ends[$0] - total / 2) < abs(ends[$1] - total / 2) }!
+    let (n, m) = (ends[half], total - ends[half])
+    guard n > 0, m > 0 else { return .nan }
+    func probabilities(_ rows: ArraySlice<[Double]>, _ count: Double) -> [Double] {
+      rows[rows.startIndex].indices.map { bin in rows.reduce(0) { $0 + $1[bin] } / count }
+    }
+    return jensenShannonDivergence(probabilities(rows[..<half], n), probabilities(rows[half...], m)) * n * m
+      / (total * total)
   }
 
   /// Triples that both have, as positions in `divergences`.

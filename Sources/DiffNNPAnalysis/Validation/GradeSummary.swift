@@ -9,16 +9,16 @@ public struct GradeSummary: Sendable {
   /// Part of the atoms with a grade above 1.
   public private(set) var outside = 0.0
 
-  /// - Parameter interval: time between frames (ps).
+  /// - Parameter interval: time between frames of consecutive numbers (ps).
   init(_ frames: some Collection<Frame>, _ grade: ExtrapolationGrade, interval: Double) throws {
     let (edges, search) = (EdgeList(), NeighbourSearch())
     var scratch = [Double](repeating: 0, count: grade.scratchSize)
     var (above, count) = (0, 0)
-    for (k, frame) in frames.enumerated() {
+    for frame in frames {
       try search.fill(edges, frame.configuration, cutoff: grade.surroundings.rMax)
       for i in 0..<edges.centreCount {
         let value = grade.grade(of: i, edges, scratch: &scratch)
-        if value > largest { (largest, time) = (value, Double(k) * interval) }
+        if value > largest { (largest, time) = (value, Double(frame.number) * interval) }
         if value > 1 { above += 1 }
       }
       count += edges.centreCount

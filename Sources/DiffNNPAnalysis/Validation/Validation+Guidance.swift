@@ -4,11 +4,10 @@ extension Validation {
   private static let angleAgreement = 4.0
 
   func guidance() throws -> [String] {
-    let comparisons = try comparisons()
+    let comparisons = try comparisons().filter { $0.expected != nil }
     guard let simulated, !comparisons.isEmpty, runs.allSatisfy({ $0.failure == nil }) else { return [] }
     func sum(_ value: (PairComparison) -> Double?) -> Double { comparisons.reduce(0) { $0 + (value($1) ?? .nan) } }
     let (error, expected) = (sum(\.error), sum(\.expected))
-    guard expected.isFinite else { return [] }
     let angles = strangeAngles
     guard error > Self.agreement * expected else {
       return angles.isEmpty ? [precision(simulated)] : [manyBody(angles)]
@@ -16,7 +15,8 @@ extension Validation {
     if noised != nil, sum(\.noisedError) < 0.7 * error {
       return [
         "What differs is mostly the noise: runs are closer to frames with noise of \(settings.sigma.significant(3)) Å than to "
-          + "the frames. Train with the noise ladder, or a smaller level; more frames would not help."
+          + "the frames. Train by the likelihood, which is the default of diffnnp train and has no such bias, or with a smaller level "
+          + "of noise; more frames would not help."
       ]
     }
     return angles.isEmpty
@@ -41,10 +41,12 @@ extension Validation {
 
   /// Whether runs or frames limit what can be seen.
   private func precision(_ simulated: RadialDistribution) -> String {
-    guard let mine = simulated.samplingFloor(rMax: settings.rMax)?.reduce(0, +),
-      let theirs = frames.samplingFloor(rMax: settings.rMax)?.reduce(0, +)
+    guard let mine = simulated.samplingFloor(rMax: settings.rMax),
+      let theirs = frames.samplingFloor(rMax: settings.rMax)
     else { return "No difference is seen." }
-    return mine > theirs
+    let known = mine.indices.filter { !mine[$0].isNaN && !theirs[$0].isNaN }
+    func sum(_ floors: [Double]) -> Double { known.reduce(0) { $0 + floors[$1] } }
+    return sum(mine) > sum(theirs)
       ? "No difference is seen; longer runs would show smaller ones."
       : "No difference is seen; only more frames would show smaller ones."
   }

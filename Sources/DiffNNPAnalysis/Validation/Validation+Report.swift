@@ -8,17 +8,16 @@ public struct ValidationContext: Sendable {
   public var frames: String
   /// Numbers to go with the report, such as the seconds that training took.
   public var records: [(name: String, value: Double)]
-  /// The log of the training; nil where there is none. With a column `step` it is drawn; of one with a column `chosen` the
-  /// rows that say 1 are shown.
-  public var trainingLog: CSVTable?
+  /// How the potential was learned; nil where that is not known.
+  public var training: TrainingRecord?
 
   public init(
-    model: String, frames: String, records: [(name: String, value: Double)] = [], trainingLog: CSVTable? = nil
+    model: String, frames: String, records: [(name: String, value: Double)] = [], training: TrainingRecord? = nil
   ) {
     self.model = model
     self.frames = frames
     self.records = records
-    self.trainingLog = trainingLog
+    self.training = training
   }
 }
 
@@ -29,6 +28,15 @@ extension Validation {
     if let simulated { try FileIO.write(simulated.csv.text.utf8, to: "\(settings.directory)/rdf.csv") }
     try FileIO.write(html(context).utf8, to: "\(settings.directory)/report.html")
   }
+
+  /// Names in the report for programs, which records may not have.
+  public static let names: Set<String> = [
+    "model", "frames", "n_frames", "temperature", "timestep_fs", "lammps_version", "md_ns", "md_ns_per_day",
+    "stable_ps",
+    "min_distance", "min_distances", "min_distances_frames", "rdf_mae", "rdf_floor", "rdf_mae_frames",
+    "rdf_mae_expected",
+    "rdf_mae_noised_frames", "angle_radius", "angle_jsd", "angle_jsd_expected", "runs", "verdict",
+  ]
 
   /// The report for programs.
   public func json(_ context: ValidationContext) throws -> JSONValue {
@@ -104,7 +112,10 @@ extension Validation {
       page.table(
         head: ["Angle", "Jensen–Shannon divergence", "expected from sampling"],
         rows: angles.known.map {
-          [angles.labels[$0], angles.divergences[$0].significant(3), angles.expected[$0].significant(3)]
+          [
+            angles.labels[$0], angles.divergences[$0].significant(3),
+            angles.expected[$0].isNaN ? "–" : angles.expected[$0].significant(3),
+          ]
         })
     }
 
@@ -122,7 +133,7 @@ extension Validation {
     page.figure(
       svg: try temperatureFigure.svg(), caption: "Temperature along the runs, averaged over fiftieths of each.")
 
-    if let log = context.trainingLog { try add(log, to: &page) }
+    try context.training?.add(to: &page)
     return page.text
   }
 
@@ -166,22 +177,5 @@ extension Validation {
     }
     return Figure([Panel("Temperature", xLabel: "t / ps", yLabel: "T / K", curves: curves, guide: settings.temperature)]
     )
-  }
-
-  /// The course of a training, or the settings it chose.
-  private func add(_ log: CSVTable, to page: inout HTMLPage) throws {
-    page.heading("Training")
-    guard let steps = try log.numbers("step") else {
-      let chosen = log.names.firstIndex(of: "chosen")
-      page.table(head: log.names, rows: log.rows.filter { row in chosen.map { row[$0] == "1" } ?? true })
-      return
-    }
-    let names = log.names.filter { $0.contains("loss") || $0.contains("objective") || $0.contains("held_out") }
-    let curves = try names.enumerated().map { k, name in
-      Curve(name.replacing("_", with: " "), x: steps, y: try log.numbers(name) ?? [], style: .next(k))
-    }
-    guard !curves.isEmpty, steps.count > 1 else { return }
-    let panel = Panel("Objective", xLabel: "step", yLabel: "objective", curves: curves)
-    page.figure(svg: try Figure([panel]).svg(), caption: "The training log.")
   }
 }

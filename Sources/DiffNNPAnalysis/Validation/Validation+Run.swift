@@ -27,7 +27,9 @@ extension Validation.Run {
     }
     let (trajectory, unreadable) = try Self.readableFrames(
       "\(directory)/\(LAMMPSSimulation.dumpName)", species: expected.typeNames, count: log.steps.count)
-    if let unreadable { failures.append((Double(trajectory.frames.count) * settings.dumpTime, unreadable)) }
+    // Frames that repeat one before may be left out: times are those of the numbers.
+    func time(_ frame: Frame) -> Double { Double(frame.number) * settings.dumpTime }
+    if let unreadable { failures.append((time(trajectory.frames.last!) + settings.dumpTime, unreadable)) }
     failures += [
       Self.firstHeat(log, atomCount: trajectory.frames[0].positions.count, settings),
       try Self.firstCollapse(trajectory, settings, expected),
@@ -35,17 +37,17 @@ extension Validation.Run {
 
     let failure = failures.min { $0.time < $1.time }
     let stable = failure?.time ?? end
-    let reached = trajectory.frames.prefix { Double($0.number) * settings.dumpTime <= stable }
+    let reached = trajectory.frames.prefix { time($0) <= stable }
     grades = try settings.grade.map { try GradeSummary(reached, $0, interval: settings.dumpTime) }
     let kept = trajectory.frames.indices.filter {
-      let time = Double($0) * settings.dumpTime
+      let time = time(trajectory.frames[$0])
       return time >= settings.discarded && time < stable
     }
     self.start = start
     self.log = log
     stableTime = stable
     self.failure = failure?.reason
-    self.frames = Trajectory(typeNames: trajectory.typeNames, frames: kept.map { trajectory.frames[$0] })
+    self.frames = Trajectory(typeNames: trajectory.typeNames, frames: trajectory.frames.at(kept))
     temperature = Self.meanTemperature(log, settings)
   }
 
@@ -55,7 +57,13 @@ extension Validation.Run {
     _ path: String, species: [String], count: Int
   ) throws -> (Trajectory, unreadable: String?) {
     func read(_ count: Int) throws -> Trajectory {
-      try Trajectory.read(path: path, TrajectorySelection(species: species, stop: count))
+      let read = try Trajectory.read(path: path, TrajectorySelection(stop: count))
+      // A start without a species makes a run without it.
+      let types = read.typeNames.map { species.firstIndex(of: $0) }
+      guard !types.contains(nil) else {
+        throw DiffNNPError("\(path): expected atoms of \(species.joined(separator: ", ")), found \(read.typeNames)")
+      }
+      return Trajectory(typeNames: species, frames: read.frames.renumbered(types.map { $0! }))
     }
     do { return (try read(count), nil) } catch {
       var (readable, unreadable) = (1, count)
@@ -84,10 +92,10 @@ extension Validation.Run {
     _ trajectory: Trajectory, _ settings: Validation.Settings, _ expected: RadialDistribution
   ) throws -> (time: Double, reason: String)? {
     guard let watch = CollapseWatch(expected) else { return nil }
-    for (f, frame) in trajectory.frames.enumerated() {
+    for frame in trajectory.frames {
       guard let (pair, found, seen) = try watch.collapse(in: frame) else { continue }
       return (
-        Double(f) * settings.dumpTime,
+        Double(frame.number) * settings.dumpTime,
         "a \(pair.label(expected.typeNames)) distance fell to \(found.fixed(2)) Å, where the frames have none below "
           + "\(seen.fixed(2)) Å"
       )

@@ -6,7 +6,7 @@ struct PairComparison {
   let key: String
   /// Mean absolute difference between the runs' g(r) and the frames'.
   let error: Double
-  /// The same that sampling alone would leave, from the errors of both.
+  /// The same that sampling alone would leave, from the errors of both; nil where these are not known.
   let expected: Double?
   /// The sampling floor of the frames alone.
   let framesFloor: Double?
@@ -30,6 +30,7 @@ extension Validation {
   /// Shortest time that all runs were stable for (ps).
   public var stableTime: Double { runs.map(\.stableTime).min() ?? 0 }
 
+  /// Of the pairs that both runs and frames have.
   func comparisons() throws -> [PairComparison] {
     guard let simulated else { return [] }
     let rMax = settings.rMax
@@ -39,12 +40,13 @@ extension Validation {
     let referenceErrors = try reference.map { try simulated.meanAbsoluteError(against: $0, rMax: rMax) }
     let framesReferenceErrors = try reference.map { try frames.meanAbsoluteError(against: $0, rMax: rMax) }
     let noisedErrors = try noised.map { try simulated.meanAbsoluteError(against: $0, rMax: rMax) }
-    return frames.pairs.enumerated().map { p, pair in
+    func known(_ x: Double?) -> Double? { x.flatMap { $0.isNaN ? nil : $0 } }
+    return frames.pairs.enumerated().filter { simulated.has($0.offset) && frames.has($0.offset) }.map { p, pair in
       let (g, h) = (simulated.values[p], frames.values[p])
       let worst = g.indices.max { abs(g[$0] - h[$0]) < abs(g[$1] - h[$1]) } ?? 0
       return PairComparison(
         label: pair.label(frames.typeNames), key: pair.key(frames.typeNames), error: errors[p],
-        expected: expected?[p], framesFloor: floors?[p], referenceError: referenceErrors?[p],
+        expected: known(expected?[p]), framesFloor: known(floors?[p]), referenceError: referenceErrors?[p],
         framesReferenceError: framesReferenceErrors?[p], noisedError: noisedErrors?[p],
         smallest: simulated.counts?.smallestDistances[p] ?? nil,
         framesSmallest: frames.counts?.smallestDistances[p] ?? nil,
@@ -90,14 +92,19 @@ extension Validation {
     let comparisons = try comparisons()
     guard !comparisons.isEmpty else { return ["No run lasted long enough to compare structures."] }
     func names(_ c: [PairComparison]) -> String { c.map(\.label).joined(separator: ", ") }
-    guard comparisons.allSatisfy({ $0.expected != nil }) else {
+    let unknown = comparisons.filter { $0.expected == nil }
+    guard unknown.count < comparisons.count else {
       return ["There are too few frames to say how exactly the structures should agree."]
     }
+    let judged = comparisons.filter { $0.expected != nil }
     let ratio = { (c: PairComparison) in c.error / max(c.expected!, 1e-12) }
-    let same = comparisons.filter { ratio($0) <= Self.agreement }
-    let close = comparisons.filter { ratio($0) > Self.agreement && ratio($0) <= Self.closeness }
-    let different = comparisons.filter { ratio($0) > Self.closeness }
+    let same = judged.filter { ratio($0) <= Self.agreement }
+    let close = judged.filter { ratio($0) > Self.agreement && ratio($0) <= Self.closeness }
+    let different = judged.filter { ratio($0) > Self.closeness }
     var sentences: [String] = []
+    if !unknown.isEmpty {
+      sentences.append("\(names(unknown)): too few frames have such pairs to say how exactly g(r) should agree.")
+    }
     if !same.isEmpty { sentences.append("\(names(same)): g(r) agrees with the frames as well as sampling can tell.") }
     for c in close + different {
       sentences.append(

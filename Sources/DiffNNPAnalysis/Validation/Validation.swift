@@ -101,15 +101,16 @@ extension Validation {
     progress: (String) -> Void = { _ in }
   ) throws {
     try settings.check()
-    if let lonely = trajectory.frames.first(where: { $0.positions.count < 2 }) {
-      throw DiffNNPError("frame \(lonely.number) has one atom alone; there is no structure to compare")
+    if let lonely = trajectory.frames.indices.first(where: { trajectory.frames.atomCount(at: $0) < 2 }) {
+      throw DiffNNPError(
+        "frame \(trajectory.frames[lonely].number) has one atom alone; there is no structure to compare")
     }
     let frames = try RadialDistribution(trajectory, rMax: settings.rMax, binWidth: settings.binWidth)
     let noised =
       settings.sigma > 0
       ? try RadialDistribution(
-        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), rMax: settings.rMax,
-        binWidth: settings.binWidth) : nil
+        trajectory.noised(sigma: settings.sigma, seed: UInt64(settings.seed)), count: trajectory.frames.count,
+        typeNames: trajectory.typeNames, rMax: settings.rMax, binWidth: settings.binWidth) : nil
     let simulations = try settings.simulations(trajectory)
     let directories = simulations.indices.map { "\(settings.directory)/run-\($0 + 1)" }
     for (simulation, directory) in zip(simulations, directories) { try simulation.system.write(to: directory) }
@@ -145,7 +146,8 @@ extension Validation {
 }
 
 extension Validation.Settings {
-  fileprivate func check() throws {
+  /// - Throws: where a run cannot be made so.
+  public func check() throws {
     try Temperature.check(temperature)
     for (name, value) in [
       ("timestep", timestep), ("damping time", damping), ("duration", duration), ("interval between frames", interval),
@@ -155,6 +157,9 @@ extension Validation.Settings {
     guard duration * 1000 / timestep <= Self.mostSteps else {
       throw DiffNNPError(
         "\(duration) ps are too many steps of \(timestep) fs; expected at most \(Int(Self.mostSteps)) steps")
+    }
+    if let angleRadius, !(angleRadius.isFinite && angleRadius > 0) {
+      throw DiffNNPError("angles between neighbours closer than \(angleRadius) Å: expected a positive distance")
     }
     guard interval <= duration else {
       throw DiffNNPError("frames \(interval) ps apart in a run of \(duration) ps; give a shorter interval")

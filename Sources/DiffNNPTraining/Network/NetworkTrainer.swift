@@ -104,7 +104,7 @@ public final class NetworkTrainer {
     let (edges, search) = (EdgeList(), NeighbourSearch())
     var (edgeCount, atomCount) = (0, 0)
     for k in stride(from: 0, to: trajectory.frames.count, by: max(1, trajectory.frames.count / 10)) {
-      try search.fill(edges, trajectory.frames[k].configuration, cutoff: settings.rMax)
+      try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: settings.rMax)
       edgeCount += edges.count
       atomCount += edges.centreCount
     }
@@ -124,7 +124,7 @@ public final class NetworkTrainer {
   public func advance() throws -> Report {
     let sigma = sigma(ofStep: step)
     network.set(state.parameters.parameters(sigma: sigma))
-    let batch = trainingBatch(step: step, sigma: sigma)
+    let batch = try trainingBatch(step: step, sigma: sigma)
     while gradients.count < batch.count { gradients.append(network.makeGradient()) }
     let losses = try evaluate(batch, sigma: sigma, gradients: gradients)
     let gradient = try state.parameters.pullBack(
@@ -157,11 +157,11 @@ public final class NetworkTrainer {
     return settings.learningRate * rise * 0.5 * (1 + cos(Double.pi * Double(step) / Double(settings.steps)))
   }
 
-  private func trainingBatch(step: Int, sigma: Double) -> [ScoreObjective.Item] {
-    (0..<settings.batchSize).flatMap { k -> [ScoreObjective.Item] in
+  private func trainingBatch(step: Int, sigma: Double) throws -> [ScoreObjective.Item] {
+    try (0..<settings.batchSize).flatMap { k -> [ScoreObjective.Item] in
       let draw = step * settings.batchSize + k
       let frame = trainingFrames.lowerBound + order(draw)
-      return items.items(frame: frame, sigma: sigma, visit: draw / trainingFrames.count, stream: 1)
+      return try items.items(frame: frame, sigma: sigma, visit: draw / trainingFrames.count, stream: 1)
     }
   }
 
@@ -196,9 +196,9 @@ public final class NetworkTrainer {
     let sigma = runSigma
     network.set(parameters(state.optimiser.average))
     let atoms = heldOutFrames.reduce(0) { $0 + items.frames.atomCount(at: $1) }
-    let batch = stride(
+    let batch = try stride(
       from: heldOutFrames.lowerBound, to: heldOutFrames.upperBound, by: max(1, atoms / Self.validationAtoms)
-    ).flatMap { items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }
+    ).flatMap { try items.items(frame: $0, sigma: sigma, visit: 0, stream: 3) }
     let heldOut = try evaluate(batch, sigma: sigma, gradients: nil).reduce(0, +) / Double(batch.count)
     if heldOut < bestHeldOut {
       (state.bestHeldOut, state.bestStep, state.best) = (heldOut, step, state.optimiser.average)

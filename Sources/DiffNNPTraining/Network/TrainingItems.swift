@@ -59,8 +59,8 @@ struct TrainingItems: Sendable {
   /// - Parameters:
   ///   - visit: how often the frame has been used before: static noise returns to the same draws.
   ///   - stream: keeps draws for training and for validation apart.
-  func items(frame index: Int, sigma: Double, visit: Int, stream: Int) -> [ScoreObjective.Item] {
-    let frame = frames[index]
+  func items(frame index: Int, sigma: Double, visit: Int, stream: Int) throws -> [ScoreObjective.Item] {
+    let frame = try frames.frame(at: index)
     guard objective != .forces else {
       return [.init(configuration: frame.configuration, target: frame.forces!.map { $0 / thermalEnergy })]
     }

@@ -5,16 +5,22 @@ public struct ForceError: Sendable {
   private var squaredError = 0.0
   private var squared = 0.0
   private var count = 0
+  /// Σ F·f and Σ |f|² of the given forces F and the computed ones f, for each frame.
+  private var frames: [(numerator: Double, denominator: Double)] = []
 
   public init() {}
 
   /// Adds the atoms of a frame (eV/Å).
   public mutating func add(_ computed: [SIMD3<Double>], given: [SIMD3<Double>]) {
+    var sums = (numerator: 0.0, denominator: 0.0)
     for (computed, given) in zip(computed, given) {
       squaredError += dot(computed - given, computed - given)
       squared += dot(given, given)
       count += 3
+      sums.numerator += dot(given, computed)
+      sums.denominator += dot(computed, computed)
     }
+    frames.append(sums)
   }
 
   /// Whether there is nothing to judge by.
@@ -24,4 +30,24 @@ public struct ForceError: Sendable {
   public var rms: Double { (squared / Double(count)).squareRoot() }
   /// The first over the second.
   public var relative: Double { rmse / rms }
+
+  /// Less of the given forces' mean square explained by the computed ones says nothing of how large they are.
+  private static let fewestExplained = 0.05
+
+  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign: where they are
+  ///   alike but for a factor that is known, and that no potential is off by.
+  public func requireUnits() throws {
+    guard !isEmpty else { return }
+    guard squared > 0 else {
+      throw DiffNNPError("all forces of the frames are 0, so they are no forces; leave them out of the file")
+    }
+    let scale = ForceScale(groups: frames)
+    let computed = frames.reduce(0) { $0 + $1.denominator }
+    guard scale.slope * scale.slope * computed > Self.fewestExplained * squared, !(1.0 / 3...3 ~= scale.slope),
+      let cause = scale.unit
+    else { return }
+    throw DiffNNPError(
+      "the frames' forces are \(scale.text) times those of the model, where 1 is right: \(cause); give them in eV/Å, or say their "
+        + "units")
+  }
 }

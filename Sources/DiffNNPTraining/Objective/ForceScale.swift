@@ -45,11 +45,14 @@ public struct ForceScale: Sendable {
   public var isWrong: Bool { abs(difference) > significance && abs(slope - 1) > Self.tolerance + 2 * error }
 
   /// The slope with its error, in as many digits as they mean.
-  public var text: String { "\(Self.digits(slope, error)) ± \(Self.digits(error, error))" }
+  public var text: String {
+    error.isFinite
+      ? "\(Self.digits(slope, error)) ± \(Self.digits(error, error))" : "\(Self.digits(slope, slope / 100))"
+  }
 
   private static func digits(_ x: Double, _ error: Double) -> Double {
-    guard x.isFinite, error.isFinite, error > 0 else { return x }
-    let unit = exp(log(10) * (log10(error).rounded(.down) - 1))
+    guard x.isFinite, error.isFinite, error != 0 else { return x }
+    let unit = exp(log(10) * (log10(abs(error)).rounded(.down) - 1))
     return unit < 1 ? (x / unit).rounded() / (1 / unit).rounded() : (x / unit).rounded() * unit
   }
 
@@ -57,13 +60,18 @@ public struct ForceScale: Sendable {
   /// - Parameter temperature: of the frames (K), as it was given.
   public func cause(temperature: Double) -> String? {
     if abs(slope) <= 2 * error { return "they have nothing to do with the configurations" }
-    let units = ForceUnit.candidates(for: slope, within: max(0.05, 2 * error / abs(slope)))
-    if !units.isEmpty {
-      let sign = slope < 0 ? ", with the other sign: gradients" : ""
-      return "they look like " + units.prefix(3).map(\.text).joined(separator: " or ") + sign
-    }
+    if let unit { return unit }
     guard 0.2...5 ~= slope else { return nil }
     return "they look like those of \((slope * temperature).rounded()) K"
+  }
+
+  /// The units, of either sign, that forces off by this slope may be in; nil where none is known.
+  var unit: String? {
+    let tolerance = error.isFinite ? max(0.05, 2 * error / abs(slope)) : 0.1
+    let units = ForceUnit.candidates(for: slope, within: tolerance)
+    guard !units.isEmpty else { return nil }
+    let sign = slope < 0 ? ", with the other sign: gradients" : ""
+    return "they look like " + units.prefix(3).map(\.text).joined(separator: " or ") + sign
   }
 
   /// Measures forces by the configurations alone, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any field f
@@ -82,7 +90,7 @@ public struct ForceScale: Sendable {
       let block = item / groupsOfABlock
       var field = PairField(basis, coefficients[block])
       for f in frameNumbers(of: item % groupsOfABlock, in: blocks.ranges[block]) {
-        try field.add(frames[f], thermalEnergy: thermalEnergy)
+        try field.add(frames.frame(at: f), thermalEnergy: thermalEnergy)
       }
       return field.work + field.divergence
     }

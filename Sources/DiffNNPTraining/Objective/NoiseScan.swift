@@ -1,12 +1,12 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and the noise ladder beside them: how far each is from the
+/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and that of the conditional likelihood beside them: how far each is from the
 /// forces behind the frames, judged on frames that none was fitted to.
 public struct NoiseScan: Sendable {
-  /// One noise level, or the ladder.
+  /// One noise level, or the likelihood.
   public struct Point: Sendable {
-    /// Å; nil for the ladder.
+    /// Å; nil for the likelihood.
     public let sigma: Double?
     /// Objective for an atom (1/Å²) of each held-out frame, in order of time.
     public let objectives: [Double]
@@ -26,7 +26,7 @@ public struct NoiseScan: Sendable {
     self.temperature = temperature
   }
 
-  /// Fits the levels, in closed form with the mean over all draws of noise, and last the ladder.
+  /// Fits the levels, in closed form with the mean over all draws of noise, and last the likelihood.
   public func run(
     _ trajectory: Trajectory, sigmas: [Double] = defaultSigmas, progress: (String) -> Void = { _ in }
   ) throws -> [Point] {
@@ -35,8 +35,10 @@ public struct NoiseScan: Sendable {
     let training = Trajectory(
       typeNames: trajectory.typeNames, frames: trajectory.frames.at(0..<blocks.ranges.last!.lowerBound))
     return try (sigmas.map { $0 } + [nil]).map { sigma in
-      progress(sigma.map { "σ = \($0) Å" } ?? "the noise ladder")
+      progress(sigma.map { "σ = \($0) Å" } ?? "the conditional likelihood")
       var settings = settings
+      // On the ladder, which it needs, the likelihood takes the place of the levels.
+      settings.usesLikelihood = true
       settings.noise = sigma.map { .fresh(sigma: $0) } ?? .ladder(sigmas: NoiseMode.defaultSigmas)
       let fit = try PairFit(settings, temperature: temperature)
       let result = try fit.run(trajectory)

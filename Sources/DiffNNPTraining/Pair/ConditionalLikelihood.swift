@@ -101,7 +101,7 @@ struct ConditionalLikelihood {
       let (first, last) = (range.count * part / Self.parts, range.count * (part + 1) / Self.parts)
       let sum = Choices(self, coefficients, stride: stride, repeats: repeats, hessianChance: hessianChance)
       for f in range.lowerBound + first..<range.lowerBound + last
-      where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames[f], number: f) }
+      where sum.asks(inFrame: f, ofAtoms: frames.atomCount(at: f)) { try sum.add(frames.frame(at: f), number: f) }
       return PartSum(form: sum.form(), value: sum.value)
     }.map { expansion(about: coefficients, $0.form, value: $0.value) }
   }

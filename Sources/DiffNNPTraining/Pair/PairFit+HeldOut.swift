@@ -15,7 +15,7 @@ extension PairFit {
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.heldOutDraws, seed: settings.seed)
     return try Parallel.map(frames.count, threads: settings.threads) { k in
       let calculator = Calculator(potential)
-      return try objective.estimate(frames[k].configuration, frame: k) { try calculator.compute($0).forces }
+      return try objective.estimate(frames.frame(at: k).configuration, frame: k) { try calculator.compute($0).forces }
     }
   }
 }

@@ -18,7 +18,7 @@ extension PairFit {
       var distances = NoisedDistances(basis, largestSigma: 0)
       let (edges, search) = (EdgeList(), NeighbourSearch())
       for k in stride(from: part, to: trajectory.frames.count, by: parts) {
-        try search.fill(edges, trajectory.frames[k].configuration, cutoff: basis.rMax)
+        try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: basis.rMax)
         distances.add(edges)
       }
       return distances.counts
@@ -28,7 +28,7 @@ extension PairFit {
     let kept = try settings.ranks.map(parts, threads: settings.threads) { part in
       let (edges, search) = (EdgeList(), NeighbourSearch())
       return try stride(from: part, to: trajectory.frames.count, by: parts).filter { k in
-        try search.fill(edges, trajectory.frames[k].configuration, cutoff: largest)
+        try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: largest)
         return !Self.hasPair(edges, closerThan: smallest, typeCount: basis.typeCount)
       }
     }.flatMap { $0 }.sorted()

@@ -40,7 +40,7 @@ public struct PairStatistics: Sendable {
     let parts = try request.ranks.map(blocks.count * groups, threads: request.threads) { item in
       let levels = Swift.stride(from: item % groups, to: request.sigmas.count, by: groups).map { $0 }
       let sums = BlockSums(request, levels: levels, countsDistances: item % groups == 0, cutoff: cutoff, stride: stride)
-      for f in blocks.ranges[item / groups] { try sums.add(frames[f], number: f) }
+      for f in blocks.ranges[item / groups] { try sums.add(frames.frame(at: f), number: f) }
       return BlockTotals(sums)
     }
 

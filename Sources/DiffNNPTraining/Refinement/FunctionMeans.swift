@@ -20,7 +20,7 @@ struct FunctionMeans: Parcelled {
     (sizes, products) = (means, means)
     let weight = 1 / Double(range.count)
     for k in range {
-      let frame = frames[k]
+      let frame = try frames.frame(at: k)
       let v = frame.cell.volume
       volume += weight * v
       squaredVolume += weight * v * v

@@ -150,7 +150,7 @@ public final class LikelihoodRefinement {
     let basis = fit.linearBasis
     let (frames, ranges) = (trajectory.frames, fit.blocks.ranges)
     let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
-    let volume = starts.reduce(0) { $0 + frames[$1].cell.volume } / Double(chainCount)
+    let volume = try starts.reduce(0) { try $0 + frames.frame(at: $1).cell.volume } / Double(chainCount)
     let blocks = try ranks.map(ranges.count, threads: threads) { try FunctionMeans(of: frames, ranges[$0], basis) }
     let all = FunctionMeans(blocks)
     let slopes = all.volumeSlopes
@@ -160,7 +160,7 @@ public final class LikelihoodRefinement {
     metric = try minimum.metric(among: isKnown)
     state = LikelihoodState(
       coefficients: fit.linearCoefficients, parameters: trainer?.bestParameters ?? [], starts: starts,
-      chains: starts.map { LangevinChain(frames[$0].configuration.positions) })
+      chains: try starts.map { LangevinChain(try frames.frame(at: $0).positions) })
     counters = starts.map { _ in FunctionCounter(basis) }
     for _ in 0..<(network == nil ? 1 : 2) * chainCount {
       models.append(TrainableScore(network))
@@ -177,7 +177,7 @@ public final class LikelihoodRefinement {
     var counts = sums
     var score: [SIMD3<Double>] = []
     for k in state.starts {
-      let configuration = frames[k].configuration
+      let configuration = try frames.frame(at: k).configuration
       try models[0].evaluate(configuration, base: base, into: &score)
       for i in score.indices {
         sums[configuration.types[i]] += dot(score[i], score[i]) / 3
@@ -207,7 +207,7 @@ public final class LikelihoodRefinement {
         state.chains[k] = chain
       } else {
         state.starts[k] = frame(drawnBy: k, stream: 2)
-        state.chains[k] = LangevinChain(frames[state.starts[k]].configuration.positions)
+        state.chains[k] = LangevinChain(try frames.frame(at: state.starts[k]).positions)
         state.restarts += 1
       }
     }
@@ -245,19 +245,19 @@ public final class LikelihoodRefinement {
   /// Moves a chain, and looks at where it ends.
   private func moveChain(_ k: Int, _ base: Potential, differentiates: Bool) throws -> Moved {
     var chain = state.chains[k]
-    var configuration = frames[state.starts[k]].configuration
+    var configuration = try frames.frame(at: state.starts[k]).configuration
     var random = Philox(seed: seed, purpose: .likelihood, frame: k, stream: step)
     let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
       try models[k].evaluate($0, base: base, into: &$1)
     }
-    if !isFine { configuration = frames[state.starts[k]].configuration }
+    if !isFine { configuration = try frames.frame(at: state.starts[k]).configuration }
     if differentiates { try differentiate(k, sign: -1, configuration) }
     return Moved(chain: isFine ? chain : nil, functions: try counters[k].sums(configuration))
   }
 
   /// Differentiates the network's energy of a frame of the data.
   private func look(atFrame k: Int) throws -> Moved {
-    try differentiate(chainCount + k, sign: 1, frames[frame(drawnBy: k, stream: 1)].configuration)
+    try differentiate(chainCount + k, sign: 1, frames.frame(at: frame(drawnBy: k, stream: 1)).configuration)
     return Moved()
   }
 

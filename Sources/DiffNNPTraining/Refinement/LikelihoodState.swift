@@ -115,7 +115,7 @@ struct LikelihoodState: Equatable, Sendable {
     }
     for k in chains.indices {
       chainSums[k] = try values("functions.\(k)", chainSums[k].count)
-      let atoms = frames[starts[k]].positions.count
+      let atoms = frames.atomCount(at: starts[k])
       chains[k].positions = try vectors("positions.\(k)", atoms)
       chains[k].velocities = try vectors("velocities.\(k)", atoms)
     }

@@ -82,7 +82,7 @@ struct ForceLabels {
     let row = UnsafeMutablePointer<Double>.allocate(capacity: 3 * count)
     defer { row.deallocate() }
     for f in range {
-      let frame = frames[f]
+      let frame = try frames.frame(at: f)
       try features.begin(frame.configuration)
       for i in frame.positions.indices {
         let force = try label(frame, i)

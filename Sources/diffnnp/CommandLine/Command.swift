@@ -8,16 +8,14 @@ protocol Command {
   /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`, for
   ///   what cannot be meant, with exit code 2.
   static func run(_ arguments: Arguments) throws
+}
+
+/// A verb whose work several processes can share.
+protocol ParallelCommand: Command {
   /// Runs the verb in one of several processes that `mpirun` has started.
   static func run(_ arguments: Arguments, on ranks: Ranks) throws
 }
 
-extension Command {
-  /// Most verbs would do everything as often as there are processes.
-  static func run(_ arguments: Arguments, on ranks: Ranks) throws {
-    guard ranks.count == 1 else {
-      throw UsageError("\(syntax.name) runs in one process; start it without mpirun")
-    }
-    try run(arguments)
-  }
+extension ParallelCommand {
+  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
 }

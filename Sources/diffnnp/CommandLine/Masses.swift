@@ -8,6 +8,7 @@ enum Masses {
     var given: [String: Double] = [:]
     for text in arguments.all("--mass") {
       let (name, mass) = try assignment(text, "--mass", example: "O=18.015")
+      guard given[name] == nil else { throw UsageError("--mass names \(name) twice; give each type one mass") }
       guard types.contains(name), mass > 0 else {
         throw UsageError("--mass \(text): expected a positive mass of one of the types \(types.joined(separator: " "))")
       }

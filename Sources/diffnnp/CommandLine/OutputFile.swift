@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPAnalysis
 import DiffNNPCommandLine
 
 #if canImport(Glibc)
@@ -34,6 +35,11 @@ enum OutputFile {
         throw DiffNNPError("\(path): a device or a pipe; expected the name of a file to write")
       }
     }
+  }
+
+  /// - Throws: where two outputs have one name.
+  static func checkDiffer(_ paths: [String]) throws {
+    if let twice = paths.firstTwice { throw UsageError("\(twice) is the name of two outputs; give each its own") }
   }
 
   /// - Throws: where `path` is there, and is no directory that files can be made in.

@@ -13,17 +13,43 @@ enum Program {
 
   /// Runs a command line, and returns the exit code.
   ///
-  /// Where `mpirun` has started several processes, the first speaks for all, and all end in the same way.
+  /// Where `mpirun` has started several processes, the first speaks for all. MPI is asked for by verbs that share their work
+  /// alone, so that all else works where there is none.
   static func run(_ words: [String]) -> Int32 {
-    let communicator: MPICommunicator?
-    do { communicator = try MPICommunicator.ofLaunch() } catch {
-      return MPICommunicator.launchedRank == 0 ? exitCode(program: name) { throw error } : verdict(on: error).exitCode
+    let launch = Launch.current
+    guard launch.count > 1 else {
+      return exitCode(program: name) {
+        guard let (command, arguments) = try parsed(words) else { return }
+        try refuse(launch.stranger)
+        try command.run(arguments)
+      }
     }
-    guard let communicator else { return exitCode(program: name) { try dispatch(words, .one) } }
+    // What all find out alike, the first says. The others end well: a launcher stops all where one fails, be it the first to say why.
+    func speaking(_ body: () throws -> Void) -> Int32 { launch.rank == 0 ? exitCode(program: name, body) : 0 }
+    do {
+      guard let (command, arguments) = try parsed(words, speaks: launch.rank == 0) else { return 0 }
+      guard let parallel = command as? any ParallelCommand.Type else {
+        throw UsageError("\(command.syntax.name) runs in one process; start it without mpirun")
+      }
+      let communicator: MPICommunicator?
+      do { communicator = try MPICommunicator.ofLaunch(launch) } catch  where launch.rank > 0 {
+        // The machine of another process may have what this one lacks.
+        return verdict(on: error).exitCode
+      }
+      return communicator.map { run(parallel, arguments, $0) } ?? 0
+    } catch { return speaking { throw error } }
+  }
+
+  private static let name = "diffnnp"
+
+  /// Runs a verb in several processes, which all end in the same way.
+  private static func run(
+    _ command: any ParallelCommand.Type, _ arguments: Arguments, _ communicator: MPICommunicator
+  ) -> Int32 {
     defer { communicator.end() }
     let ranks = Ranks(communicator)
     var failure: RankFailure?
-    do { try dispatch(words, ranks) } catch let foreign as RankFailure { failure = foreign } catch {
+    do { try command.run(arguments, on: ranks) } catch let foreign as RankFailure { failure = foreign } catch {
       let (code, message) = verdict(on: error)
       failure = RankFailure(message, exitCode: code)
     }
@@ -32,25 +58,34 @@ enum Program {
     return failure?.exitCode ?? 0
   }
 
-  private static let name = "diffnnp"
+  /// - Throws: where a launcher that we do not know has started this process beside others, which would write the same files.
+  private static func refuse(_ stranger: (name: String, variable: String)?) throws {
+    guard let (name, variable) = stranger else { return }
+    throw UsageError(
+      "started by \(name) as one of several processes (\(variable)), each of which would do the whole work: start one, or "
+        + "diffnnp train with the mpirun of Open MPI or MPICH; if this is the only one, unset \(variable)")
+  }
 
-  private static func dispatch(_ words: [String], _ ranks: Ranks) throws {
+  /// The verb and its arguments; nil where all is done, as help was wanted.
+  /// - Parameter speaks: whether this process is the one that prints it.
+  private static func parsed(
+    _ words: [String], speaks: Bool = true
+  ) throws -> (command: any Command.Type, arguments: Arguments)? {
+    func say(_ text: String) { if speaks { print(text, terminator: "") } }
     guard let verb = words.first else { throw UsageError("no verb given; see diffnnp --help") }
     switch verb {
-    case "--help", "-h", "help": if ranks.isFirst { print(helpPage, terminator: "") }
-    case "--version": if ranks.isFirst { print("diffnnp \(diffnnpVersion)") }
+    case "--help", "-h", "help": say(helpPage)
+    case "--version": say("diffnnp \(diffnnpVersion)\n")
     default:
       guard let command = commands.first(where: { $0.syntax.name == verb }) else {
         let verbs = commands.map { $0.syntax.name }
         throw UsageError("no verb \(verb)\(didYouMean(verb, of: verbs)); see diffnnp --help")
       }
       let arguments = try Arguments(Array(words.dropFirst()), command.syntax)
-      if arguments.flag("--help") {
-        if ranks.isFirst { print(command.syntax.helpPage, terminator: "") }
-      } else {
-        try command.run(arguments, on: ranks)
-      }
+      guard arguments.flag("--help") else { return (command, arguments) }
+      say(command.syntax.helpPage)
     }
+    return nil
   }
 
   private static var helpPage: String {

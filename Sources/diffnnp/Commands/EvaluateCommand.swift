@@ -25,6 +25,8 @@ enum EvaluateCommand: Command {
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Where the frames carry
       forces, they are compared: force_rmse and force_rms (of the frames' forces, eV/Å), relative_force_error.
 
+      With --json, numbers are the frames' in the file, counted from 0; energies, forces, grades and deviations are in their order.
+
       Where a temperature is known, the objective of denoising without noise, E[½|s|² + div s] with s = F/kT, is
       estimated with antithetic noise: objective (for an atom, 1/Å²) and its standard error objective_error, from blocks of
       time. It needs no forces. Of several models, the one with the smallest objective for frames that none was trained on
@@ -41,49 +43,50 @@ enum EvaluateCommand: Command {
   static func run(_ arguments: Arguments) throws {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
     let precision = try arguments.choice("--precision", Precision.self) ?? .single
-    let selection = try TrajectoryOptions.selection(arguments)
+    let selection = try TrajectoryOptions.selection(arguments, keepsRepeats: true)
+    try InputFile.check([modelPath, framesPath])
     if let output = arguments.text("--output") {
       try OutputFile.check(output, inputs: [modelPath, framesPath], mayStream: true)
     }
     let potential = try Potential.load(path: modelPath)
     let objective = try objective(arguments, potential)
-    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
+    let trajectory = try Trajectory.read(path: framesPath, selection, for: Self.self, usesForces: true)
+      .mapped(to: potential, path: framesPath)
 
     let calculators = potential.members.map { Calculator($0, precision) }
-    let calculator = calculators[0]
-    let evaluated = try trajectory.frames.map { frame in
-      try naming("\(framesPath): frame \(frame.number)") { try evaluate(frame, calculators) }
+    let writer = try arguments.text("--output").map { try ExtendedXYZWriter(path: $0) }
+    var measures = Measures(objective)
+    // Nothing is printed before all frames are done.
+    let printed: any EvaluationPrinter =
+      arguments.flag("--json") ? JSONPrinter() : try TablePrinter(hasGrades: potential.grade != nil)
+    for (k, frame) in trajectory.frames.enumerated() {
+      try naming("\(framesPath): frame \(frame.number)") {
+        let evaluated = try evaluate(frame, calculators)
+        try measures.add(evaluated, k) { try calculators[0].compute($0).forces }
+        try printed.add(evaluated)
+        try writer?.write(
+          evaluated.output, typeNames: trajectory.typeNames, energy: evaluated.result.energy,
+          columns: evaluated.columns)
+      }
     }
-    let results = evaluated.map(\.result)
-    let deviations = evaluated.compactMap(\.deviations)
-    var measures = forceErrors(results, trajectory.frames) + grades(results)
-    measures += deviationMeasures(deviations, results, trajectory.frames)
-    if let objective { measures += try estimate(objective, trajectory.frames, calculator) }
-    if let output = arguments.text("--output") { try write(results, deviations, trajectory, to: output) }
-    if arguments.flag("--json") {
-      print(json(results, deviations, measures).serialised(pretty: true))
-    } else {
-      printTable(results, trajectory.frames, measures)
-    }
+    try naming(framesPath) { try measures.requireUnits() }
+    try writer?.commit()
+    try printed.finish(frameCount: trajectory.frames.count, measures.members)
   }
 
   /// Computes a frame, and, with an ensemble, the root mean square deviation of each atom's forces from their mean over the
   /// members.
-  private static func evaluate(
-    _ frame: Frame, _ calculators: [Calculator]
-  ) throws -> (result: Calculator.Result, deviations: [Double]?) {
+  private static func evaluate(_ frame: Frame, _ calculators: [Calculator]) throws -> Evaluation {
     let result = try calculators[0].compute(frame.configuration, grades: true)
-    guard calculators.count > 1 else { return (result, nil) }
+    guard calculators.count > 1 else { return Evaluation(frame: frame, result: result, deviations: nil) }
     let forces = [result.forces] + (try calculators.dropFirst().map { try $0.compute(frame.configuration).forces })
     let count = Double(forces.count)
     let deviations = frame.positions.indices.map { i -> Double in
       let mean = forces.reduce(.zero) { $0 + $1[i] } / count
       return (forces.reduce(0) { $0 + dot($1[i] - mean, $1[i] - mean) } / count).squareRoot()
     }
-    return (result, deviations)
+    return Evaluation(frame: frame, result: result, deviations: deviations)
   }
-
-  // MARK: Measures
 
   /// Nil where no temperature is known.
   private static func objective(_ arguments: Arguments, _ potential: Potential) throws -> HeldOutObjective? {
@@ -97,111 +100,174 @@ enum EvaluateCommand: Command {
     return try HeldOutObjective(
       temperature: temperature, sigma: sigma ?? HeldOutObjective.defaultSigma, draws: draws ?? 1)
   }
+}
 
-  private static func estimate(
-    _ objective: HeldOutObjective, _ frames: Frames, _ calculator: Calculator
-  ) throws -> [JSONValue.Member] {
-    let series = try frames.enumerated().map { k, frame in
-      try objective.estimate(frame.configuration, frame: k) { try calculator.compute($0).forces }
-    }
-    let (mean, error) = BlockStatistics.mean(series)
-    return [.init("objective", .number(mean)), .init("objective_error", .number(error))]
+/// What was computed of one frame.
+private struct Evaluation {
+  let frame: Frame
+  let result: Calculator.Result
+  /// Of the atoms' forces in an ensemble (eV/Å); nil without one.
+  let deviations: [Double]?
+
+  /// The frame with the forces that were computed.
+  var output: Frame {
+    var frame = frame
+    frame.forces = result.forces
+    return frame
   }
 
-  /// Root mean squares over all components of all frames that carry forces; empty where none does.
-  private static func forceErrors(_ results: [Calculator.Result], _ frames: Frames) -> [JSONValue.Member] {
-    var error = ForceError()
-    for (result, frame) in zip(results, frames) {
-      if let forces = frame.forces { error.add(result.forces, given: forces) }
-    }
-    guard !error.isEmpty else { return [] }
-    return [
-      .init("force_rmse", .number(error.rmse)), .init("force_rms", .number(error.rms)),
-      .init("relative_force_error", .number(error.relative)),
-    ]
-  }
-
-  /// Empty where the model has none.
-  private static func grades(_ results: [Calculator.Result]) -> [JSONValue.Member] {
-    let grades = results.compactMap(\.grades).flatMap { $0 }
-    guard let largest = grades.max() else { return [] }
-    let outside = Double(grades.count { $0 > 1 }) / Double(grades.count)
-    return [.init("largest_grade", .number(largest)), .init("graded_outside", .number(outside))]
-  }
-
-  /// Empty without an ensemble.
-  private static func deviationMeasures(
-    _ deviations: [[Double]], _ results: [Calculator.Result], _ frames: Frames
-  ) -> [JSONValue.Member] {
-    let all = deviations.flatMap { $0 }
-    guard let largest = all.max() else { return [] }
-    var measures = [
-      JSONValue.Member("largest_deviation", .number(largest)),
-      .init("mean_deviation", .number(all.reduce(0, +) / Double(all.count))),
-    ]
-    var (x, y): ([Double], [Double]) = ([], [])
-    for (deviations, (result, frame)) in zip(deviations, zip(results, frames)) {
-      guard let forces = frame.forces else { continue }
-      x += deviations
-      y += zip(result.forces, forces).map { length($0 - $1) }
-    }
-    if let r = correlation(x, y) { measures.append(.init("deviation_error_correlation", .number(r))) }
-    return measures
-  }
-
-  /// Pearson's correlation; nil where it is not defined.
-  private static func correlation(_ x: [Double], _ y: [Double]) -> Double? {
-    let n = Double(x.count)
-    let (meanX, meanY) = (x.reduce(0, +) / n, y.reduce(0, +) / n)
-    let (dx, dy) = (x.map { $0 - meanX }, y.map { $0 - meanY })
-    let r =
-      zip(dx, dy).reduce(0) { $0 + $1.0 * $1.1 }
-      / (dx.reduce(0) { $0 + $1 * $1 } * dy.reduce(0) { $0 + $1 * $1 }).squareRoot()
-    return r.isFinite ? r : nil
-  }
-
-  private static func write(
-    _ results: [Calculator.Result], _ deviations: [[Double]], _ trajectory: Trajectory, to path: String
-  ) throws {
-    let writer = try ExtendedXYZWriter(path: path)
-    for (k, (result, frame)) in zip(results, trajectory.frames).enumerated() {
-      var frame = frame
-      frame.forces = result.forces
-      try writer.write(
-        frame, typeNames: trajectory.typeNames, energy: result.energy,
-        columns: columns(result, deviations.isEmpty ? nil : deviations[k]))
-    }
-    try writer.commit()
-  }
-
-  private static func columns(
-    _ result: Calculator.Result, _ deviations: [Double]?
-  ) -> [(name: String, values: [Double])] {
+  var columns: [(name: String, values: [Double])] {
     [("grade", result.grades), ("deviation", deviations)].compactMap { name, values in values.map { (name, $0) } }
   }
+}
 
-  private static func json(
-    _ results: [Calculator.Result], _ deviations: [[Double]], _ measures: [JSONValue.Member]
-  ) -> JSONValue {
-    let grades = results.compactMap(\.grades)
-    return .object(
-      [.init("frames", JSONValue(results.count))] + measures + [
-        .init("energies", JSONValue(results.map(\.energy))),
-        .init("forces", .array(results.map { .array($0.forces.map { JSONValue([$0.x, $0.y, $0.z]) }) })),
-      ]
-        + [("grades", grades), ("deviations", deviations)].filter { !$0.1.isEmpty }.map { name, values in
-          .init(name, .array(values.map { JSONValue($0) }))
-        })
+/// Sums over frames, and what they amount to.
+private struct Measures {
+  private let objective: HeldOutObjective?
+  /// The objective of each frame, for an atom, and its atoms.
+  private var objectives: [Double] = []
+  private var atomCounts: [Double] = []
+  private var error = ForceError()
+  private var grades = (largest: -Double.infinity, count: 0, outside: 0)
+  private var deviations = (largest: -Double.infinity, count: 0, sum: 0.0)
+  private var correlation = Correlation()
+
+  init(_ objective: HeldOutObjective?) { self.objective = objective }
+
+  /// - Throws: where the frames' forces cannot be compared with those of the model.
+  func requireUnits() throws { try error.requireUnits() }
+
+  /// - Parameter number: of the frame among those chosen, which names its noise.
+  mutating func add(
+    _ evaluated: Evaluation, _ number: Int, forces: (Configuration) throws -> [SIMD3<Double>]
+  ) throws {
+    let (frame, result) = (evaluated.frame, evaluated.result)
+    if let given = frame.forces { error.add(result.forces, given: given) }
+    for grade in result.grades ?? [] {
+      grades = (max(grades.largest, grade), grades.count + 1, grades.outside + (grade > 1 ? 1 : 0))
+    }
+    for (i, deviation) in (evaluated.deviations ?? []).enumerated() {
+      deviations = (max(deviations.largest, deviation), deviations.count + 1, deviations.sum + deviation)
+      if let given = frame.forces { correlation.add(deviation, length(result.forces[i] - given[i])) }
+    }
+    if let objective {
+      objectives.append(try objective.estimate(frame.configuration, frame: number, forces: forces))
+      atomCounts.append(Double(frame.positions.count))
+    }
   }
 
-  private static func printTable(_ results: [Calculator.Result], _ frames: Frames, _ measures: [JSONValue.Member]) {
-    let hasGrades = results.contains { $0.grades != nil }
-    print("frame  energy [eV]  largest force [eV/Å]" + (hasGrades ? "  largest grade" : ""))
-    for (result, frame) in zip(results, frames) {
-      let grade = result.grades?.max().map { "  \($0)" } ?? ""
-      print("\(frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)\(grade)")
+  /// Those there is something to say about.
+  var members: [JSONValue.Member] {
+    var members: [JSONValue.Member] = []
+    func add(_ name: String, _ value: Double) { members.append(.init(name, .number(value))) }
+    if !error.isEmpty {
+      add("force_rmse", error.rmse)
+      add("force_rms", error.rms)
+      add("relative_force_error", error.relative)
     }
-    for measure in measures { print("\(measure.key)  \(measure.value.serialised())") }
+    if grades.count > 0 {
+      add("largest_grade", grades.largest)
+      add("graded_outside", Double(grades.outside) / Double(grades.count))
+    }
+    if deviations.count > 0 {
+      add("largest_deviation", deviations.largest)
+      add("mean_deviation", deviations.sum / Double(deviations.count))
+      if let r = correlation.value { add("deviation_error_correlation", r) }
+    }
+    if !objectives.isEmpty {
+      let (mean, error) = BlockStatistics.mean(objectives, weights: atomCounts)
+      add("objective", mean)
+      add("objective_error", error)
+    }
+    return members
+  }
+}
+
+/// Pearson's correlation of pairs of numbers that come one by one (Welford, Technometrics 4, 419 (1962)).
+private struct Correlation {
+  private var count = 0.0
+  private var mean = SIMD2<Double>.zero
+  private var squares = SIMD2<Double>.zero
+  private var products = 0.0
+
+  mutating func add(_ x: Double, _ y: Double) {
+    count += 1
+    let before = SIMD2(x, y) - mean
+    mean += before / count
+    let after = SIMD2(x, y) - mean
+    squares += before * after
+    products += before.x * after.y
+  }
+
+  /// Nil where it is not defined.
+  var value: Double? {
+    let r = products / (squares.x * squares.y).squareRoot()
+    return r.isFinite ? r : nil
+  }
+}
+
+// MARK: - Output
+
+private protocol EvaluationPrinter {
+  func add(_ evaluated: Evaluation) throws
+  /// Prints all.
+  func finish(frameCount: Int, _ measures: [JSONValue.Member]) throws
+}
+
+private struct TablePrinter: EvaluationPrinter {
+  private let text = SpooledText()
+
+  init(hasGrades: Bool) throws {
+    try text.write("frame  energy [eV]  largest force [eV/Å]" + (hasGrades ? "  largest grade" : "") + "\n")
+  }
+
+  func add(_ evaluated: Evaluation) throws {
+    let result = evaluated.result
+    let grade = result.grades?.max().map { "  \($0)" } ?? ""
+    try text.write(
+      "\(evaluated.frame.number)  \(result.energy)  \(result.forces.map(length).max() ?? 0)\(grade)\n")
+  }
+
+  func finish(frameCount: Int, _ measures: [JSONValue.Member]) throws {
+    for measure in measures { try text.write("\(measure.key)  \(measure.value.serialised())\n") }
+    try text.print()
+  }
+}
+
+/// An object whose arrays have an element for each frame.
+private final class JSONPrinter: EvaluationPrinter {
+  private var arrays: [(key: String, text: SpooledText)] = []
+
+  func add(_ evaluated: Evaluation) throws {
+    let result = evaluated.result
+    try append("numbers", JSONValue(evaluated.frame.number))
+    try append("energies", .number(result.energy))
+    try append("forces", .array(result.forces.map { JSONValue([$0.x, $0.y, $0.z]) }))
+    if let grades = result.grades { try append("grades", JSONValue(grades)) }
+    if let deviations = evaluated.deviations { try append("deviations", JSONValue(deviations)) }
+  }
+
+  private func append(_ key: String, _ element: JSONValue) throws {
+    let text: SpooledText
+    if let there = arrays.first(where: { $0.key == key }) {
+      text = there.text
+      try text.write(",\n    ")
+    } else {
+      text = SpooledText()
+      arrays.append((key, text))
+    }
+    try text.write(element.serialised())
+  }
+
+  func finish(frameCount: Int, _ measures: [JSONValue.Member]) throws {
+    let head = JSONValue.object([.init("frames", JSONValue(frameCount))] + measures).serialised(pretty: true)
+    print(head.dropLast(2), terminator: "")
+    for (key, text) in arrays {
+      print(",\n  \"\(key)\": [\n    ", terminator: "")
+      try text.print()
+      print("\n  ]", terminator: "")
+    }
+    print("\n}")
   }
 }
 

@@ -33,8 +33,13 @@ enum LearningCurveCommand: Command {
       throw UsageError("the temperature of the frames is missing; give --temperature")
     }
     let path = arguments.operands[0]
+    try Temperature.check(temperature)
+    let selection = try TrajectoryOptions.selection(arguments)
+    try InputFile.check([path])
+    try OutputFile.checkDiffer(arguments.all("--plot"))
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
-    let trajectory = try Trajectory.read(path: path, TrajectoryOptions.selection(arguments))
+    let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
+    try trajectory.requireDifferentFrames(path: path)
     var settings = PairFit.Settings()
     settings.triplets = TripletSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
@@ -44,7 +49,7 @@ enum LearningCurveCommand: Command {
         fputs("learning-curve: \($0)\n", stderr)
       }
     }
-    let summary = LearningSummary(points, trajectoryCount: trajectory.frames.count)
+    let summary = LearningSummary(points, atomCounts: trajectory.frames.atomCounts)
     for plot in arguments.all("--plot") { try summary.figure.write(to: plot) }
     print(arguments.flag("--json") ? summary.json.serialised(pretty: true) : summary.text)
   }
@@ -65,11 +70,14 @@ struct LearningSummary {
   let law: LearningLaw
   private let trajectoryCount: Int
 
-  init(_ points: [LearningCurve.Point], trajectoryCount: Int) {
-    self.trajectoryCount = trajectoryCount
+  /// - Parameter atomCounts: atoms of all frames, of which the points have the last.
+  init(_ points: [LearningCurve.Point], atomCounts: [Double]) {
+    trajectoryCount = atomCounts.count
+    let weights = Array(atomCounts.suffix(points[0].objectives.count))
     rows = points.map { point in
-      let difference = BlockStatistics.mean(zip(point.objectives, points[0].objectives).map { $0 - $1 })
-      let objective = point.objectives.reduce(0, +) / Double(point.objectives.count)
+      let difference = BlockStatistics.mean(
+        zip(point.objectives, points[0].objectives).map { $0 - $1 }, weights: weights)
+      let objective = BlockStatistics.mean(point.objectives, weights: weights).mean
       return Row(
         frameCount: point.frameCount, subsetCount: point.subsetCount, objective: objective, excess: difference.mean,
         excessError: difference.error)
@@ -88,14 +96,14 @@ struct LearningSummary {
     return (lines + [verdict]).joined(separator: "\n")
   }
 
-  /// In words. Errors below a twentieth of the force are lost in what a pair potential can't say.
+  /// In words. Errors below a twentieth of the force are lost in what pairs and triplets can't say.
   var verdict: String {
     let n = Double(trajectoryCount)
     guard let error = law.relativeForceError(frameCount: n), let more = law.frameCount(relativeForceError: error / 2)
     else { return "The objective does not fall with the number of frames: more would not help." }
     let now = "With all \(trajectoryCount) frames, \((100 * error).fixed(1)) % of the force is error for want of frames"
     return error < 0.05
-      ? "\(now): enough. What is left is beyond pairs; a network may learn it."
+      ? "\(now): enough. What is left is beyond pairs and triplets; a network may learn it."
       : "\(now); \(more.fixed(0)) independent ones would halve that."
   }
 
@@ -122,7 +130,7 @@ struct LearningSummary {
       "Held-out objective", xLabel: "1 / frames", yLabel: "L [1/Å²]",
       curves: [
         Curve("L∞ + a/N", x: [low, high], y: fit, style: .faint),
-        Curve("pair potential", x: x, y: rows.map(\.objective), errors: rows.map(\.excessError), style: .next(0)),
+        Curve("pairs and triplets", x: x, y: rows.map(\.objective), errors: rows.map(\.excessError), style: .next(0)),
       ])
     return Figure([panel])
   }

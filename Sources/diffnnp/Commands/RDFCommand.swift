@@ -23,7 +23,8 @@ enum RDFCommand: Command {
     ] + TrajectoryOptions.options,
     details: """
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), NPZ with NequIP's keys, or a table that --output
-      wrote. Errors are standard errors from averages over contiguous blocks. The floor is the mean absolute error that
+      wrote. g(r), coordination numbers and angles are of the frames that have such pairs, by their number. Errors are standard
+      errors from averages over contiguous blocks. The floor is the mean absolute error that
       sampling alone is expected to leave in g(r). Several FRAMES are compared with the first of them, or with --reference,
       which has columns r_A, g_LiLi, g_LiCl, …; an --angle-reference has columns angle_deg, Li-Cl-Li, ….
       """)
@@ -31,6 +32,8 @@ enum RDFCommand: Command {
   static func run(_ arguments: Arguments) throws {
     let settings = try Settings(arguments)
     let tables = arguments.all("--reference") + arguments.all("--angle-reference")
+    try InputFile.check(settings.paths + tables)
+    try OutputFile.checkDiffer(arguments.all("--output") + arguments.all("--plot"))
     for output in arguments.all("--output") {
       try OutputFile.check(output, inputs: settings.paths + tables, mayStream: true)
     }
@@ -86,8 +89,17 @@ enum RDFCommand: Command {
       if let unknown = faint.first(where: { !labels.contains($0) }) {
         throw UsageError("--faint \(unknown) is no name of a curve\(didYouMean(unknown, of: labels))")
       }
+      if let twice = arguments.all("--label").firstTwice {
+        throw UsageError("--label \(twice) is given twice; give each curve a name of its own")
+      }
+      if paths[0].hasSuffix(".csv"), selection.species == nil {
+        throw UsageError("\(paths[0]) is a table: name its species with --select, or give a trajectory before it")
+      }
       guard arguments.text("--output") == nil || paths.count == 1 else {
         throw UsageError("--output takes one FRAMES, found \(paths.count)")
+      }
+      guard arguments.text("--reference-label") == nil || arguments.text("--reference") != nil else {
+        throw UsageError("--reference-label needs --reference CSV")
       }
       guard arguments.text("--angle-reference") == nil || angleRadius != nil else {
         throw UsageError("--angle-reference needs --angles R")
@@ -108,13 +120,12 @@ enum RDFCommand: Command {
     private func structure(_ k: Int, _ selection: TrajectorySelection) throws -> Structure {
       let style: CurveStyle? = faint.contains(labels[k]) ? .faint : nil
       if paths[k].hasSuffix(".csv") {
-        guard let species = selection.species else {
-          throw UsageError("\(paths[k]) is a table: name its species with --select, or give a trajectory before it")
-        }
-        let g = try RadialDistribution(csv: paths[k], typeNames: species)
+        // The first file is no table, or species were named.
+        let g = try RadialDistribution(csv: paths[k], typeNames: selection.species ?? [])
         return Structure(rdf: LabelledRDF(labels[k], g, style: style), angles: nil)
       }
-      let trajectory = try Trajectory.read(path: paths[k], selection)
+      let trajectory = try Trajectory.read(path: paths[k], selection, for: RDFCommand.self)
+      try trajectory.requireDifferentFrames(path: paths[k])
       return try naming(paths[k]) {
         let g = try RadialDistribution(trajectory, rMax: rMax, binWidth: binWidth)
         let angles = try angleRadius.map { try AngleDistribution(trajectory, radius: $0) }
@@ -163,7 +174,14 @@ private struct StructureSummary {
         cell(errors?[p], 4),
       ])
     }
-    let lines = ["\(label)\(frames)"] + aligned(rows)
+    var lines = ["\(label)\(frames)"] + aligned(rows)
+    let partial = distribution.pairs.enumerated().compactMap { p, pair -> String? in
+      guard let counts = distribution.counts, counts.framesWithPairs[p] < counts.frameCount else { return nil }
+      let some = counts.framesWithPairs[p]
+      return
+        "  \(pair.label(names)): \(some == 0 ? "no frame has" : "from the \(some) of \(counts.frameCount) frames with") such pairs"
+    }
+    lines += partial
     guard let angles else { return lines.joined(separator: "\n") }
     let angleRows = angles.triples.enumerated().map { t, triple in
       [triple.label(names), divergences.map { "JSD \($0[t].significant(3))" } ?? ""]
@@ -181,6 +199,8 @@ private struct StructureSummary {
     }
     var members: [JSONValue.Member] = [
       .init("label", .string(label)), .init("n_frames", distribution.counts.map { JSONValue($0.frameCount) } ?? .null),
+      .init(
+        "n_frames_with_pairs", pairs { p, _ in distribution.counts.map { JSONValue($0.framesWithPairs[p]) } ?? .null }),
       .init("r", JSONValue(distribution.distances)), .init("g", pairs { p, _ in JSONValue(distribution.values[p]) }),
       .init("g_error", pairs { p, _ in distribution.errors.map { JSONValue($0[p]) } ?? .null }),
       .init("rdf_floor", pairs { p, _ in number(floors?[p]) }), .init("rdf_mae", pairs { p, _ in number(errors?[p]) }),
@@ -210,7 +230,9 @@ private struct StructureSummary {
     return abs(there - back) < 1e-9 ? there.fixed(2) : "\(there.fixed(2)) / \(back.fixed(2))"
   }
 
-  private func cell(_ x: Double?, _ digits: Int) -> String { x.map { $0.fixed(digits) } ?? "–" }
+  private func cell(_ x: Double?, _ digits: Int) -> String {
+    x.flatMap { $0.isFinite ? $0.fixed(digits) : nil } ?? "–"
+  }
 
   /// Columns two spaces apart.
   private func aligned(_ rows: [[String]]) -> [String] {

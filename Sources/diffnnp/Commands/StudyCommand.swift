@@ -40,8 +40,9 @@ enum StudyCommand: Command {
     for row in rows where !study.rows.contains(where: { $0.name == row }) {
       throw UsageError("--rows \(row): no such row\(didYouMean(row, of: study.rows.map(\.name)))")
     }
-    var runner = StudyRunner(study, launcher: try LAMMPSLauncher.path(arguments))
-    if !arguments.flag("--report") { try runAll(study.jobs.filter { rows.contains($0.row.name) }, &runner) }
+    let runs = !arguments.flag("--report")
+    var runner = StudyRunner(study, launcher: runs ? try LAMMPSLauncher.path(arguments) : nil)
+    if runs { try runAll(study.jobs.filter { rows.contains($0.row.name) }, &runner) }
     try StudyReport(study: study, records: runner.records()).write()
     print("\(study.report ?? study.results)")
   }

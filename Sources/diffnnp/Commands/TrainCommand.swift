@@ -10,7 +10,7 @@ import DiffNNPTraining
 #endif
 
 /// `diffnnp train`.
-enum TrainCommand: Command {
+enum TrainCommand: ParallelCommand {
   static let syntax = Syntax(
     name: "train", summary: "Learn a potential from equilibrium configurations.", operands: "CONFIG.yaml | FRAMES",
     operandCount: 1...1,
@@ -35,7 +35,7 @@ enum TrainCommand: Command {
         summary: "Continue an interrupted training from OUTPUT.checkpoint; where there is none, say so and start anew."),
     ] + TrajectoryOptions.options,
     details: """
-      mpirun -np N diffnnp train … shares the work among N processes; the result does not depend on them.
+      mpirun -np N diffnnp train …, of Open MPI or MPICH, shares the work among N processes; the result does not depend on them.
 
       FRAMES is extended XYZ or a LAMMPS text dump (both also as .gz), or NPZ with NequIP's keys. Options take
       precedence over the configuration, a YAML file with these keys (defaults in brackets):
@@ -43,7 +43,11 @@ enum TrainCommand: Command {
         frames: FILE           the trajectory, in order of time
         slice: START:STOP:STEP frames of it to use, counted from 0 [all]
         select: [Li, Cl]       species to keep, in this order of types [all]
-        types: [Li, Cl]        names of the numbered types of a LAMMPS dump
+        types: [Li, Cl]        names of the types 1, 2, … of a file that numbers them; numbers in the column of species of
+                               extended XYZ are atomic numbers without them
+        units: NAME            of a file that does not name its own: a style of LAMMPS (real, metal, electron, nano, si, cgs,
+                               micro), or [LENGTH, FORCE], such as [nm, kJ/mol/nm] [Å and eV/Å]
+        forces_name: NAME      column or array of forces [forces or force, fx fy fz, F]
         temperature: K         of the frames
         output: FILE           the weight file; FILE.pair.csv lists the settings compared for pairs and triplets, and
                                FILE.log.csv and FILE.likelihood.csv are the curves of network and refinement
@@ -87,8 +91,6 @@ enum TrainCommand: Command {
           likelihood_rate: X   of Adam in the refinement [0.002]
       """)
 
-  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
-
   static func run(_ arguments: Arguments, on ranks: Ranks) throws {
     var configuration = try configuration(arguments, ranks)
     configuration.pair.ranks = ranks
@@ -100,12 +102,16 @@ enum TrainCommand: Command {
     for output in ranks.isFirst ? outputs(configuration) : [] {
       try OutputFile.check(output, inputs: [configuration.frames, arguments.operands[0]])
     }
-    let all = try Trajectory.read(path: configuration.frames, configuration.selection)
+    let all = try Trajectory.read(
+      path: configuration.frames, configuration.selection, for: Self.self, isFirst: ranks.isFirst)
+    try checkForces(all, configuration)
     let start = monotonicSeconds()
     // All that can be refused is refused before the work, and before any file changes.
     let trajectory = try naming(configuration.frames) {
       try PairFit(configuration.pair, temperature: configuration.temperature).withoutTraps(all)
     }
+    try all.requireDifferentFrames(path: configuration.frames)
+    if configuration.pair.objective != .denoising { ranks.say("\(configuration.frames): \(all.report.units)") }
     if trajectory.frames.count < all.frames.count {
       ranks.say(
         "\(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
@@ -128,12 +134,21 @@ enum TrainCommand: Command {
       }
     let elapsed = monotonicSeconds() - start
     let learned = try potential(members, trajectory, configuration)
+    try all.frames.check()
     guard ranks.isFirst else { return }
     try learned.save(path: configuration.output)
     for number in 1...configuration.members {
       unlink(StepwiseStage.checkpointPath(configuration.configuration(ofMember: number).output))
     }
     summarise(first, trajectory, configuration, elapsed: elapsed)
+  }
+
+  /// - Throws: where forces are asked for that are there under another name.
+  private static func checkForces(_ trajectory: Trajectory, _ configuration: TrainingConfiguration) throws {
+    guard configuration.pair.objective != .denoising, let name = trajectory.report.likelyForces.first else { return }
+    throw DiffNNPError(
+      "\(configuration.frames): no forces, which objective \(configuration.pair.objective.rawValue) needs; \(name) "
+        + "looks like them: read it with --forces-name \(name)")
   }
 
   /// What training gives, once or for each member of an ensemble.
@@ -220,7 +235,9 @@ enum TrainCommand: Command {
     let isConfiguration = [".yaml", ".yml"].contains { operand.hasSuffix($0) }
     var root = isConfiguration ? try YAMLNode.load(path: operand) : .empty(place: "diffnnp train")
     if !isConfiguration { try root.set("frames=\(quoted(operand))", place: operand) }
-    for (option, key) in [("--output", "output"), ("--frames", "slice"), ("--objective", "objective")] {
+    for (option, key) in [
+      ("--output", "output"), ("--frames", "slice"), ("--objective", "objective"), ("--forces-name", "forces_name"),
+    ] {
       if let text = arguments.text(option) { try root.set("\(key)=\(quoted(text))", place: option) }
     }
     for (option, key) in [
@@ -228,7 +245,7 @@ enum TrainCommand: Command {
     ] {
       if let text = arguments.text(option) { try root.set("\(key)=\(text)", place: option) }
     }
-    for (option, key) in [("--select", "select"), ("--types", "types")] {
+    for (option, key) in [("--select", "select"), ("--types", "types"), ("--units", "units")] {
       guard let names = arguments.list(option) else { continue }
       try root.set("\(key)=[\(names.map(quoted).joined(separator: ", "))]", place: option)
     }
@@ -246,7 +263,7 @@ enum TrainCommand: Command {
   private static var threadsOfARank: Int {
     min(
       Parallel.usableProcessorCount,
-      max(1, Parallel.processorCount / MPICommunicator.processesOnThisMachine))
+      max(1, Parallel.processorCount / Launch.current.countOnThisMachine))
   }
 
   /// Text that YAML reads as that text and nothing else.

@@ -46,16 +46,20 @@ enum ValidateCommand: Command {
 
   static func run(_ arguments: Arguments) throws {
     let (modelPath, framesPath) = (arguments.operands[0], arguments.operands[1])
-    let potential = try Potential.load(path: modelPath)
     let selection = try TrajectoryOptions.selection(arguments)
+    try InputFile.check([modelPath, framesPath] + arguments.all("--reference"))
+    let potential = try Potential.load(path: modelPath)
     try OutputFile.checkDirectory(directory(arguments))
-    let trajectory = try Trajectory.read(path: framesPath, selection).mapped(to: potential, path: framesPath)
     let settings = try settings(arguments, potential, modelPath)
+    let records = try records(arguments)
+    let frames = try Trajectory.read(path: framesPath, selection, for: Self.self)
+    try frames.requireDifferentFrames(path: framesPath)
+    let trajectory = try frames.mapped(to: potential, path: framesPath)
     let reference = try arguments.text("--reference").map {
       try RadialDistribution(csv: $0, typeNames: potential.typeNames)
     }
-    let context = try ValidationContext(
-      model: modelPath, frames: framesPath, records: records(arguments), trainingLog: trainingLog(modelPath))
+    let context = ValidationContext(
+      model: modelPath, frames: framesPath, records: records, training: try TrainingRecord(potential, path: modelPath))
     let validation = try Validation(settings, trajectory: trajectory, reference: reference) {
       fputs("\($0)\n", stderr)
     }
@@ -104,16 +108,16 @@ enum ValidateCommand: Command {
     return Double(steps) * timestep / 1000
   }
 
-  /// The log that training leaves beside a model.
-  private static func trainingLog(_ modelPath: String) throws -> CSVTable? {
-    let path = "\(modelPath).log.csv"
-    return access(path, R_OK) == 0 ? try CSVTable(path: path) : nil
-  }
-
   private static func records(_ arguments: Arguments) throws -> [(name: String, value: Double)] {
-    try arguments.all("--record").map { text in
-      let (name, value) = try assignment(text, "--record", example: "train_seconds=12.5")
-      return (name, value)
+    let records = try arguments.all("--record").map { text in
+      try assignment(text, "--record", example: "train_seconds=12.5")
     }
+    if let twice = records.map(\.0).firstTwice {
+      throw UsageError("--record names \(twice) twice; give each number a name of its own")
+    }
+    if let taken = records.map(\.0).first(where: Validation.names.contains) {
+      throw UsageError("--record \(taken): the report says itself what \(taken) is; give the number another name")
+    }
+    return records.map { (name: $0.0, value: $0.1) }
   }
 }

@@ -20,6 +20,11 @@ extension TrainingConfiguration {
     self.init(frames: frames, temperature: temperature, output: output)
     selection = try TrajectorySelection(
       species: root.texts("select"), typeNames: root.texts("types"), slice: root.text("slice") ?? ":")
+    do { selection.units = try root.texts("units").map { try FileUnits(names: $0) } } catch let error as DiffNNPError {
+      throw root.failure("units", "is refused: \(error.message)")
+    }
+    selection.forcesName = try root.text("forces_name")
+    selection.leavesOutRepeats = true
     members = try root.positive("members", or: members)!
     guard Self.sensibleMembers ~= members else {
       throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")

@@ -10,8 +10,8 @@ import DiffNNPTraining
 /// Trains, runs and measures what a study asks for, one training after the other; each uses all processors.
 struct StudyRunner {
   let study: Study
-  /// LAMMPS with the pair style.
-  let launcher: String
+  /// LAMMPS with the pair style; nil where nothing is run.
+  let launcher: String?
   private var systems: [String: LoadedSystem] = [:]
 
   /// What the trainings of one system share.
@@ -22,7 +22,7 @@ struct StudyRunner {
     let masses: [Double]
   }
 
-  init(_ study: Study, launcher: String) {
+  init(_ study: Study, launcher: String?) {
     self.study = study
     self.launcher = launcher
   }
@@ -80,7 +80,7 @@ struct StudyRunner {
     let (start, stop, step) = job.slice(of: available)
     let trajectory = Trajectory(
       typeNames: system.trajectory.typeNames,
-      frames: stride(from: start, to: stop, by: step).map { system.trajectory.frames[$0] })
+      frames: system.trajectory.frames.at(stride(from: start, to: stop, by: step)))
     let directory = "\(study.work)/\(job.key.name)"
     var record = StudyRecord(
       key: job.key, settings: try settings(job), measures: [], distribution: nil, angles: nil, failure: nil)
@@ -150,6 +150,7 @@ struct StudyRunner {
     _ directory: String,
     into record: inout StudyRecord
   ) throws {
+    guard let launcher else { preconditionFailure("without LAMMPS nothing is run") }
     var settings = Validation.Settings(
       launcher: launcher, potential: commands, directory: directory,
       temperature: study.system(job.trial.system).temperature, masses: system.masses)
@@ -163,9 +164,13 @@ struct StudyRunner {
     settings.sigma = sigma
     settings.seed = job.key.replica
     let validation: Validation
-    let starts = Trajectory(
-      typeNames: trajectory.typeNames,
-      frames: try trajectory.frames.map { try $0.compressed(job.trial.density).replicated(job.trial.cells) })
+    let isElsewhere = job.trial.density != 1 || job.trial.cells != 1
+    let starts =
+      isElsewhere
+      ? Trajectory(
+        typeNames: trajectory.typeNames,
+        frames: try trajectory.frames.map { try $0.compressed(job.trial.density).replicated(job.trial.cells) })
+      : trajectory
     do { validation = try Validation(settings, trajectory: starts) } catch {
       record.failure = "\(error)"
       record.measures.append(Measure("stable_ps", 0))
@@ -174,10 +179,6 @@ struct StudyRunner {
     record.failure = validation.runs.compactMap(\.failure).first
     record.measures.append(Measure("stable_ps", validation.stableTime))
     record.measures.append(Measure("md_ns", validation.runs.reduce(0) { $0 + $1.stableTime } / 1000))
-    let speeds = validation.runs.compactMap(\.log.nanosecondsPerCoreDay)
-    if !speeds.isEmpty {
-      record.measures.append(Measure("ns_per_day", speeds.reduce(0, +) / Double(speeds.count)))
-    }
     let runs = validation.runs.map(\.frames).filter { !$0.frames.isEmpty }
     if !runs.isEmpty { try add(runs, system, to: &record) }
     // The trajectories are large, and what they tell is in the record.
@@ -200,8 +201,10 @@ struct StudyRunner {
   private mutating func load(_ name: String) throws -> LoadedSystem {
     if let system = systems[name] { return system }
     let system = study.system(name)
-    let selection = TrajectorySelection(species: system.species)
-    let trajectory = try Trajectory.read(path: system.frames, selection)
+    var selection = TrajectorySelection(species: system.species)
+    selection.leavesOutRepeats = true
+    let trajectory = try Trajectory.read(path: system.frames, selection, for: StudyCommand.self)
+    try trajectory.requireDifferentFrames(path: system.frames)
     let types = trajectory.typeNames
     let masses =
       try system.masses
@@ -220,7 +223,7 @@ struct StudyRunner {
         reference: try RadialDistribution(csv: system.reference, typeNames: types),
         angleReference: try system.angleReference.map { try AngleDistribution(csv: $0, typeNames: types) },
         angleRadius: system.angleRadius, shells: system.shells, hasTetrahedralOrder: system.hasTetrahedralOrder),
-      test: try system.test.map { try Trajectory.read(path: $0, selection) }, masses: masses)
+      test: try system.test.map { try Trajectory.read(path: $0, selection, for: StudyCommand.self) }, masses: masses)
     systems[name] = loaded
     return loaded
   }

@@ -32,19 +32,27 @@ final class AtomBlock<L: Lanes> {
     layerCount = layout.layers.count
     featureVectors = max(layout.widestFeatureVectors, layout.readoutVectors)
     messageVectors = layout.widestMessageVectors
-    sourcePlaces.reserve(EdgeBatch<L>.capacity)
+    sourcePlaces.reserveOrEnd(EdgeBatch<L>.capacity)
     // Sums over channels go by fours.
-    edgeGradients.reserve(EdgeBatch<L>.capacity * SphericalHarmonics.count(layout.plan.architecture.lMax) + 3)
+    edgeGradients.reserveOrEnd(EdgeBatch<L>.capacity * SphericalHarmonics.count(layout.plan.architecture.lMax) + 3)
   }
 
   /// Makes room for blocks of so many atoms, and forgets the edges that were there.
-  func begin(size: Int) {
+  func begin(size: Int) throws {
     (featureStride, messageStride) = (size * featureVectors, size * messageVectors)
-    featureBuffer.reserve((layerCount + 1) * featureStride)
-    messageBuffer.reserve(layerCount * messageStride)
-    featureGradients.reserve(featureStride)
-    messageGradients.reserve(messageStride)
+    try featureBuffer.reserve((layerCount + 1) * featureStride)
+    try messageBuffer.reserve(layerCount * messageStride)
+    try featureGradients.reserve(featureStride)
+    try messageGradients.reserve(messageStride)
     centres = 0..<0
+  }
+
+  /// Makes room for what is known of edges.
+  /// - Parameter centres: how many there may be.
+  func reserve(edges: Int, harmonicCount: Int, centres: Int) throws {
+    try geometry.reserve(edges)
+    try harmonics.reserve(edges * harmonicCount)
+    try firstEdges.reserve(centres + 1)
   }
 
   /// Features that enter a layer; behind the last, those for the readout.

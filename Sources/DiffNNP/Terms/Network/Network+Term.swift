@@ -89,8 +89,8 @@ private final class NetworkGraphEvaluator<W: PlainLanes>: GraphEvaluating where 
   func add(
     _ edges: KeptEdges, exchange: AtomExchange?, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums
-  ) {
-    evaluator.evaluate(
+  ) throws {
+    try evaluator.evaluate(
       edges, exchange: exchange,
       into: .init(energies: energies, forces: forces.isEmpty ? nil : forces, scale: scale))
   }

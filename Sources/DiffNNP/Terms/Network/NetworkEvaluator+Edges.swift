@@ -6,12 +6,11 @@ extension NetworkEvaluator {
     guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
     job.clock?.enter(.geometry)
     let edges = job.edges
-    let centres = edges.count <= 2048 ? edges.centres : centres
+    let centres = edges.count <= Self.fewEdges ? edges.centres : centres
     job.block.centres = centres
-    let (begin, end) = (Int(edges.offsets[centres.lowerBound]), Int(edges.offsets[centres.upperBound]))
-    let geometry = job.block.geometry.reserve(end - begin)
-    let harmonics = job.block.harmonics.reserve((end - begin) * harmonicCount)
-    let firstEdges = job.block.firstEdges.reserve(centres.count + 1)
+    let geometry = job.block.geometry.pointer
+    let harmonics = job.block.harmonics.pointer
+    let firstEdges = job.block.firstEdges.pointer
     let (rMax, isExact) = (layout.plan.architecture.rMax, exactRadial != nil)
     let (knotsPerLength, lastKnot) = (1 / weights.spacing, Double(weights.intervals - 1))
     var count = 0
@@ -105,9 +104,9 @@ extension NetworkEvaluator {
   private func withExactSplines(_ layer: Int, _ job: Job, _ i: Int, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
     let network = exactRadial![layer]
-    let values = job.block.radialValues.reserve(network.columns)
-    let scratch = job.block.radialScratch.reserve(network.scratchCount)
-    let splines = job.block.exactSplines.reserve(4 * batch.count * batch.radialVectors)
+    let values = job.block.radialValues.pointer
+    let scratch = job.block.radialScratch.pointer
+    let splines = job.block.exactSplines.pointer
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
       let length = seenLength(job.edges, i, Int(batch.edges[e].edge)).distance

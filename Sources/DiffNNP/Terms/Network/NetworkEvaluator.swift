@@ -58,6 +58,9 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     case gatherForces
   }
 
+  /// So few edges are prepared all at once.
+  static var fewEdges: Int { 2048 }
+
   var clock: StageClock?
   let layout: NetworkLayout
   let weights: PackedWeights<L.Weight>
@@ -112,6 +115,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   ///   - directions: tangents of the edge vectors (Å), for dual lanes.
   ///
   /// The specialisations carry over to all that is called from here.
+  /// - Throws: `OutOfMemory`, before anything travels through `exchange`.
   @_specialize(where L == SIMD8<Float>)
   @_specialize(where L == SIMD16<Float>)
   @_specialize(where L == SIMD4<Double>)
@@ -120,7 +124,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   func evaluate(
     _ edges: KeptEdges, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
-  ) {
+  ) throws {
     let isTraining = outputs.weights != nil || outputs.forceTangents != nil
     let job = Job(
       shareCount: isTraining ? 1 : Shares.count(atoms: edges.centreCount, threads: blocks.count), block: blocks[0],
@@ -128,8 +132,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       blockSize: outputs.weights == nil ? Shares.blockSize : max(1, edges.atomCount),
       keepsSources: outputs.weights != nil || exchange != nil,
       goesBack: isTraining || outputs.forces != nil || exchange != nil)
+    try reserve(job, edges)
     (self.job, self.edges) = (job, edges)
-    reserve(job)
     embed(job)
     let last = layerCount - 1
     run(.begin, job)
@@ -185,9 +189,10 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       (job.share, job.block, job.clock) = (share, blocks[share], nil)
       if let edges { job.edges = EdgePointers(edges.list(ofShare: share)) }
       if case .begin = phase {
-        job.block.begin(size: job.blockSize)
-        if layerCount > 1 { job.block.sourceGradients.reserve(job.edges.atomCount * sourceVectors) }
-        if let forces = job.outputs.forces { job.block.ownSums.begin(like: forces, atomCount: job.edges.atomCount) }
+        // Here, so that the memory is near the thread that uses it.
+        if let forces = job.outputs.forces {
+          job.block.ownSums.beginReserved(like: forces, atomCount: job.edges.atomCount)
+        }
       }
       if job.outputs.forces != nil { job.outputs.forces = job.block.ownSums.sums }
     }
@@ -254,11 +259,42 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // MARK: Memory of all atoms
 
-  func reserve(_ job: Job) {
-    job.block.begin(size: job.blockSize)
-    convolutionBuffer.reserve(job.edges.centreCount * convolutionPlaces[layerCount])
+  /// Makes room for all that a call needs, so that nothing fails later, when threads or other domains wait.
+  private func reserve(_ job: Job, _ edges: KeptEdges) throws {
+    for share in 0..<job.shareCount {
+      try reserve(job, blocks[share], EdgePointers(edges.list(ofShare: share)), share: share)
+    }
+    try convolutionBuffer.reserve(job.edges.centreCount * convolutionPlaces[layerCount])
     let count = layerCount == 1 ? 0 : job.keepsSources ? layerCount : 2
-    sourceBuffer.reserve(count * job.edges.atomCount * sourceVectors)
+    try sourceBuffer.reserve(count * job.edges.atomCount * sourceVectors)
+    try typeFeatures.reserve(
+      typeCount: weights.scales.count, featureVectors: layers[0].featureVectors,
+      convolutionVectors: layers[0].convolutionVectors)
+  }
+
+  private func reserve(_ job: Job, _ block: AtomBlock<L>, _ edges: EdgePointers, share: Int) throws {
+    try block.begin(size: job.blockSize)
+    try block.reserve(edges: mostEdgesOfBlock(job, edges), harmonicCount: harmonicCount, centres: edges.centres.count)
+    if let exactRadial {
+      try block.radialValues.reserve(exactRadial.reduce(0) { max($0, $1.columns) })
+      try block.radialScratch.reserve(exactRadial.reduce(0) { max($0, $1.scratchCount) })
+      let vectors = (0..<layerCount).reduce(0) { max($0, layers[$1].radialVectors) }
+      try block.exactSplines.reserve(4 * EdgeBatch<L>.capacity * vectors)
+    }
+    guard share > 0 else { return }
+    if layerCount > 1 { try block.sourceGradients.reserve(edges.atomCount * sourceVectors) }
+    if job.outputs.forces != nil { try block.ownSums.reserve(atomCount: edges.atomCount) }
+  }
+
+  /// The most edges that are prepared at once.
+  private func mostEdgesOfBlock(_ job: Job, _ edges: EdgePointers) -> Int {
+    guard edges.count > Self.fewEdges else { return edges.count }
+    var most = 0
+    for first in stride(from: edges.centres.lowerBound, to: edges.centres.upperBound, by: job.blockSize) {
+      let end = min(first + job.blockSize, edges.centres.upperBound)
+      most = max(most, Int(edges.offsets[end] - edges.offsets[first]))
+    }
+    return most
   }
 
   /// Those of the first layer are of types, others of atoms.

@@ -49,10 +49,10 @@ struct RadialTrial {
 
   private static func edges(_ positions: [SIMD3<Double>], typeCount: Int, cutoff: Double) -> EdgeList {
     let edges = EdgeList()
-    edges.begin(centreCount: positions.count, atomCount: positions.count)
+    orEnd { try edges.begin(centreCount: positions.count, atomCount: positions.count) }
     for (i, x) in positions.enumerated() {
       edges.types[i] = Int32(i % typeCount)
-      edges.reserve(positions.count)
+      orEnd { try edges.reserve(positions.count) }
       for (j, y) in positions.enumerated() where j != i {
         let distance = length(y - x)
         if distance < cutoff { edges.appendUnchecked(neighbour: Int32(j), vector: y - x, length: distance) }
@@ -64,8 +64,8 @@ struct RadialTrial {
 
   private static func forces(_ evaluator: NetworkEvaluator<SIMD4<Double>>, _ edges: EdgeList) -> [SIMD3<Double>] {
     var flat = [Double](repeating: 0, count: 3 * edges.atomCount)
-    flat.withUnsafeMutableBufferPointer {
-      evaluator.evaluate(.whole(edges), into: .init(forces: ForceSums(forces: $0.baseAddress)))
+    flat.withUnsafeMutableBufferPointer { flat in
+      orEnd { try evaluator.evaluate(.whole(edges), into: .init(forces: ForceSums(forces: flat.baseAddress))) }
     }
     return (0..<edges.atomCount).map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
   }

@@ -100,7 +100,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func edgeDirections(_ edges: EdgeList, _ directions: [SIMD3<Double>]) -> UnsafePointer<SIMD3<Double>> {
-      let w = edgeTangents.reserve(edges.count)
+      let w = edgeTangents.reserveOrEnd(edges.count)
       directions.withUnsafeBufferPointer { directions in
         for i in 0..<edges.centreCount {
           for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
@@ -112,7 +112,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func clearedSums(_ edges: EdgeList) -> ForceSums {
-      let cleared = ForceSums(forces: sums.reserve(3 * edges.atomCount))
+      let cleared = ForceSums(forces: sums.reserveOrEnd(3 * edges.atomCount))
       cleared.clear(atomCount: edges.atomCount)
       return cleared
     }
@@ -176,16 +176,16 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   }
 
   func evaluate(_ edges: EdgeList, forces: ForceSums) -> Double {
-    let energies = energies.reserve(edges.centreCount)
+    let energies = energies.reserveOrEnd(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
-    plain.evaluate(.whole(edges), into: .init(energies: energies, forces: forces))
+    orEnd { try plain.evaluate(.whole(edges), into: .init(energies: energies, forces: forces)) }
     return (0..<edges.centreCount).reduce(0) { $0 + energies[$1] }
   }
 
   func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject) {
     let gradient = gradient as! WeightGradient<W>
     gradient.reset()
-    plain.evaluate(.whole(edges), into: .init(weights: gradient, scale: weight))
+    orEnd { try plain.evaluate(.whole(edges), into: .init(weights: gradient, scale: weight)) }
   }
 
   func differentiate(
@@ -194,6 +194,8 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   ) {
     let gradient = gradient.map { $0 as! WeightGradient<W> }
     gradient?.reset()
-    dual.evaluate(.whole(edges), directions: directions, into: .init(forceTangents: tangents, weights: gradient))
+    orEnd {
+      try dual.evaluate(.whole(edges), directions: directions, into: .init(forceTangents: tangents, weights: gradient))
+    }
   }
 }

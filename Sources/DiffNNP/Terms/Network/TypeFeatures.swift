@@ -9,11 +9,16 @@ struct TypeFeatures<L: Lanes>: ~Copyable {
   /// [type][featureVectors]
   private(set) var sourceGradients = Buffer<L>()
 
+  mutating func reserve(typeCount: Int, featureVectors: Int, convolutionVectors: Int) throws {
+    try features.reserve(typeCount * featureVectors)
+    try sourceGradients.reserve(typeCount * featureVectors)
+    try sources.reserve(typeCount * featureVectors)
+    try convolutions.reserve(typeCount * convolutionVectors)
+  }
+
+  /// Clears what is summed up; there must be room.
   mutating func begin(typeCount: Int, featureVectors: Int, convolutionVectors: Int) {
-    let (n, c) = (typeCount * featureVectors, typeCount * convolutionVectors)
-    features.reserve(n)
-    sourceGradients.reserve(n)
-    sources.reserve(n).update(repeating: .zero, count: n)
-    convolutions.reserve(c).update(repeating: .zero, count: c)
+    sources.pointer.update(repeating: .zero, count: typeCount * featureVectors)
+    convolutions.pointer.update(repeating: .zero, count: typeCount * convolutionVectors)
   }
 }

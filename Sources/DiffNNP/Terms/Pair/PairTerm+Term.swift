@@ -38,7 +38,7 @@ private final class PairEvaluator: CentreEvaluating {
 
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums
-  ) {
-    term.add(edges, centres: centres, scale: scale, energies: energies, forces: forces, scratch: &slopes)
+  ) throws {
+    try term.add(edges, centres: centres, scale: scale, energies: energies, forces: forces, scratch: &slopes)
   }
 }

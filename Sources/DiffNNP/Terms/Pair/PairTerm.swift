@@ -74,14 +74,16 @@ public struct PairTerm: Equatable, Sendable {
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
-  ) {
+  ) throws {
     let edges = EdgePointers(edges)
-    let slopes = scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
+    let slopes = try scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
     pieces.withUnsafeBufferPointer { pieces in
       starts.withUnsafeBufferPointer { starts in
         for i in centres {
           let row = starts.baseAddress! + Int(edges.types[i]) * typeCount
-          energies[i] += 0.5 * scale * evaluate(i, edges, pieces.baseAddress!, row, into: slopes)
+          var energy = evaluate(i, edges, pieces.baseAddress!, row, into: slopes)
+          if let weights = edges.weights { energy = weigh(i, edges, weights, slopes) }
+          energies[i] += 0.5 * scale * energy
           addForces(i, edges, UnsafeRawPointer(slopes).assumingMemoryBound(to: Double.self), 0.5 * scale, forces)
         }
       }
@@ -112,6 +114,20 @@ public struct PairTerm: Equatable, Sendable {
     for k in 0..<end &- e { (r[k], ends[k]) = (edges.lengths[e &+ k], edges.neighbours[e &+ k]) }
     sum += evaluate(r, ends, edges.types, pieces, starts, into: to)
     return sum.sum()
+  }
+
+  /// Multiplies the slopes of a centre's edges by weights, and returns the sum of the weighted u(r).
+  private func weigh(
+    _ i: Int, _ edges: EdgePointers, _ weights: UnsafePointer<Double>, _ slopes: UnsafeMutablePointer<SIMD4<Double>>
+  ) -> Double {
+    let slopes = UnsafeMutableRawPointer(slopes).assumingMemoryBound(to: Double.self)
+    let (first, type) = (Int(edges.offsets[i]), Int(edges.types[i]))
+    var sum = 0.0
+    for e in first..<Int(edges.offsets[i + 1]) {
+      slopes[e - first] *= weights[e]
+      sum += weights[e] * value(type, Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e]).energy
+    }
+    return sum
   }
 
   /// Writes u'(r)/r of four edges, and returns u(r).

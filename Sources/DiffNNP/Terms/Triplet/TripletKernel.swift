@@ -40,8 +40,8 @@ struct TripletKernel<Degree: TripletDegree> {
     rowsPerType = basis.intervals + 3
   }
 
-  func add(_ centres: Range<Int>, energies: UnsafeMutablePointer<Double>, scratch: inout TripletScratch) {
-    let places = scratch.reserve(neighbours: edges.mostEdges(of: centres), rowCount: rowCount, width: Self.width)
+  func add(_ centres: Range<Int>, energies: UnsafeMutablePointer<Double>, scratch: inout TripletScratch) throws {
+    let places = try scratch.reserve(neighbours: edges.mostEdges(of: centres), rowCount: rowCount, width: Self.width)
     for lm in SphericalHarmonics.count(Degree.lMax)..<16 { places.four[lm] = .zero }
     let matrixSize = basis.channelCount * basis.channelCount
     for i in centres {

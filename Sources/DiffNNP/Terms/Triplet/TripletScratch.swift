@@ -32,14 +32,14 @@ struct TripletScratch: ~Copyable {
   /// - Parameters:
   ///   - rowCount: of moments.
   ///   - width: vectors of a row.
-  mutating func reserve(neighbours: Int, rowCount: Int, width: Int) -> Places {
+  mutating func reserve(neighbours: Int, rowCount: Int, width: Int) throws -> Places {
     let fours = (neighbours + 3) / 4
-    var next = lanes.reserve(2 * rowCount * width + fours * (4 * width + 16) + 32)
+    var next = try lanes.reserve(2 * rowCount * width + fours * (4 * width + 16) + 32)
     func take(_ count: Int) -> UnsafeMutablePointer<SIMD4<Double>> {
       defer { next += count }
       return next
     }
-    let integers = integers.reserve(8 * fours + 2 * rowCount)
+    let integers = try integers.reserve(8 * fours + 2 * rowCount)
     return Places(
       moments: take(rowCount * width), slopes: take(rowCount * width), harmonics: take(fours * 4 * width),
       radial: take(fours * 8), directions: take(fours * 4), radialForces: take(fours * 4), four: take(32),

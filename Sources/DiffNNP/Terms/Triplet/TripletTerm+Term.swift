@@ -55,7 +55,7 @@ private final class TripletEvaluator: CentreEvaluating {
 
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>, forces: ForceSums
-  ) {
-    term.add(edges, centres: centres, scale: scale, energies: energies, forces: forces, scratch: &scratch)
+  ) throws {
+    try term.add(edges, centres: centres, scale: scale, energies: energies, forces: forces, scratch: &scratch)
   }
 }

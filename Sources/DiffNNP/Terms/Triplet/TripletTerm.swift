@@ -34,18 +34,18 @@ public struct TripletTerm: Equatable, Sendable {
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: inout TripletScratch
-  ) {
-    func add<Degree: TripletDegree>(_: Degree.Type, _ scratch: inout TripletScratch) {
-      matrices.withUnsafeBufferPointer {
-        TripletKernel<Degree>(basis, $0.baseAddress!, EdgePointers(edges), scale: scale, forces)
+  ) throws {
+    func add<Degree: TripletDegree>(_: Degree.Type, _ scratch: inout TripletScratch) throws {
+      try matrices.withUnsafeBufferPointer {
+        try TripletKernel<Degree>(basis, $0.baseAddress!, EdgePointers(edges), scale: scale, forces)
           .add(centres, energies: energies, scratch: &scratch)
       }
     }
     switch basis.lMax {
-    case 0: add(TripletDegree0.self, &scratch)
-    case 1: add(TripletDegree1.self, &scratch)
-    case 2: add(TripletDegree2.self, &scratch)
-    default: add(TripletDegree3.self, &scratch)
+    case 0: try add(TripletDegree0.self, &scratch)
+    case 1: try add(TripletDegree1.self, &scratch)
+    case 2: try add(TripletDegree2.self, &scratch)
+    default: try add(TripletDegree3.self, &scratch)
     }
   }
 }
