@@ -1,17 +1,3 @@
-/// Arithmetic of networks: single precision for dynamics, double for checks.
-public enum Precision: String, CaseIterable, Sendable {
-  case single, double
-}
-
-/// Where the force on the far end of an edge goes.
-public enum ForceFolding {
-  /// To the atom the edge points at. For edges that point at atoms themselves, or codes that add forces on ghosts
-  /// to their owners.
-  case neighbours
-  /// To the centre, twice: for pair terms alone, whose edges come in both directions. Ghosts receive nothing.
-  case centres
-}
-
 /// Computes energy, forces and virial of a potential. Holds buffers that only grow; one for each thread.
 public final class Evaluator {
   public let potential: Potential

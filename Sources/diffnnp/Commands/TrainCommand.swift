@@ -51,7 +51,8 @@ enum TrainCommand: ParallelCommand {
         temperature: K         of the frames
         output: FILE           the weight file; FILE.pair.csv lists the settings compared for pairs and triplets, and
                                FILE.log.csv and FILE.likelihood.csv are the curves of network and refinement
-        objective: KIND        denoising, forces or mixed [denoising]
+        objective: KIND        denoising, forces or mixed [denoising]; forces that cannot be those of the configurations, in eV/Å at
+                               this temperature, are refused
         seed: N                [1]
         threads: N             [all cores]
         members: N             of an ensemble: the first is what a training without the others gives, these learn from frames

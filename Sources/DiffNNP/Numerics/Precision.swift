@@ -1,0 +1,4 @@
+/// Arithmetic of networks: single precision for dynamics, double for checks.
+public enum Precision: String, CaseIterable, Sendable {
+  case single, double
+}
