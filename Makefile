@@ -15,23 +15,27 @@ ROOT = $(DESTDIR)$(PREFIX)
 
 .PHONY: build setup demo figures test bench soak fuzz install uninstall clean help
 
-build: setup
+build:
+	@scripts/setup --check
 	swift build $(SWIFT_FLAGS)
 	@scripts/build-lammps
 	@rm -rf $(BUILD)/glibc-hwcaps
 	$(if $(filter any,$(ARCH)),@scripts/build-variants)
 
+# Needs the network and, for Debian packages, root, where something is missing.
 setup:
 	@scripts/setup
 
-demo: build
+demo: setup
+	@$(MAKE) --no-print-directory build
 	examples/licl/demo
 
 # The comparison of docs/RESULTS.md. It continues where it was stopped; QUICK=1 tries all of it in minutes.
 figures: build
 	$(BUILD)/diffnnp study examples/licl/figures/study.yaml $(if $(QUICK),--quick)
 
-test: build
+test: setup
+	@$(MAKE) --no-print-directory build
 	@scripts/test
 
 bench: build
@@ -70,10 +74,11 @@ clean:
 	rm -rf .build examples/*/out
 
 help:
-	@echo "make            install what is missing, build all into $(BUILD)"
-	@echo "make demo       build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
+	@echo "make            build all into $(BUILD); installs nothing, and says what is missing"
+	@echo "make setup      install what is missing"
+	@echo "make demo       install what is missing, build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
 	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
-	@echo "make test       build, run all tests"
+	@echo "make test       install what is missing, build, run all tests"
 	@echo "make bench      build, measure the speed, alone and in LAMMPS: .build/bench"
 	@echo "make soak       build, run a million steps, kill trainings at random moments: a quarter of an hour"
 	@echo "make fuzz       try made-up files on all readers, SECONDS=600 for each of the four"
