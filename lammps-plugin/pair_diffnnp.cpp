@@ -111,9 +111,9 @@ diffnnp_system PairDiffNNP::describe_atoms()
     system.special_weights = force->special_lj;
     system.special_shift = SBBITS;
   }
-  if (info.needs_exchange && comm->nprocs > 1) {
+  if (info.is_many_body && comm->nprocs > 1) {
     system.exchange = &over_ranks;
-  } else if (info.needs_exchange) {
+  } else if (info.is_many_body) {
     find_owners();
     system.owners = owners.data();
   }

@@ -405,7 +405,7 @@ void PairDiffNNP::init_style()
 // known.
 void PairDiffNNP::reserve_communication()
 {
-  if (!info.needs_exchange) return;
+  if (!info.is_many_body) return;
   const int largest_result = 9;    // centroid virials
   comm_forward = std::max(info.exchange_width, 1);
   comm_reverse = comm_reverse_off = std::max(info.exchange_width, largest_result);
@@ -442,7 +442,7 @@ void PairDiffNNP::prepare()
     if (neighbor->ex2_group[k] == 0) absent_bits |= neighbor->ex1_bit[k];
     if (neighbor->ex1_group[k] == 0) absent_bits |= neighbor->ex2_bit[k];
   }
-  if (info.needs_exchange) require_whole_surroundings();
+  if (info.is_many_body) require_whole_surroundings();
   // A minimiser is right to start from large forces.
   limits_forces = update->whichflag == 1 && update->nsteps > 0;
   pending = {};

@@ -48,7 +48,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
     let place = try required(info, "info")
     var info = try known(place, "diffnnp_model_info")
     info.type_count = Int32(potential.typeNames.count)
-    info.needs_exchange = potential.isManyBody ? 1 : 0
+    info.is_many_body = potential.isManyBody ? 1 : 0
     info.r_max = potential.rMax
     info.exchange_width = Int32(potential.members.flatMap(\.exchangeWidths).max() ?? 0)
     info.temperature = metadata.temperature ?? 0

@@ -420,7 +420,7 @@ static void test_list_arguments(diffnnp_evaluator *evaluator, const list_data *l
   exchange.reverse_single = NULL;
   TRY(system.exchange = &exchange, DIFFNNP_ERROR_ARGUMENT, "both owners and exchange");
 #undef TRY
-  if (info->needs_exchange) {
+  if (info->is_many_body) {
     system = system_of(list, 0);
     REFUSED(diffnnp_compute(evaluator, &system, &results), DIFFNNP_ERROR_UNSUPPORTED, "several domains");
   }
@@ -1162,10 +1162,10 @@ int main(int argc, char **argv) {
   CHECK(energy(evaluator) == before); /* no refusal left a trace */
   test_derivatives(evaluator);
   test_largest_force(evaluator, list);
-  for (int with_owners = info.needs_exchange; with_owners <= 1; with_owners++) {
+  for (int with_owners = info.is_many_body; with_owners <= 1; with_owners++) {
     test_list(evaluator, list, with_owners);
     test_strangers(evaluator, list, with_owners);
-    test_special_weights(evaluator, list, with_owners, info.needs_exchange);
+    test_special_weights(evaluator, list, with_owners, info.is_many_body);
   }
   test_exchange(evaluator, list, &info);
   test_single_exchange(model, list, &info);

@@ -40,6 +40,12 @@ check(len(functions) >= 10, f"only {len(functions)} functions found in {header.n
 for name, documented in functions.items():
     check(documented, f"{name} has no comment right above it in {header.name}")
 
+long = [number for number, line in enumerate(text.splitlines(), 1) if len(line) > 100]
+check(not long, f"lines {long} of {header.name} have more than 100 columns")
+parts = [re.search(rf"#define DIFFNNP_VERSION_{part} (\d+)", text).group(1) for part in ("MAJOR", "MINOR", "PATCH")]
+version = re.search(r'"(.*)"', (root / "Sources/DiffNNP/Version.swift").read_text()).group(1)
+check(".".join(parts) == version, f"{header.name} is of version {'.'.join(parts)}, the library of {version}")
+
 exported = {line.split()[-1] for line in output("nm", "-D", "-g", "--defined-only", library).splitlines()}
 check(exported - functions.keys() == set(), f"exported, but not declared: {sorted(exported - functions.keys())}")
 check(functions.keys() - exported == set(), f"declared, but not exported: {sorted(functions.keys() - exported)}")
