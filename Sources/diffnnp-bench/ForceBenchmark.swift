@@ -45,6 +45,8 @@ struct ForceBenchmark {
     let atoms = configuration.positions.count
     func perAtom(_ times: [Double]) -> Quartiles { Quartiles(times.map { 1e6 * $0 / Double(atoms) }) }
     let search = NeighbourSearch()
+    // Buffers of the search are not those of the edges.
+    try search.fill(EdgeList(), configuration, cutoff: potential.rMax)
     let empty = allocated_bytes()
     let edges = EdgeList()
     try search.fill(edges, configuration, cutoff: potential.rMax)
