@@ -71,9 +71,14 @@ struct ExtendedXYZReader: FrameReader {
     guard let k = columns.symbol else { return try type(atomicNumber: columns.atomicNumber!) }
     let type = try type(symbol: k)
     // Atomic number 0 is of all that is no element.
-    if let z = try columns.atomicNumber.map(lines.integer), z != 0, let conflict = agreement.add(type, z) {
-      let text = conflict.text(("species", "Z"), (speciesNames, nil))
-      throw lines.failure("\(text); leave out of Properties the one that is wrong")
+    guard let z = try columns.atomicNumber.map(lines.integer), z != 0 else { return type }
+    let advice = "leave out of Properties the one that is wrong"
+    if let conflict = agreement.add(type, z) {
+      throw lines.failure("\(conflict.text(("species", "Z"), (speciesNames, nil))); \(advice)")
+    }
+    let name = speciesNames[type]
+    if let symbol = Element.symbol(z), symbol != name, Element.symbols.contains(name) {
+      throw lines.failure("species says \(name) where Z is \(z), \(symbol); \(advice)")
     }
     return type
   }
@@ -219,11 +224,12 @@ struct ExtendedXYZReader: FrameReader {
     private static func periodicity(_ text: String, _ lines: LineReader) throws -> [Bool] {
       let flags = elements(text).compactMap { word -> Bool? in
         switch word {
-        case "T", "True", "true", "TRUE", "1": true
-        case "F", "False", "false", "FALSE", "0": false
+        case "T", "t", "True", "true", "TRUE", "1": true
+        case "F", "f", "False", "false", "FALSE", "0": false
         default: nil
         }
       }
+      if flags.count == 1, let flag = flags.first { return [flag, flag, flag] }
       guard flags.count == 3 else { throw lines.failure("pbc must be three of T and F, found \"\(text)\"") }
       return flags
     }

@@ -91,6 +91,13 @@ struct LAMMPSDumpReader: FrameReader {
         let text = conflict.text((name.name, other.name), (speciesNames, otherNames.names))
         throw lines.failure("\(text); leave out the one that is wrong, or say what types 1, 2, … are with --types")
       }
+      // Labels of their own are as good as elements, but names of the same kind must be the same.
+      let (name, otherName) = (speciesNames[type], lines.fieldText(other.column))
+      if otherName != name, speciesNames.contains(where: { $0 == otherName }) {
+        throw lines.failure(
+          "\(columns.names[0].name) says \(name) where \(other.name) says \(otherName): they contradict one another; leave out "
+            + "the one that is wrong")
+      }
     }
     return type
   }

@@ -121,13 +121,24 @@ struct NPZArrays {
       let a = edge.double(0)
       return [[[a, 0, 0], [0, a, 0], [0, 0, a]]]
     }
-    if [[3, 3], [1, 3, 3], [frames, 3, 3]].contains(array.shape) {
+    if [[3, 3], [1, 3, 3], [frames, 3, 3]].contains(array.shape), !(frames == 3 && Self.areEdges(array)) {
       return (0..<array.count / 9).map { array.vectors(from: 9 * $0, count: 3) }
     }
     guard [[3], [1, 3], [frames, 3]].contains(array.shape) else {
       throw wrongShape(array.name, array.shape, "[3][3] or [frames][3][3], or edges along x, y, z")
     }
     return array.vectors(from: 0, count: array.count / 3).map { [[$0.x, 0, 0], [0, $0.y, 0], [0, 0, $0.z]] }
+  }
+
+  /// Whether nine numbers are the edges of three frames, and not the vectors of one cell: no row has a zero or a negative number,
+  /// and rows are alike, as those of a cell that spans a volume are not.
+  private static func areEdges(_ array: NPYArray) -> Bool {
+    guard array.shape == [3, 3] else { return false }
+    let rows = array.vectors(from: 0, count: 3)
+    return (0..<3).allSatisfy { axis in
+      let edges = rows.map { $0[axis] }
+      return edges.min()! > 0 && edges.max()! < 1.5 * edges.min()!
+    }
   }
 
   /// Of all frames, or of each.

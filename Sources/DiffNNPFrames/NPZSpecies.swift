@@ -76,7 +76,14 @@ struct NPZSpecies {
     }
     if let types { try check(types, "types", nil) }
     guard elements != nil else { return }
-    if let atomSymbols { try check(atomSymbols.indices, "symbols", atomSymbols.names) }
+    if let atomSymbols {
+      try check(atomSymbols.indices, "symbols", atomSymbols.names)
+      for k in 0..<max(labels.indices.count, atomSymbols.indices.count) {
+        let (a, b) = (labels.name(k), atomSymbols.name(k))
+        guard a != b, Element.symbols.contains(b) else { continue }
+        throw arrays.failure("z says \(a) where symbols say \(b); leave out the one that is wrong")
+      }
+    }
     guard let types, let typeSymbols else { return }
     for (k, type) in types.enumerated() where typeSymbols.indices.contains(type) {
       let (a, b) = (labels.name(k), typeSymbols[type])

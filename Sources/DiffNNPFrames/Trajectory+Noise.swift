@@ -6,7 +6,7 @@ extension Trajectory {
   /// - Parameter sigma: Å.
   public func noised(sigma: Double, seed: UInt64) -> some Sequence<Frame> {
     frames.enumerated().lazy.map { k, frame in
-      var (frame, random) = (frame, Philox(seed: seed, purpose: .noise, frame: k))
+      var (frame, random) = (frame, Philox(seed: seed, purpose: .validation, frame: k))
       for i in frame.positions.indices { frame.positions[i] += sigma * random.normal3() }
       frame.forces = nil
       return frame

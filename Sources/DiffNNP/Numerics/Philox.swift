@@ -9,7 +9,7 @@
 public struct Philox: RandomNumberGenerator {
   /// What a stream is for.
   public enum Purpose: UInt32, Sendable {
-    case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian
+    case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian, validation
   }
 
   private let key: SIMD2<UInt32>

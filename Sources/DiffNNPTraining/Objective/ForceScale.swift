@@ -10,30 +10,47 @@ public struct ForceScale: Sendable {
   public let slope: Double
   /// Standard error, from groups of frames that follow each other; infinite where there are fewer than three.
   public let error: Double
-  /// The mean difference of numerator and denominator over its standard error. Beside the slope's error, which takes the
+  /// The mean difference of numerator and denominator, in units of what is no chance. Beside the slope's error, which takes the
   /// denominator for known, it counts what chance makes of both where the slope is 1.
   private let difference: Double
-  /// Standard errors that are no chance, as rare as four of a normal distribution; more where few groups tell how large one is.
+  /// Standard errors that are no chance.
   private let significance: Double
 
-  /// - Parameter groups: numerator and denominator of the ratio, for groups of frames.
+  /// - Parameter groups: numerator and denominator of the ratio, for groups of frames in order of time. Groups that follow each other
+  ///   may be alike: the error is the largest of those by these groups and by ones of two and of four (blocking, Flyvbjerg &
+  ///   Petersen, J. Chem. Phys. 91, 461 (1989)).
   public init(groups: [(numerator: Double, denominator: Double)]) {
-    let count = Double(groups.count)
     let numerator = groups.reduce(0) { $0 + $1.numerator }
     let denominator = groups.reduce(0) { $0 + $1.denominator }
-    /// The standard error of the sum over groups of numerator - slope · denominator.
-    func error(_ slope: Double) -> Double {
-      let mean = (numerator - slope * denominator) / count
-      let squares = groups.reduce(0) { sum, group in
-        let residual = group.numerator - slope * group.denominator - mean
-        return sum + residual * residual
-      }
-      return groups.count < 3 ? .infinity : (squares * count / (count - 1)).squareRoot()
+    let slope = numerator / denominator
+    let groupings = [1, 2, 4].map { Self.joined(groups, by: $0) }.filter { $0.count >= Self.fewestGroups }
+    self.slope = slope
+    error = groupings.map { Self.error($0, slope) / abs(denominator) }.max() ?? .infinity
+    difference =
+      groupings.map { abs(numerator - denominator) / (Self.error($0, 1) * Self.significance(groups: $0.count)) }.min()
+      ?? 0
+    significance = Self.significance(groups: groups.count)
+  }
+
+  private static let fewestGroups = 3
+
+  /// As rare as four standard errors of a normal distribution; more where few groups tell how large one is.
+  private static func significance(groups: Int) -> Double { 4 * (1 + 8 / exp(1.5 * log(max(1, Double(groups) - 1)))) }
+
+  private static func joined(
+    _ groups: [(numerator: Double, denominator: Double)], by count: Int
+  ) -> [(numerator: Double, denominator: Double)] {
+    stride(from: 0, to: groups.count - groups.count % count, by: count).map { first in
+      groups[first..<first + count].reduce((0, 0)) { ($0.0 + $1.numerator, $0.1 + $1.denominator) }
     }
-    slope = numerator / denominator
-    self.error = error(slope) / abs(denominator)
-    difference = (numerator - denominator) / error(1)
-    significance = 4 * (1 + 8 / exp(1.5 * log(max(1, count - 1))))
+  }
+
+  /// The standard error of the sum over groups of numerator - slope · denominator.
+  private static func error(_ groups: [(numerator: Double, denominator: Double)], _ slope: Double) -> Double {
+    let residuals = groups.map { $0.numerator - slope * $0.denominator }
+    let count = Double(residuals.count)
+    let mean = residuals.reduce(0, +) / count
+    return (residuals.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * count / (count - 1)).squareRoot()
   }
 
   /// Differences from 1 that integration errors and a thermostat a little off may make.
@@ -42,7 +59,7 @@ public struct ForceScale: Sendable {
   /// Whether the slope is known so well that it says something.
   public var isKnown: Bool { error.isFinite && significance * error < max(0.5, 0.5 * abs(slope)) }
   /// Whether the slope cannot be 1, nor near it.
-  public var isWrong: Bool { abs(difference) > significance && abs(slope - 1) > Self.tolerance + 2 * error }
+  public var isWrong: Bool { difference > 1 && abs(slope - 1) > Self.tolerance + 2 * error }
 
   /// The slope with its error, in as many digits as they mean.
   public var text: String {
@@ -50,10 +67,16 @@ public struct ForceScale: Sendable {
       ? "\(Self.digits(slope, error)) ± \(Self.digits(error, error))" : "\(Self.digits(slope, slope / 100))"
   }
 
-  private static func digits(_ x: Double, _ error: Double) -> Double {
-    guard x.isFinite, error.isFinite, error != 0 else { return x }
-    let unit = exp(log(10) * (log10(abs(error)).rounded(.down) - 1))
-    return unit < 1 ? (x / unit).rounded() / (1 / unit).rounded() : (x / unit).rounded() * unit
+  /// A number to the second digit of its error.
+  private static func digits(_ x: Double, _ error: Double) -> String {
+    guard x.isFinite, error.isFinite, error != 0 else { return "\(x)" }
+    let power = Int(log10(abs(error)).rounded(.down)) - 1
+    guard power < 0 else {
+      let unit = exp(log(10) * Double(power)).rounded()
+      return "\(Int(((x / unit).rounded() * unit).rounded()))"
+    }
+    let scale = exp(log(10) * Double(-power)).rounded()
+    return "\((x * scale).rounded() / scale)"
   }
 
   /// What forces that are off by this slope may be; nil where no cause is known.
@@ -68,92 +91,149 @@ public struct ForceScale: Sendable {
   /// The units, of either sign, that forces off by this slope may be in; nil where none is known.
   var unit: String? {
     let tolerance = error.isFinite ? max(0.05, 2 * error / abs(slope)) : 0.1
-    let units = ForceUnit.candidates(for: slope, within: tolerance)
-    guard !units.isEmpty else { return nil }
-    let sign = slope < 0 ? ", with the other sign: gradients" : ""
-    return "they look like " + units.prefix(3).map(\.text).joined(separator: " or ") + sign
+    // Nobody writes forces in eV/Bohr; where a slope is between, it is no unit that is wrong.
+    guard !(0.4...2.5 ~= slope), let nearest = ForceUnit.candidates(for: slope, within: tolerance).first else {
+      return nil
+    }
+    if slope < 0, nearest.factor == 1 { return "they look like gradients, with the other sign" }
+    let units = ForceUnit.candidates(for: slope, within: tolerance).prefix(3).map(\.text)
+    return "they look like " + units.joined(separator: " or ") + (slope < 0 ? ", with the other sign: gradients" : "")
   }
 
-  /// Measures forces by the configurations alone, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any field f
-  /// (the hypervirial theorem, by partial integration of exp(-U/kT)), whatever noise of mean 0 the forces carry. For f, the force
-  /// of a pair potential serves that was fitted to the configurations of the other blocks, so that it owes nothing to those it is
-  /// tried on.
+  /// Measures forces by the configurations, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any field f (the
+  /// hypervirial theorem, by partial integration of exp(-U/kT)), whatever noise of mean 0 the forces carry.
+  ///
+  /// For f, the force of a pair potential serves that was fitted to the forces of the other blocks. So its size is that of the forces
+  /// in whatever unit, which does not matter, and it owes nothing to the configurations that it is tried on: one fitted to
+  /// configurations would, where these are few and alike, and find itself right.
   /// - Parameters:
   ///   - frames: with forces (eV/Å) in each.
-  ///   - coefficients: of that pair potential, for each block.
+  ///   - statistics: of the pair functions, with σ = 0 as the first level.
+  ///   - prior: of that pair potential.
   ///   - thermalEnergy: kT (eV).
+  /// - Returns: what all frames say, and then what the first and the second half of them say by themselves [type].
   static func measure(
-    _ frames: Frames, _ blocks: TimeBlocks, _ basis: PairBasis, coefficients: [[Double]], thermalEnergy: Double,
-    threads: Int, ranks: Ranks
-  ) throws -> [ForceScale] {
-    let groups = try ranks.map(blocks.count * groupsOfABlock, threads: threads) { item -> [Double] in
-      let block = item / groupsOfABlock
-      var field = PairField(basis, coefficients[block])
-      for f in frameNumbers(of: item % groupsOfABlock, in: blocks.ranges[block]) {
-        try field.add(frames.frame(at: f), thermalEnergy: thermalEnergy)
+    _ frames: Frames, _ statistics: PairStatistics, _ prior: SmoothnessPrior, thermalEnergy: Double, threads: Int,
+    ranks: Ranks
+  ) throws -> (all: [ForceScale], halves: [[ForceScale]]) {
+    let (blocks, basis) = (statistics.blocks, statistics.basis)
+    let sums = try ranks.map(blocks.count, threads: threads) { block in
+      try labelSums(of: frames, blocks.ranges[block], basis, thermalEnergy: thermalEnergy)
+    }
+    let totals = sums.map { groups in LabelSums.total(groups.map(\.work), count: basis.count) }
+    let labels = LabelSums.total(totals, count: basis.count)
+    let matrix = QuadraticForm.sum(statistics.forms[0])
+    let atoms = Double(frames.atomCount) / Double(frames.count)
+    let fields = try ranks.map(blocks.count, threads: threads) { block -> [Double] in
+      var form = matrix
+      form.add(statistics.forms[0][block], weight: -1)
+      for k in 0..<basis.count { form.vector[k] = labels[k] - totals[block][k] }
+      prior.add(to: &form, basis, weight: Double(blocks.trainingFrameCount(holdingOut: block)) * atoms)
+      return try form.minimiser()
+    }
+    func scales(_ groups: [(type: Int, numerator: Double, denominator: Double)]) -> [ForceScale] {
+      (0..<basis.typeCount).map { type in
+        ForceScale(
+          groups: groups.filter { $0.type == type && ($0.numerator != 0 || $0.denominator != 0) }.map {
+            ($0.numerator, $0.denominator)
+          })
       }
-      return field.work + field.divergence
     }
-    return (0..<basis.typeCount).map { type in
-      let sums = groups.map { (numerator: $0[type], denominator: $0[basis.typeCount + type]) }
-      return ForceScale(groups: sums.filter { $0.denominator != 0 || $0.numerator != 0 })
+    let groups = sums.enumerated().flatMap { block, groups in
+      groups.flatMap { group in
+        (0..<basis.typeCount).map { type in
+          (
+            type: type, numerator: dot(group.work[type], fields[block]),
+            denominator: dot(group.laplacians[type], fields[block])
+          )
+        }
+      }
     }
+    let half = groups.count / basis.typeCount / 2 * basis.typeCount
+    return (scales(groups), [scales(Array(groups[..<half])), scales(Array(groups[half...]))])
   }
+
+  private static func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }
 
   /// Groups of frames in each block of time, and frames of a group at most: a small part of the work of a fit.
   private static let (groupsOfABlock, mostFrames) = (4, 100)
 
-  private static func frameNumbers(of group: Int, in range: Range<Int>) -> [Int] {
-    let first = range.lowerBound + range.count * group / groupsOfABlock
-    let last = range.lowerBound + range.count * (group + 1) / groupsOfABlock
-    return Array(stride(from: first, to: last, by: max(1, (last - first) / mostFrames)))
+  /// The sums over groups of the frames of a block. Where frames are few, each is several groups, of every so manieth atom.
+  private static func labelSums(
+    of frames: Frames, _ range: Range<Int>, _ basis: PairBasis, thermalEnergy: Double
+  ) throws -> [LabelSums] {
+    let pieces = range.count >= groupsOfABlock ? 1 : (groupsOfABlock + range.count - 1) / range.count
+    let groupCount = min(groupsOfABlock, range.count)
+    var groups: [LabelSums] = []
+    let search = LabelSearch(basis)
+    for group in 0..<groupCount {
+      let first = range.lowerBound + range.count * group / groupCount
+      let last = range.lowerBound + range.count * (group + 1) / groupCount
+      groups += Array(repeating: LabelSums(basis), count: pieces)
+      for f in stride(from: first, to: last, by: max(1, (last - first) / mostFrames)) {
+        try search.add(
+          frames.frame(at: f), thermalEnergy: thermalEnergy, to: &groups, from: groups.count - pieces, pieces: pieces)
+      }
+    }
+    return groups
   }
 }
 
-/// Sums over frames, for each type of atom, of Σ_i F_i·f_i / kT and -Σ_i div_i f_i, with the field f = -∇u of a pair potential u in
-/// units of kT.
-private struct PairField {
+/// Sums over atoms of each type [type][function] of -F·∇φ/kT and of Δφ: what a field f = -∇Σcφ makes of F·f/kT and of -div f.
+private struct LabelSums: Parcelled {
+  var work: [[Double]]
+  var laplacians: [[Double]]
+
+  init(_ basis: PairBasis) {
+    work = Array(repeating: Array(repeating: 0, count: basis.count), count: basis.typeCount)
+    laplacians = work
+  }
+
+  init(from parcel: inout Parcel) { (work, laplacians) = (parcel.take(), parcel.take()) }
+
+  func put(into parcel: inout Parcel) {
+    parcel.put(work)
+    parcel.put(laplacians)
+  }
+
+  /// The sum over all that is given, and over types.
+  static func total(_ work: [[[Double]]], count: Int) -> [Double] { total(work.flatMap { $0 }, count: count) }
+
+  static func total(_ work: [[Double]], count: Int) -> [Double] {
+    work.reduce(into: Array(repeating: 0, count: count)) { sum, row in for k in 0..<count { sum[k] += row[k] } }
+  }
+}
+
+/// Adds frames to sums. Holds the buffers of one thread.
+private final class LabelSearch {
   private let basis: PairBasis
-  private let coefficients: [Double]
   private let search = NeighbourSearch()
   private let edges = EdgeList()
-  private(set) var work: [Double]
-  private(set) var divergence: [Double]
 
-  init(_ basis: PairBasis, _ coefficients: [Double]) {
-    self.basis = basis
-    self.coefficients = coefficients
-    work = Array(repeating: 0, count: basis.typeCount)
-    divergence = work
-  }
+  init(_ basis: PairBasis) { self.basis = basis }
 
-  mutating func add(_ frame: Frame, thermalEnergy: Double) throws {
+  /// Adds atom i to the sums number `first` + i modulo `pieces`.
+  func add(
+    _ frame: Frame, thermalEnergy: Double, to sums: inout [LabelSums], from first: Int, pieces: Int
+  ) throws {
     try search.fill(edges, frame.configuration, cutoff: basis.rMax)
+    let inverse = 1 / basis.spacing
     for i in 0..<edges.centreCount {
-      let type = Int(edges.types[i])
-      var (field, laplacian) = (SIMD3<Double>.zero, 0.0)
+      let (type, sum) = (Int(edges.types[i]), first + i % pieces)
+      let force = frame.forces![i] / thermalEnergy
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
-        let other = Int(edges.types[Int(edges.neighbours[e])])
-        let r = edges.lengths[e]
-        let (slope, curvature) = derivatives(TypePairs.index(type, other, typeCount: basis.typeCount), r)
-        field += (slope / r) * edges.vectors[e]
-        laplacian += curvature + 2 * slope / r
+        let (r, other) = (edges.lengths[e], Int(edges.types[Int(edges.neighbours[e])]))
+        let pair = TypePairs.index(type, other, typeCount: basis.typeCount)
+        let (m, t) = basis.interval(r * inverse)
+        let slopes = CubicBSpline.basis(t).slope * inverse
+        let laplacians = CubicBSpline.curvature(t) * (inverse * inverse) + slopes * (2 / r)
+        // ∇φ of atom i is φ' times the unit vector from its neighbour.
+        let along = (force * edges.vectors[e]).sum() / r
+        for k in 0..<min(4, basis.intervals - m) {
+          sums[sum].work[type][pair * basis.intervals + m + k] += along * slopes[k]
+          sums[sum].laplacians[type][pair * basis.intervals + m + k] += laplacians[k]
+        }
       }
-      work[type] += dot(frame.forces![i], field) / thermalEnergy
-      divergence[type] += laplacian
     }
-  }
-
-  /// du/dr and d²u/dr².
-  private func derivatives(_ pair: Int, _ r: Double) -> (Double, Double) {
-    let (m, t) = basis.interval(r / basis.spacing)
-    let (slopes, curvatures) = (CubicBSpline.basis(t).slope, CubicBSpline.curvature(t))
-    var (slope, curvature) = (0.0, 0.0)
-    for k in 0..<min(4, basis.intervals - m) {
-      let c = coefficients[pair * basis.intervals + m + k]
-      slope += c * slopes[k]
-      curvature += c * curvatures[k]
-    }
-    return (slope / basis.spacing, curvature / (basis.spacing * basis.spacing))
   }
 }

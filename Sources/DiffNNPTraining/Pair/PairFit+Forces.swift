@@ -22,17 +22,21 @@ extension PairFit {
   /// Compares the forces with what the configurations alone say of them (see `ForceScale`).
   /// - Throws: where they cannot be the forces, in eV/Å, of frames at this temperature.
   func checkForces(_ frames: Frames, _ selection: PairSelection, _ typeNames: [String]) throws {
-    let field = try selection.best(ofLevel: 0)
-    let scales = try ForceScale.measure(
-      frames, selection.blocks, selection.basis, coefficients: field.heldOutPairs, thermalEnergy: thermalEnergy,
-      threads: settings.threads, ranks: settings.ranks)
-    for (name, scale) in zip(typeNames, scales) where scale.isWrong {
-      let cause = scale.cause(temperature: temperature).map { ": \($0)" } ?? ""
-      throw DiffNNPError(
-        "forces on \(name) are \(scale.text) times what its configurations at \(temperature) K say, where 1 is right\(cause); "
-          + "give them in eV/Å, or say their units, or train with objective: denoising, which needs none")
+    let prior = try selection.best(ofLevel: 0).chosen.prior
+    let measured = try ForceScale.measure(
+      frames, selection.statistics, prior, thermalEnergy: thermalEnergy, threads: settings.threads,
+      ranks: settings.ranks)
+    let parts =
+      [("", measured.all)] + zip([" in the first half of the frames", " in the second half"], measured.halves)
+    for (part, scales) in parts {
+      for (name, scale) in zip(typeNames, scales) where scale.isWrong {
+        let cause = scale.cause(temperature: temperature).map { ": \($0)" } ?? ""
+        throw DiffNNPError(
+          "forces on \(name)\(part) are \(scale.text) times what the configurations at \(temperature) K say, where 1 is right"
+            + "\(cause); give them in eV/Å, or say their units, or train with objective: denoising, which needs none")
+      }
     }
-    let known = zip(typeNames, scales).filter { $0.1.isKnown }.map { "\($0) \($1.text)" }
+    let known = zip(typeNames, measured.all).filter { $0.1.isKnown }.map { "\($0) \($1.text)" }
     progress(
       known.isEmpty
         ? "forces: these frames are too few to tell whether they are in eV/Å"

@@ -148,11 +148,10 @@ extension PairSelection {
     var whole = total
     add(prior, basis, to: &whole)
     let c = try whole.minimiser()
-    let pairs = best.solutions.map(basis.pairPart)
     return Choice(
       chosen: best.candidate(name), candidates: (others + smoothnesses).map { $0.candidate(name) },
       pairs: basis.pairPart(c), triplets: basis.tripletPart(c),
-      heldOutPairs: pairs, heldOutScore: heldOut(pairs, statistics.forms[0]))
+      heldOutScore: heldOut(best.solutions.map(basis.pairPart), statistics.forms[0]))
   }
 
   /// What a prior is worth.

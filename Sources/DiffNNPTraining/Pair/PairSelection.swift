@@ -29,8 +29,6 @@ struct PairSelection {
     var pairs: [Double]
     /// Those of triplets, where there are any.
     var triplets: [Double] = []
-    /// Coefficients of pairs from all blocks but one, for each block.
-    var heldOutPairs: [[Double]]
     /// Held-out objective at σ → 0 for a frame.
     var heldOutScore: Double
     /// For a refinement by the whole likelihood.
@@ -109,23 +107,23 @@ struct PairSelection {
     var scores: [Double]
     var best: Int
     var coefficients: [Double]
-    /// The solutions from all blocks but one, with that prior.
-    var heldOut: [[Double]]
+    var heldOutScore: Double
 
-    init(scores: [Double], best: Int, coefficients: [Double], heldOut: [[Double]]) {
-      (self.scores, self.best, self.coefficients, self.heldOut) = (scores, best, coefficients, heldOut)
+    init(scores: [Double], best: Int, coefficients: [Double], heldOutScore: Double) {
+      (self.scores, self.best, self.coefficients, self.heldOutScore) = (scores, best, coefficients, heldOutScore)
     }
 
     init(from parcel: inout Parcel) {
       self.init(
-        scores: parcel.take(), best: Int(from: &parcel), coefficients: parcel.take(), heldOut: parcel.take())
+        scores: parcel.take(), best: Int(from: &parcel), coefficients: parcel.take(),
+        heldOutScore: Double(from: &parcel))
     }
 
     func put(into parcel: inout Parcel) {
       parcel.put(scores)
       best.put(into: &parcel)
       parcel.put(coefficients)
-      parcel.put(heldOut)
+      heldOutScore.put(into: &parcel)
     }
   }
 
@@ -136,7 +134,7 @@ struct PairSelection {
     }
     return Choice(
       chosen: candidates[found.best], candidates: candidates, pairs: found.coefficients,
-      heldOutPairs: found.heldOut, heldOutScore: heldOut(found.heldOut, statistics.forms[0]))
+      heldOutScore: found.heldOutScore)
   }
 
   private func compare(_ priors: [SmoothnessPrior], for combination: Levels, validation: Int) throws -> Comparison {
@@ -150,7 +148,8 @@ struct PairSelection {
     let k = scores.indices.min { scores[$0] < scores[$1] }!
     let c = try solution(total, priors[k], weight: scale * frameCount, degree: combination.degree)
     return Comparison(
-      scores: scores, best: k, coefficients: Array(c[..<basis.count]), heldOut: solutions[k])
+      scores: scores, best: k, coefficients: Array(c[..<basis.count]),
+      heldOutScore: heldOut(solutions[k], statistics.forms[0]))
   }
 
   /// The objective of a combination over one block; powers of τ follow each other, in units of the largest τ.
