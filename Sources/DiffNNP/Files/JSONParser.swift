@@ -6,6 +6,8 @@ extension JSONValue {
     self = try parser.parseDocument()
   }
 
+  /// Parses JSON text given as a string, by the same rules as `init(parsing:)` for bytes.
+  /// - Throws: where the text is not JSON, with the position of the fault in bytes.
   public init(parsing text: String) throws { try self.init(parsing: Array(text.utf8)) }
 }
 

@@ -2,9 +2,9 @@
   import Glibc
 #endif
 
-/// Memory that could not be had.
+/// The error where the system has no more memory.
 public struct OutOfMemory: Error, CustomStringConvertible {
-  /// Bytes.
+  /// Size of the memory that was asked for (bytes).
   public let size: Int
 
   public var description: String { "no memory for \(size) bytes; fewer atoms or neighbours need less" }
@@ -29,7 +29,8 @@ struct Buffer<Element>: ~Copyable {
     return pointer
   }
 
-  /// The same where the size is that of a model or of what a trainer works on; without memory for that, the process ends.
+  /// Room for `count` elements, where that size follows from the model or the trainer's batch; without memory for it,
+  /// the process ends.
   @inline(__always)
   @discardableResult
   mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
@@ -66,7 +67,8 @@ struct Buffer<Element>: ~Copyable {
   }
 }
 
-/// What is done in memory of a size that no caller decides: as Swift's own objects, it ends the process where there is none.
+/// Runs `body` on memory whose size no caller decides; where there is none, the process ends, as it does for Swift's
+/// own objects.
 @inline(__always)
 func orEnd<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { fatalError("\(error)") }

@@ -1,4 +1,4 @@
-/// Uniform cubic B-splines: within one knot interval, the four that do not vanish.
+/// Uniform cubic B-splines: the four basis functions that do not vanish within one knot interval.
 public enum CubicBSpline {
   /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
   @inlinable @inline(__always)
@@ -11,11 +11,12 @@ public enum CubicBSpline {
     return (value, slope)
   }
 
-  /// Second derivatives with respect to t.
+  /// Second derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
   @inlinable @inline(__always)
   public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
 
-  /// Writes what `basis` says of four places at once: values of the first function, of the second, …, and then derivatives.
+  /// Writes what `basis` says at four values of t at once: values of the first function, of the second, …, and then
+  /// derivatives.
   @inline(__always)
   static func basis(_ t: SIMD4<Double>, into functions: UnsafeMutablePointer<SIMD4<Double>>) {
     let u = 1 - t

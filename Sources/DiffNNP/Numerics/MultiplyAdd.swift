@@ -9,5 +9,6 @@ extension SIMD where Scalar: FloatingPoint {
     #endif
   }
 
+  /// self += a·b, rounded as in `multiplyAdding`.
   @inlinable @inline(__always) public mutating func multiplyAdd(_ a: Self, _ b: Self) { self = multiplyAdding(a, b) }
 }

@@ -7,7 +7,9 @@
 /// A stream is named by what it is for (seed, purpose, frame, draw), not by who asks, so that results do not depend on
 /// the number of threads or on the order of work.
 public struct Philox: RandomNumberGenerator {
-  /// What a stream is for.
+  /// The use of a stream: `noise` on frames, choice of `candidates`, initial parameters and batches of a `network`,
+  /// noise of the `objective`, chains of the `likelihood`, velocities and defects on a `lattice`, `resampling` of
+  /// frames, random directions for a `hessian`.
   public enum Purpose: UInt32, Sendable {
     case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian
   }

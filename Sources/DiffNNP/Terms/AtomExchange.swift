@@ -6,7 +6,7 @@
 public final class AtomExchange {
   /// Called with the context, values [rowCount][width], and the width; gives zero where all went well.
   public typealias Function = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Double>?, CInt) -> CInt
-  /// The same for values in single precision.
+  /// A function like `Function` for values in single precision.
   public typealias SingleFunction =
     @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Float>?, CInt) -> CInt
 
@@ -18,8 +18,10 @@ public final class AtomExchange {
     public var reverse: Function
     /// Both in single precision; where they are given, a network of single precision calls these alone.
     public var single: (forward: SingleFunction, reverse: SingleFunction)?
+    /// First argument of every call.
     public var context: UnsafeMutableRawPointer?
 
+    /// The caller's functions, with the context that is their first argument.
     public init(
       forward: @escaping Function, reverse: @escaping Function,
       single: (forward: SingleFunction, reverse: SingleFunction)? = nil, context: UnsafeMutableRawPointer?
@@ -35,15 +37,16 @@ public final class AtomExchange {
     case forward, reverse
   }
 
-  /// Whether a function of the caller reported failure: what was computed since then is worth nothing.
+  /// Whether a function of the caller reported failure: everything computed since then is worthless.
   public private(set) var failed = false
-  /// That of the values that travel.
+  /// Precision of the values that travel.
   private(set) var precision = Precision.double
   private var functions: Functions?
   private var rowCount = 0
   private var rows: UnsafePointer<Int32>?
   private var buffer = Buffer<Double>()
 
+  /// An exchange that has not begun.
   public init() {}
 
   /// Sets out on the exchanges of one configuration.

@@ -11,15 +11,16 @@ public struct DistanceFloor: Equatable, Sendable {
   public let distances: [Double]
   /// d (Å).
   public let width: Double
-  /// The largest r_in: atoms farther apart are seen where they are.
+  /// The largest r_in (Å): radial functions of atoms farther apart use the real distance.
   public let reach: Double
   private let typeCount: Int
 
-  /// All atoms are seen where they are.
+  /// No floor: radial functions always use the real distance.
   public static let none = DistanceFloor()
 
   private init() { (distances, width, reach, typeCount) = ([], 1, 0, 0) }
 
+  /// A floor that begins at `distances` (Å) for each pair of types [pair].
   /// - Throws: where the distances are not one of at least 0 for each pair of types, or the width is not positive.
   public init(typeCount: Int, distances: [Double], width: Double) throws {
     guard distances.count == TypePairs.count(typeCount), distances.allSatisfy({ $0.isFinite && $0 >= 0 }),
@@ -35,14 +36,15 @@ public struct DistanceFloor: Equatable, Sendable {
     reach = distances.max() ?? 0
   }
 
-  /// A distance as it is seen (Å), and its first and second (1/Å) derivative with respect to the real one.
+  /// The distance that radial functions use instead of the real one (Å), with its first and second (1/Å) derivative by
+  /// the real one.
   struct Seen {
     var distance: Double
     var slope = 1.0
     var curvature = 0.0
   }
 
-  /// What is seen of atoms of types a and b at distance r.
+  /// The distance that radial functions use for atoms of types a and b at distance r (Å).
   @inline(__always)
   func seen(_ a: Int, _ b: Int, at r: Double) -> Seen { r < reach ? slowed(a, b, at: r) : Seen(distance: r) }
 
@@ -59,12 +61,12 @@ public struct DistanceFloor: Equatable, Sendable {
 }
 
 extension DistanceFloor {
-  /// What the metadata of a term say of it, which is nothing where there is none.
+  /// Members of a term's metadata that describe the floor; empty where there is none.
   var json: [JSONValue.Member] {
     self == .none ? [] : [.init("floor", ["distances": JSONValue(distances), "width": .number(width)])]
   }
 
-  /// From the metadata of a term.
+  /// Reads the floor from the metadata of a term.
   init(json settings: JSONValue, typeCount: Int) throws {
     guard let floor = settings["floor"] else {
       self = .none

@@ -44,7 +44,7 @@ struct ChannelMatrix<L: Lanes> {
   private typealias Inputs = Rows<UnsafePointer<L>>
   private typealias Outputs = Rows<UnsafeMutablePointer<L>>
 
-  /// Features of atoms.
+  /// Features of consecutive atoms.
   private struct Rows<Pointer> {
     var first: Pointer
     var stride: Int

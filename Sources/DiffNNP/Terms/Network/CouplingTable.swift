@@ -5,7 +5,7 @@ struct CouplingTable: Sendable {
   private(set) var coefficients: [Double] = []
   private var places: [[Int]: Int] = [:]
 
-  /// Where the coefficients of these degrees begin; they are entered where they are new.
+  /// The index where the coefficients of these degrees begin; they are added where they are new.
   mutating func place(_ l1: Int, _ l2: Int, _ l3: Int, _ couplings: [NetworkPlan.Coupling]) -> Int {
     if let known = places[[l1, l2, l3]] { return known }
     let place = coefficients.count

@@ -2,7 +2,7 @@ import CProcessor
 
 extension Network: Term {
   public static let name = "network"
-  /// Its tensors have the names of nequip's state dict, which begin with nothing that they share.
+  /// Empty: tensors have the names of nequip's state dict, which have no prefix in common.
   public static let tensorPrefix = ""
 
   public var typeCount: Int { architecture.typeNames.count }

@@ -11,7 +11,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   struct Outputs {
     /// Energies of the centres, times `scale`.
     var energies: UnsafeMutablePointer<Double>?
-    /// Of the energies times `scale`.
+    /// Forces and virials of the energies times `scale`.
     var forces: ForceSums?
     /// The tangents of `forces`: with dual numbers, minus the Hessian times the direction.
     var forceTangents: ForceSums?
@@ -19,7 +19,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     var scale = 1.0
   }
 
-  /// Of one call, for one thread.
+  /// The arguments of one call, for one thread.
   struct Job {
     /// Which share of the work, of how many.
     var share = 0
@@ -58,7 +58,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     case gatherForces
   }
 
-  /// So few edges are prepared all at once.
+  /// Up to this number, all edges are prepared at once.
   static var fewEdges: Int { 2048 }
 
   var clock: StageClock?
@@ -73,7 +73,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   let layers: UnsafePointer<PackedLayer<L.Weight>>
   let layerCount: Int
 
-  // Of all atoms. What enters the activations of each layer lasts until its gradient takes the same place.
+  // Memory of all atoms. What enters the activations of each layer is kept until its gradient replaces it.
   private var convolutionBuffer = Buffer<L>()
   /// Vectors of an atom before those of each layer.
   private let convolutionPlaces: UnsafeMutablePointer<Int>
@@ -82,10 +82,10 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   /// What enters the first layer, which depends on types alone.
   var typeFeatures = TypeFeatures<L>()
   let sourceVectors: Int
-  /// One for each thread.
+  /// Intermediate results of a block, for each thread.
   private var blocks: [AtomBlock<L>]
   var job: Job?
-  /// Where those of each share are; not in the job, whose copies would count references.
+  /// The edge lists of the shares; not in the job, whose copies would count references.
   private var edges: KeptEdges?
   private var phase = Phase.begin
 
@@ -297,14 +297,16 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     return most
   }
 
-  /// Those of the first layer are of types, others of atoms.
+  /// The sources of a layer: those of types in the first layer [type][featureVectors], of atoms in the others
+  /// [atomCount][featureVectors].
   @inline(__always)
   func sources(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     if layer == 0 { return typeFeatures.sources.pointer }
     return sourceBuffer.pointer + (job.keepsSources ? layer - 1 : layer % 2) * job.edges.atomCount * sourceVectors
   }
 
-  /// Where the sources of the layer before were, unless they last.
+  /// Gradients with respect to the sources of a layer, in the memory of the sources of the layer before, unless these
+  /// are kept.
   @inline(__always)
   func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     if layer == 0 { return typeFeatures.sourceGradients.pointer }
@@ -312,7 +314,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       + (job.keepsSources ? layerCount - 1 : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
   }
 
-  /// The same, of one share: the first one's is that of all.
+  /// Gradients with respect to the sources of a layer, summed over the edges of one share; those of the first share are
+  /// in the memory of the total.
   @inline(__always)
   func ownSourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     job.share == 0 || layer == 0 ? sourceGradients(layer, job) : job.block.sourceGradients.pointer

@@ -83,7 +83,7 @@ struct NetworkLayout: Sendable {
 
   /// Vectors of an atom's features in the layer that has most.
   var widestFeatureVectors: Int { layers.reduce(1) { max($0, $1.featureVectors) } }
-  /// The same of sums over edges.
+  /// Vectors of an atom's messages (sums over edges) in the layer that has most.
   var widestMessageVectors: Int { layers.reduce(1) { max($0, $1.messageVectors) } }
 
   /// Every matrix that is packed.

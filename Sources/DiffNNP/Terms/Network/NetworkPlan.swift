@@ -35,7 +35,7 @@ struct NetworkPlan: Sendable {
     var matrix: Matrix
   }
 
-  /// The same with a matrix for each type of the atom.
+  /// A linear map like `Linear`, with a matrix for each type of the atom.
   struct SelfConnection: Sendable {
     var input: Int
     var output: Int
@@ -64,7 +64,7 @@ struct NetworkPlan: Sendable {
     var couplings: [Coupling]
   }
 
-  /// What becomes of a block of the convolution's output.
+  /// How a block of the convolution's output becomes a block of features.
   struct Gate: Sendable {
     /// The block that is activated, or gated.
     var block: Int

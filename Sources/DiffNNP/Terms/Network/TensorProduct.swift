@@ -67,7 +67,7 @@ private typealias Matrix<L> = InlineArray<49, L>
 /// Adds to `a` the products of the neighbours' features, the edges' harmonics, and the radial weights.
 struct Multiplication<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
-  /// Of products of three degrees above 0, see `CouplingTable`.
+  /// Coupling coefficients of products of three degrees above 0, see `CouplingTable`.
   let coefficients: UnsafePointer<L.Weight.Scalar>
   let a: UnsafeMutablePointer<L>
 
@@ -131,14 +131,14 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
 struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
   let g: UnsafePointer<L>
-  /// Of products of three degrees above 0, see `CouplingTable`.
+  /// Coupling coefficients of products of three degrees above 0, see `CouplingTable`.
   let coefficients: UnsafePointer<L.Weight.Scalar>
-  /// With respect to `sources`, as they lie there.
+  /// Gradients with respect to `sources`, in the same layout.
   let gx: UnsafeMutablePointer<L>
-  /// With respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant one, which has no gradient, stands that
-  /// with respect to the length in knot spacings.
+  /// Gradients with respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant
+  /// harmonic, which has no gradient, that with respect to the length in knot spacings.
   let gEdge: UnsafeMutablePointer<L>
-  /// With respect to splines, as they lie in the batch; nil where unwanted.
+  /// Gradients with respect to splines, laid out as in the batch; nil where unwanted.
   let gSplines: UnsafeMutablePointer<L.Weight>?
   /// Whether `gx` is needed where features are scalars: those of the first layer alone may not be.
   let wantsScalars: Bool

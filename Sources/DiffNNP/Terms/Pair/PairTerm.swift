@@ -14,8 +14,8 @@ public struct PairTerm: Equatable, Sendable {
   public let intervals: Int
   /// Coefficients [pair][intervals + 3]; the last three of each row are zero.
   public let coefficients: [Double]
-  /// The same as polynomials a₀ + a₁t + a₂t² + a₃t³ within each interval [pair][intervals + 1]; the last of each row, for all
-  /// that is beyond rMax, is zero.
+  /// Polynomials a₀ + a₁t + a₂t² + a₃t³ of each interval, from the same coefficients [pair][intervals + 1]; the last of
+  /// each row, for distances beyond rMax, is zero.
   private let pieces: [SIMD4<Double>]
   /// Where the pieces of types a and b begin [a][b].
   private let starts: [Int]
@@ -30,7 +30,10 @@ public struct PairTerm: Equatable, Sendable {
     (0..<TypePairs.count(typeCount)).flatMap { coefficients[$0 * (intervals + 3)..<($0 + 1) * (intervals + 3) - 3] }
   }
 
+  /// A pair term from its free coefficients.
   /// - Parameter free: coefficients [pair][intervals].
+  /// - Throws: where there is no type or interval, the cutoff is not positive, or the number of coefficients is not
+  ///   pairs × intervals.
   public init(typeCount: Int, rMax: Double, intervals: Int, free: [Double]) throws {
     let pairs = TypePairs.count(typeCount)
     guard rMax.isFinite, rMax > 0, intervals > 0, typeCount > 0, free.count == pairs * intervals else {

@@ -22,7 +22,7 @@ struct TripletKernel<Degree: TripletDegree> {
   let edges: EdgePointers
   let scale: Double
   let forces: ForceSums
-  /// Of the knots (1/Å).
+  /// Inverse of the knot spacing (1/Å).
   private let inverseSpacing: Double
   /// Rows of moments of a type of neighbours: all B-splines, also those that are not used, so that each neighbour adds to four.
   private let rowsPerType: Int
@@ -72,7 +72,7 @@ struct TripletKernel<Degree: TripletDegree> {
     return count
   }
 
-  /// Works out what four neighbours are by themselves.
+  /// Computes directions, harmonics and splines of four neighbours.
   @inline(__always)
   private func prepare(_ i: Int, _ begin: Int, _ places: TripletScratch.Places) {
     let e = places.edges + begin
