@@ -70,7 +70,7 @@ struct ExtendedXYZReader: FrameReader {
   private mutating func type(_ columns: Columns) throws -> Int {
     guard let k = columns.symbol else { return try type(atomicNumber: columns.atomicNumber!) }
     let type = try type(symbol: k)
-    // Atomic number 0 is of all that is no element.
+    // Atomic number 0 stands for everything that is no element.
     if let z = try columns.atomicNumber.map(lines.integer), z != 0, let conflict = agreement.add(type, z) {
       let text = conflict.text(("species", "Z"), (speciesNames, nil))
       throw lines.failure("\(text); leave out of Properties the one that is wrong")
@@ -132,7 +132,7 @@ struct ExtendedXYZReader: FrameReader {
     lines.failure("the file ends within frame \(frame), which begins in line \(firstLine); remove it or write it again")
   }
 
-  /// Where an atom's line has what.
+  /// Column numbers of the quantities in an atom's line.
   private struct Columns {
     var symbol: Int?
     var atomicNumber: Int?
@@ -176,7 +176,7 @@ struct ExtendedXYZReader: FrameReader {
     }
   }
 
-  /// What the second line of a frame says.
+  /// The contents of a frame's second line.
   private struct Header {
     var cell: Cell
     var columns: Columns
@@ -228,7 +228,7 @@ struct ExtendedXYZReader: FrameReader {
       return flags
     }
 
-    /// What stands in a list, however it is written: "1 0 0", [1, 0, 0], [[1, 0], [0, 1]].
+    /// The elements of a list, in any of its notations: "1 0 0", [1, 0, 0], [[1, 0], [0, 1]].
     private static func elements(_ text: String) -> [Substring] {
       text.split { $0.isWhitespace || ",[]{}()\"'".contains($0) }
     }

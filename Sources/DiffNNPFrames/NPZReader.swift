@@ -72,10 +72,10 @@ struct NPZReader: FrameReader {
 struct NPZArrays {
   let archive: ZipArchive
 
-  /// Without the ending that numpy gives them.
+  /// Names of the arrays, without the ending that numpy gives them.
   var names: [String] { archive.names.map { $0.hasSuffix(".npy") ? String($0.dropLast(4)) : $0 } }
 
-  /// One to be read frame by frame. It is read once before, so that damage shows before any work.
+  /// An array that is to be read frame by frame. It is read once before, so that damage shows before any work.
   func frames(_ key: String) throws -> NPYStream? {
     try archive.stream(key)?.readToEnd()
     return try archive.stream(key)
@@ -87,7 +87,7 @@ struct NPZArrays {
     DiffNNPError("\(name) has shape \(shape), expected \(expected)")
   }
 
-  /// Those that arrays with names like r_unit say.
+  /// Units that arrays with names like r_unit give.
   func units() throws -> FileUnits {
     var units = FileUnits()
     for key in names where key.lowercased().contains("unit") {
@@ -112,7 +112,7 @@ struct NPZArrays {
     }
   }
 
-  /// Of one cell, or of one for each frame.
+  /// Vectors of one cell, or of one for each frame.
   private func vectors(frames: Int) throws -> [[SIMD3<Double>]] {
     guard let array = try archive.array("cell") else {
       guard let edge = try archive.array("L"), edge.count == 1 else {
@@ -130,7 +130,7 @@ struct NPZArrays {
     return array.vectors(from: 0, count: array.count / 3).map { [[$0.x, 0, 0], [0, $0.y, 0], [0, 0, $0.z]] }
   }
 
-  /// Of all frames, or of each.
+  /// Periodicity of all frames, or of each.
   private func periodicity(frames: Int) throws -> [[Bool]] {
     guard let array = try archive.array("pbc") else { return [[true, true, true]] }
     if array.count == 1 { return [Array(repeating: array.double(0) != 0, count: 3)] }

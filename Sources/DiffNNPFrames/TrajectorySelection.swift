@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// Which atoms and frames of a file are wanted, and what the file does not say itself.
+/// The choice of atoms and frames of a file, and what the file does not say itself.
 public struct TrajectorySelection: Sendable {
   /// Species to keep, in this order of types; nil keeps all, in order of first appearance (numbered types: of number).
   public var species: [String]?
@@ -21,6 +21,7 @@ public struct TrajectorySelection: Sendable {
   /// Whether frames that were there before, equal in all digits, are left out, unless all frames are alike.
   public var leavesOutRepeats = false
 
+  /// A selection of species and frames; by default all of them.
   public init(
     species: [String]? = nil, typeNames: [String]? = nil, start: Int = 0, stop: Int? = nil, step: Int = 1
   ) {
@@ -31,6 +32,7 @@ public struct TrajectorySelection: Sendable {
     self.step = step
   }
 
+  /// A selection of frames by a slice.
   /// - Parameter slice: START:STOP:STEP as in Python, any of them empty; the second colon may be left out.
   /// - Throws: where `slice` is something else, or goes backwards.
   public init(species: [String]? = nil, typeNames: [String]? = nil, slice: String) throws {

@@ -19,6 +19,7 @@ final class ZipArchive {
     var headerOffset: Int
   }
 
+  /// Opens an archive and reads its directory.
   /// - Throws: where the file cannot be read, or is not a ZIP archive.
   init(path: String) throws {
     self.path = path
