@@ -2,7 +2,7 @@ import DiffNNP
 import DiffNNPFrames
 
 extension Trajectory {
-  /// Pieces of time that each block of cross-validation is put together from.
+  /// Number of contiguous pieces of time that make up each resampled block.
   private static let pieces = 10
 
   /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap, Künsch 1989): what

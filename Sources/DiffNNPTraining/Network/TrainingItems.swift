@@ -10,9 +10,10 @@ struct TrainingItems: Sendable {
   /// kT (eV).
   let thermalEnergy: Double
   let seed: UInt64
-  /// Share of the force label in a mixed target, for each noise level.
+  /// Weight of the force label in a mixed target, for each noise level.
   private let forceShares: [Double: Double]
 
+  /// Prepares the items of all frames.
   /// - Throws: where the objective needs forces that frames lack.
   init(
     frames: Frames, noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,

@@ -4,11 +4,11 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// How large given forces are in units of what they should be: a ratio of sums over frames, with its standard error.
+/// The ratio of given forces to what they should be: a ratio of sums over frames, with its standard error.
 public struct ForceScale: Sendable {
-  /// 1 for forces that are right.
+  /// The ratio: 1 for forces that are right.
   public let slope: Double
-  /// Standard error, from groups of frames that follow each other; infinite where there are fewer than three.
+  /// Standard error of the slope, from groups of consecutive frames; infinite where there are fewer than three.
   public let error: Double
   /// The mean difference of numerator and denominator over its standard error. Beside the slope's error, which takes the
   /// denominator for known, it counts what chance makes of both where the slope is 1.
@@ -16,6 +16,7 @@ public struct ForceScale: Sendable {
   /// Standard errors that are no chance, as rare as four of a normal distribution; more where few groups tell how large one is.
   private let significance: Double
 
+  /// The ratio of sums over groups.
   /// - Parameter groups: numerator and denominator of the ratio, for groups of frames.
   public init(groups: [(numerator: Double, denominator: Double)]) {
     let count = Double(groups.count)
@@ -39,12 +40,12 @@ public struct ForceScale: Sendable {
   /// Differences from 1 that integration errors and a thermostat a little off may make.
   private static let tolerance = 0.1
 
-  /// Whether the slope is known so well that it says something.
+  /// Whether the slope is known precisely enough to judge by.
   public var isKnown: Bool { error.isFinite && significance * error < max(0.5, 0.5 * abs(slope)) }
-  /// Whether the slope cannot be 1, nor near it.
+  /// Whether the slope is neither 1 nor near it, beyond what chance explains.
   public var isWrong: Bool { abs(difference) > significance && abs(slope - 1) > Self.tolerance + 2 * error }
 
-  /// The slope with its error, in as many digits as they mean.
+  /// The slope with its standard error, in significant digits.
   public var text: String {
     error.isFinite
       ? "\(Self.digits(slope, error)) ± \(Self.digits(error, error))" : "\(Self.digits(slope, slope / 100))"
@@ -56,7 +57,7 @@ public struct ForceScale: Sendable {
     return unit < 1 ? (x / unit).rounded() / (1 / unit).rounded() : (x / unit).rounded() * unit
   }
 
-  /// What forces that are off by this slope may be; nil where no cause is known.
+  /// The likely cause of a slope that is not 1; nil where none is known.
   /// - Parameter temperature: of the frames (K), as it was given.
   public func cause(temperature: Double) -> String? {
     if abs(slope) <= 2 * error { return "they have nothing to do with the configurations" }
@@ -65,7 +66,7 @@ public struct ForceScale: Sendable {
     return "they look like those of \((slope * temperature).rounded()) K"
   }
 
-  /// The units, of either sign, that forces off by this slope may be in; nil where none is known.
+  /// The units, of either sign, that would explain the slope; nil where none is known.
   var unit: String? {
     let tolerance = error.isFinite ? max(0.05, 2 * error / abs(slope)) : 0.1
     let units = ForceUnit.candidates(for: slope, within: tolerance)
@@ -100,7 +101,7 @@ public struct ForceScale: Sendable {
     }
   }
 
-  /// Groups of frames in each block of time, and frames of a group at most: a small part of the work of a fit.
+  /// Groups of frames in each block of time, and frames of a group at most: little work beside that of a fit.
   private static let (groupsOfABlock, mostFrames) = (4, 100)
 
   private static func frameNumbers(of group: Int, in range: Range<Int>) -> [Int] {

@@ -2,9 +2,10 @@ import DiffNNP
 import DiffNNPFrames
 
 extension PairFit {
-  /// Above this share of frames, what lies beyond a gap in the distances is no accident.
+  /// Largest fraction of frames that may be left out: if more frames are beyond a gap in the distances, that is no
+  /// accident.
   private static let largestTrappedShare = 0.05
-  /// Items of work that frames are dealt to.
+  /// Number of items of work that frames are split into.
   private static let trapParts = 16
 
   /// The frames without those in which a pair is beyond a gap in the distances of all (`NoisedDistances.smallestConnected`): such

@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// What the coefficients of a linear potential are fitted to beyond scores.
+/// The objective of a potential that is linear in its coefficients, beyond scores.
 struct LinearObjective {
   var basis: LinearBasis
-  /// Where atoms could have been instead.
+  /// The conditional likelihood of atoms' positions.
   var likelihood: ConditionalLikelihood?
   /// The likelihood of force labels, Gaussian about the force of the potential with a variance for each type of atom.
   var labels: ForceLabels?
@@ -155,7 +155,7 @@ extension PairSelection {
       heldOutPairs: pairs, heldOutScore: heldOut(pairs, statistics.forms[0]))
   }
 
-  /// What a prior is worth.
+  /// A prior with its held-out objective.
   private struct Score {
     var prior: LinearPrior
     /// For each block, from all other blocks.
@@ -163,7 +163,7 @@ extension PairSelection {
     /// The mean over frames of the objective on the blocks held out.
     var heldOut: Double
 
-    /// The one with the lowest objective; nil among none.
+    /// The score with the lowest objective; nil where there are none.
     static func best(_ scores: [Score]) -> Score? { scores.min { $0.heldOut < $1.heldOut } }
 
     func candidate(_ name: String) -> PairFit.Candidate {

@@ -22,8 +22,9 @@ struct RepulsiveWall {
     return result
   }
 
-  /// What keeps a term with a cutoff (Å) from outweighing the walls: it sees no distances below them. One that stands still two
-  /// knots below a wall's first leaves the wall's own slope, `leastSlope` or more.
+  /// A floor of distances that keeps a term with a cutoff (Å) from outweighing the walls: its radial functions use no
+  /// distances below it. Where the distance stands still two knots below a wall's first, the wall's own slope is left,
+  /// `leastSlope` or more.
   static func floor(
     _ basis: PairBasis, smallestDistances: [Double], within rMax: Double
   ) throws -> DistanceFloor {
@@ -33,10 +34,10 @@ struct RepulsiveWall {
       width: max(leastWidth, 3 * basis.spacing))
   }
 
-  /// Over less than this (Å), what the term has learned at the edge would become too stiff.
+  /// The least width of the floor (Å): over less, what the term has learned at the edge would become too stiff.
   private static let leastWidth = 0.3
 
-  /// Where the walls of all pairs of types begin (Å).
+  /// The distances at which the walls of all pairs of types begin (Å).
   private static func edges(_ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
     let closest = smallestDistances.min() ?? .infinity
     return smallestDistances.map { min($0.isFinite ? $0 : closest, basis.rMax) }

@@ -14,8 +14,8 @@ public struct SmoothnessPrior: Equatable, Sendable {
   /// Candidates for cross-validation.
   static let candidates = (-8...0).map { SmoothnessPrior(strength: 1e-5 * exp(0.5 * log(10) * Double($0))) }
 
-  /// Of the weight with distance. Where forces are known, those of ions are met better than with 5 or 11, from 100 frames as from
-  /// 3000, and cross-validation cannot tell.
+  /// Exponent of the weight with distance. Where forces are known, those of ions are predicted better than with 5 or
+  /// 11, from 100 frames as from 3000, and cross-validation cannot tell.
   private static let growth = 8.0
 
   /// Adds `weight` times the penalty, as differences of the coefficients, to the form's matrix from (offset, offset).

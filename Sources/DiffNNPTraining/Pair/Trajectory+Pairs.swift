@@ -2,6 +2,7 @@ import DiffNNP
 import DiffNNPFrames
 
 extension Trajectory {
+  /// Checks that some pair of atoms is closer than a cutoff (Å).
   /// - Parameter name: what to call the cutoff in errors.
   /// - Throws: where no two atoms of any frame are closer than a cutoff (Å): nothing could be learned from pairs within it;
   ///   and where the cutoff is out of all proportion to a cell.

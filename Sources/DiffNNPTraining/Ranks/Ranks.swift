@@ -5,13 +5,16 @@ import DiffNNP
 public struct Ranks: Sendable {
   private let communicator: (any Communicator)?
 
-  /// A process by itself.
+  /// One process by itself.
   public static let one = Ranks(nil)
 
+  /// The processes that a communicator connects.
   /// - Parameter communicator: nil for a process by itself.
   public init(_ communicator: (any Communicator)?) { self.communicator = communicator }
 
+  /// Number of processes.
   public var count: Int { communicator?.count ?? 1 }
+  /// Number of this process, from 0.
   public var rank: Int { communicator?.rank ?? 0 }
   /// Whether this process is the one that prints and writes.
   public var isFirst: Bool { rank == 0 }
@@ -57,7 +60,7 @@ public struct Ranks: Sendable {
 
   private func share(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
 
-  /// What each rank has, in the order of ranks.
+  /// The values of all ranks, in the order of ranks.
   func gather<Value: Parcelled>(_ own: Value) throws -> [Value] {
     guard let communicator else { return [own] }
     var parcel = Parcel()
@@ -81,12 +84,13 @@ public struct Ranks: Sendable {
     return sum
   }
 
-  /// Whether something is so on any rank.
+  /// Whether `own` is true on any rank.
+  /// - Throws: `RankFailure` where another rank failed.
   public func any(_ own: Bool) throws -> Bool { try gather(own ? 1 : 0).contains(1) }
 
   // MARK: Ends
 
-  /// What a rank is about.
+  /// The state that a rank announces.
   private enum State {
     case working, finished
     case failed(RankFailure)
@@ -111,7 +115,7 @@ public struct Ranks: Sendable {
     } catch let agreed as RankFailure { return agreed } catch { return RankFailure("\(error)", exitCode: 1) }
   }
 
-  /// Tells all ranks what this one is about, and returns the size that each has announced.
+  /// Announces this rank's state, and returns the size that each rank has announced.
   /// - Throws: the failure of the first rank that failed, on all ranks.
   private func agree(_ state: State, size: Int) throws -> [Int] {
     guard let communicator else { return [size] }
@@ -132,14 +136,16 @@ public struct Ranks: Sendable {
   }
 }
 
-/// Why a rank cannot go on.
+/// The error of a rank that cannot go on.
 public struct RankFailure: Error, Equatable {
-  /// One line.
+  /// What went wrong, in one line.
   public let message: String
+  /// Exit code of the process.
   public let exitCode: Int32
   /// Whether all ranks know of it.
   let isForeign: Bool
 
+  /// A failure of this rank.
   public init(_ message: String, exitCode: Int32) { self.init(message, exitCode: exitCode, isForeign: false) }
 
   init(_ message: String, exitCode: Int32, isForeign: Bool) {

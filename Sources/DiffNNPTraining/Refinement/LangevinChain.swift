@@ -19,7 +19,7 @@ struct LangevinChain: Equatable, Sendable {
   /// Velocities forget themselves in twenty steps.
   private static let friction = 0.5
 
-  /// At rest; the thermostat is quick to change that.
+  /// A chain at rest; the thermostat is quick to change that.
   init(_ positions: [SIMD3<Double>]) {
     self.positions = positions
     velocities = Array(repeating: .zero, count: positions.count)

@@ -18,8 +18,8 @@ struct ForceLabels {
   /// Parts that a block is cut into, so that there is work for several threads.
   private static let parts = 4
 
-  /// What the labels ask of coefficients, but for labels that are errors by what a potential makes of them. Labels of each type
-  /// weigh by what that potential leaves of them.
+  /// The objective of the labels, without those that are errors by the force of a potential. Labels of each type are
+  /// weighted by their variance about that force.
   /// - Parameter c: coefficients of that potential.
   func weighted(about c: [Double]) throws -> WeightedForces {
     let spreads = try spreads(about: c)
@@ -35,7 +35,7 @@ struct ForceLabels {
       variances: spreads.map(\.variance))
   }
 
-  /// How far labels of one type are from the force of a potential.
+  /// The spread of the labels of one type about the force of a potential.
   private struct Spread {
     /// The largest |residual|² in (kT/Å)² that is no error: from the median of squares, which errors do not move.
     var limit: Double
@@ -52,7 +52,7 @@ struct ForceLabels {
     }
   }
 
-  /// For each type.
+  /// The spread of the labels of each type.
   private func spreads(about c: [Double]) throws -> [Spread] {
     let squares = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       var squares = Array(repeating: [Double](), count: basis.pairs.typeCount)
@@ -123,7 +123,7 @@ struct WeightedForces {
   var total: QuadraticForm { .sum(forms) }
 }
 
-/// What remains of the sums over some frames.
+/// The results of the sums over some frames.
 private struct ForceTotal: Parcelled, Summable {
   var form: QuadraticForm
   var constant: Double

@@ -6,22 +6,22 @@ struct LinearBasis {
   var triplets: TripletBasis?
 
   var count: Int { pairs.count + (triplets?.count ?? 0) }
-  /// Beyond this distance (Å) atoms do not know of each other.
+  /// Cutoff (Å): atoms farther apart do not interact.
   var rMax: Double { max(pairs.rMax, triplets?.rMax ?? 0) }
 
-  /// How the number of functions comes about.
+  /// The number of functions as a sum of products, in words for messages.
   var arithmetic: String {
     guard let triplets else { return pairs.arithmetic }
     return pairs.arithmetic + ", and for each of \(triplets.typeCount) types \(triplets.productCount) of triplets"
   }
 
-  /// The coefficients of pairs among all.
+  /// The coefficients of pairs among those of all functions.
   func pairPart(_ c: [Double]) -> [Double] { Array(c[..<pairs.count]) }
-  /// Those of triplets.
+  /// The coefficients of triplets among those of all functions.
   func tripletPart(_ c: [Double]) -> [Double] { Array(c[pairs.count...]) }
 }
 
-/// What is believed of the coefficients of a `LinearBasis` before any data.
+/// Prior distribution of the coefficients of a `LinearBasis`.
 struct LinearPrior: Equatable, Sendable {
   var smoothness: SmoothnessPrior
   /// Coefficients of triplets come from a Gaussian about 0 of this width (kT).

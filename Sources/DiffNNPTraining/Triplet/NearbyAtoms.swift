@@ -4,7 +4,7 @@ import DiffNNP
 final class NearbyAtoms {
   private typealias Lanes = SIMD8<Double>
   private var count = 0
-  /// From the atom's own place (Å), and the edges they come from.
+  /// Vectors from the atom's own position (Å), and the edges that they come from.
   private let (x, y, z) = (Values<Double>(), Values<Double>(), Values<Double>())
   private let edges = Values<Int32>()
   private let squares = Values<Double>()

@@ -10,6 +10,7 @@ public struct TripletSettings: Equatable, Sendable {
   /// Highest l of the Legendre polynomials of angles; nil for 3 with one type of atom, 2 with more.
   public var lMax: Int?
 
+  /// The default settings.
   public init() {}
 
   /// The first setting that makes no sense: its key in the configuration, and what is wrong.
