@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// The text that makes gnuplot draw a `Figure`.
+/// The gnuplot script that draws a `Figure`.
 struct GnuplotScript {
   enum Terminal {
     case svg

@@ -31,7 +31,7 @@ public enum BlockStatistics {
     (0..<blockCount).map { $0 * frameCount / blockCount..<($0 + 1) * frameCount / blockCount }
   }
 
-  /// Standard error of the mean of `blocks`, which are means over equally long parts.
+  /// Standard error of the mean of `blocks`, which are means over equally long blocks.
   static func standardError(_ blocks: [Double]) -> Double { standardError(blocks.map { ($0, 1) }) }
 
   /// Standard error of the ratio of two sums, Σ a / Σ b, from blocks of both: that of the mean of a/b with weights b (Cochran,

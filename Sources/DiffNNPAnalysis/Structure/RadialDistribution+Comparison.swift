@@ -1,6 +1,6 @@
 import DiffNNP
 
-// What one g(r), or two of them, say in a number.
+// Measures of one g(r), or of the difference of two.
 extension RadialDistribution {
   /// Bins that lie below `limit` (Å).
   func bins(below limit: Double) -> Range<Int> { 0..<min(binCount, Int((limit / binWidth).rounded())) }
@@ -30,6 +30,7 @@ extension RadialDistribution {
 
   /// The mean absolute error between two samplings of one truth: the errors of both, added in quadrature.
   /// Nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
+  /// - Throws: where they have different bins or species.
   public func samplingFloor(against other: RadialDistribution, rMax: Double = 10) throws -> [Double]? {
     let bins = try commonBins(other, rMax: rMax)
     guard let mine = errors ?? other.errors else { return nil }
@@ -65,9 +66,9 @@ extension RadialDistribution {
 extension RadialDistribution {
   /// The first peak of a g(r) and the minimum behind it.
   public struct FirstShell: Equatable, Sendable {
-    /// Position (Å) and height of the first maximum.
+    /// Position r (Å) and height g of the first maximum.
     public let peak: (r: Double, g: Double)
-    /// Position (Å) and depth of the minimum behind it.
+    /// Position r (Å) and depth g of the minimum behind it.
     public let minimum: (r: Double, g: Double)
 
     public static func == (a: FirstShell, b: FirstShell) -> Bool { a.peak == b.peak && a.minimum == b.minimum }
@@ -117,8 +118,8 @@ extension RadialDistribution {
     return pairs * (centre == neighbour ? 2 : 1) / (centre == pair.first ? atoms.first : atoms.second)
   }
 
-  /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774 (1951)):
-  /// times the density of one type, by how many of it there are more around one of the other than without it.
+  /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774
+  /// (1951)): times the density of one type, the excess number of its atoms around an atom of the other.
   public func kirkwoodBuffIntegral(_ pair: TypePair, within radius: Double) -> Double {
     let g = values[index(pair)]
     return bins(below: radius).reduce(0) { sum, k in
