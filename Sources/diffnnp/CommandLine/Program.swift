@@ -3,7 +3,7 @@ import DiffNNPCommandLine
 import DiffNNPMPI
 import DiffNNPTraining
 
-/// The program: finds the verb, and says what went wrong.
+/// The program: finds the verb, and reports errors.
 enum Program {
   /// All verbs, in the order of the help page.
   static let commands: [any Command.Type] = [

@@ -11,7 +11,7 @@ import DiffNNPCommandLine
 final class ConfigurationSection {
   private let entries: [YAMLNode.Entry]
   private let place: String
-  /// Keys that lead here, for errors: "noise.".
+  /// Keys that lead to this section, for errors: "noise.".
   private let prefix: String
   private var known: [String] = []
 
