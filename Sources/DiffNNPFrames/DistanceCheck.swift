@@ -12,7 +12,7 @@ struct DistanceCheck {
   private static let longestHydrogenBond = 1.5
   /// Coordinates beyond this (Å) are not positions of a simulation.
   private static let farthest = 1e9
-  /// Centres whose neighbours are looked for at once.
+  /// Number of centres whose neighbours are searched at once.
   private static let batch = 64
 
   private let search = NeighbourSearch()

@@ -205,7 +205,7 @@ struct ExtendedXYZReader: FrameReader {
         throw lines.failure(error.message)
       }
       columns = try Columns(value("Properties") ?? "species:S:1:pos:R:3", forcesName: forcesName, lines)
-      // What is said of all comes first, what is said of one quantity takes its place.
+      // Units of all quantities come first, and that of one quantity overrides them.
       for (key, value) in values.filter({ $0.key.lowercased() == "units" }) + values {
         guard units.note(key: key, value) == false else { continue }
         throw lines.failure("\(key)=\"\(value)\" is no unit; \(FileUnits.knownNames)")
@@ -253,7 +253,7 @@ struct ExtendedXYZReader: FrameReader {
 
     private static let closing: [Character: Character] = ["\"": "\"", "'": "'", "[": "]", "{": "}"]
 
-    /// Behind the value that a text begins with; nil where it is not closed.
+    /// The end of the value that a text begins with; nil where the value is not closed.
     private static func endOfValue(_ text: Substring) -> Substring.Index? {
       guard let opening = text.first, let close = closing[opening] else {
         return text.firstIndex(where: \.isWhitespace) ?? text.endIndex

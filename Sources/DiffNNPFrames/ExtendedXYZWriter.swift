@@ -38,7 +38,7 @@ public final class ExtendedXYZWriter {
     try file.write(text)
   }
 
-  /// Puts the file with all frames in its place.
+  /// Completes the file, which replaces an old one of this name.
   /// - Throws: where the file cannot be written; a file of this name is then as it was.
   public func commit() throws { try file.commit() }
 

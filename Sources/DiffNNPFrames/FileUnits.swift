@@ -204,7 +204,7 @@ public struct FileUnits: Equatable, Sendable {
 }
 
 extension FileUnits: CustomStringConvertible {
-  /// For a line of a log.
+  /// The units in words, for a line of a log.
   public var description: String {
     "lengths in \(length?.name ?? "Å (assumed)"), forces in \(force?.name ?? "eV/Å (assumed)")"
   }

@@ -9,7 +9,7 @@ import DiffNNP
 final class FrameFile: @unchecked Sendable {
   let descriptor: Int32
   private let directory: String
-  /// Where each frame begins, and the last one ends (bytes).
+  /// Offsets at which each frame begins, and at which the last one ends (bytes).
   private var offsets = [0]
   private var atomCounts: [Int32] = []
   private var pending: [UInt8] = []

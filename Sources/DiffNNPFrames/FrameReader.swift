@@ -8,7 +8,7 @@ protocol FrameReader {
   mutating func skipFrame() throws -> Bool
   /// The next frame, its types being indices into `speciesNames`; nil at the end of the file.
   mutating func readFrame() throws -> Frame?
-  /// Where the frame read last is, for errors: file, line, and frame counted from 0.
+  /// Position of the frame read last, for errors: file, line, and frame counted from 0.
   var place: String { get }
   /// Units that the file names, up to the frame read last.
   var units: FileUnits { get }

@@ -117,7 +117,7 @@ private struct SurroundingsSums {
     scratch = Array(repeating: 0, count: surroundings.paddedDimension)
   }
 
-  /// All numbers: counts, sums, products and smallest distances.
+  /// The sums as arrays that can travel between ranks: counts, sums, products and smallest distances.
   var totals: [[Double]] { [counts, sums, products, closest] }
 
   init(_ surroundings: Surroundings, totals: [[Double]]) {

@@ -9,7 +9,7 @@ public enum FileIO {
   private static let largest = (file: 1 << 30, stream: 1 << 26)
 
   /// The contents of a file.
-  /// - Throws: where it cannot be read, or is larger than any file that is read whole.
+  /// - Throws: where the file cannot be read, or is larger than any file that is read in one piece.
   public static func read(_ path: String) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
@@ -44,7 +44,7 @@ public enum FileIO {
   static func failure(_ path: String) -> DiffNNPError { DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
 }
 
-/// Writes a file beside the one it is to replace, and puts it in its place when all of it is on disk: whatever happens
+/// Writes a file beside the one it is to replace, and renames it when all of it is on disk: whatever happens
 /// in between, the old file stays as it was. What is not a regular file (a pipe, a terminal) is written directly.
 public final class ReplacementFile {
   private let path: String

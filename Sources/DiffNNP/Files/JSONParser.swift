@@ -136,7 +136,7 @@ private struct JSONParser {
     throw failure("the text ends within a string")
   }
 
-  /// What stands behind a backslash.
+  /// The character that an escape stands for, from behind its backslash.
   private mutating func parseEscape() throws -> Unicode.Scalar {
     guard let byte = current else { throw failure("the text ends within a string") }
     position += 1

@@ -19,7 +19,7 @@ public struct SafetensorsFile: Equatable, Sendable {
   }
 
   /// Reads a safetensors file.
-  /// - Throws: where the file cannot be read, or is not a whole safetensors file of F64 and F32 tensors.
+  /// - Throws: where the file cannot be read, or is not a complete safetensors file of F64 and F32 tensors.
   public init(path: String) throws {
     let bytes = try FileIO.read(path)
     do { try self.init(bytes: bytes) } catch let error as DiffNNPError {

@@ -37,7 +37,8 @@ public final class EdgeList {
   private var edgeCapacity = EdgeList.fewest.edges
   private var atomCapacity = EdgeList.fewest.atoms
 
-  // Room for a search: squared distances of the points it looks at, and those of them that are near.
+  // Scratch memory of a search: squared distances of the points that are checked, and the indices of those within the
+  // cutoff.
   var squares = Buffer<Double>()
   var near = Buffer<Int>()
 

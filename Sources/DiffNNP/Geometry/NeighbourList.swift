@@ -122,8 +122,8 @@ public final class NeighbourListReader: EdgeSource {
   private var countsWholeOnly = false
 
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
-  /// - Parameter countsWholeOnly: whether neighbours of other weights than 0 and 1 are refused, when they are met: a term of
-  ///   many bodies cannot have part of a neighbour.
+  /// - Parameter countsWholeOnly: whether neighbours with weights other than 0 and 1 are refused, when they are met:
+  ///   many-body terms cannot count a neighbour in part.
   /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages name atoms by the
   ///   list's `ids`, or count them from 0.
   public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
@@ -140,8 +140,8 @@ public final class NeighbourListReader: EdgeSource {
   }
 
   /// Puts the edges of some centres into a list that was begun, in place of those it has.
-  /// - Throws: where a neighbour or a count is out of range, or two atoms are in one place; a `PartialNeighbour` where there
-  ///   is one and `countsWholeOnly` was asked for.
+  /// - Throws: where a neighbour or a count is out of range, or two atoms coincide; a `PartialNeighbour` where there is
+  ///   one and `countsWholeOnly` was asked for.
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
     guard let list, let rows else { return }
@@ -151,8 +151,8 @@ public final class NeighbourListReader: EdgeSource {
     }
   }
 
-  /// Takes results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the places of the
-  /// caller's atoms in the same array [rowCount][width]. Those that have none get zero.
+  /// Moves results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the rows of the
+  /// caller's atoms in the same array [rowCount][width]. Atoms that are left out get zero.
   public func spread(_ values: UnsafeMutablePointer<Double>, width: Int, count: Int, rowCount: Int) {
     guard count < rowCount, let rows else { return }
     // From the back: what moves never moves towards the front.

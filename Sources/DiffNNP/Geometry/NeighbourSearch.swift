@@ -40,8 +40,8 @@ public final class NeighbourSearch: EdgeSource {
   public init(firstAtom: Int = 1) { self.firstAtom = firstAtom }
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å). Edges point at atoms themselves, not at images.
-  /// - Throws: where a position is not finite, two atoms are in one place, or the cell is so small against the cutoff
-  ///   that its images would not fit into memory.
+  /// - Throws: where a position is not finite, two atoms coincide, or the cell is so small against the cutoff that its
+  ///   images would not fit into memory.
   public func fill(
     _ edges: EdgeList, cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>,
     cutoff: Double

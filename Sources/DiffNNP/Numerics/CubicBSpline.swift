@@ -38,8 +38,8 @@ public enum CubicBSpline {
       (c.x + 4 * c.y + c.z) / 6, 0.5 * (c.z - c.x), 0.5 * (c.x + c.z) - c.y, (c.w - c.x + 3 * (c.y - c.z)) / 6)
   }
 
-  /// The knot intervals of four places s ≥ 0, which are in units of the knots' spacing, and the places t within them. What lies
-  /// beyond the interval `last` is counted to it.
+  /// The knot intervals of four positions s ≥ 0, which are in units of the knot spacing, and the positions t within
+  /// them. Positions beyond the interval `last` are counted to it.
   @inline(__always)
   static func locate(_ s: SIMD4<Double>, last: Double) -> (interval: SIMD4<Int>, t: SIMD4<Double>) {
     let last = SIMD4(repeating: last)

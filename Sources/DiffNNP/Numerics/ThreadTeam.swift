@@ -36,8 +36,8 @@ enum Shares {
 
 /// Threads that wait for work, and do it together with the thread that asks. They end with the team.
 ///
-/// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of them. So
-/// whoever waits looks for a while before it sleeps.
+/// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of
+/// them. So a thread that waits spins for a while before it sleeps.
 public final class ThreadTeam {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let called = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -110,7 +110,7 @@ public final class ThreadTeam {
     }
   }
 
-  /// Returns when something is so: looks for a while, then sleeps until it is signalled.
+  /// Returns when a condition holds: spins for a while, then sleeps until it is signalled.
   @inline(__always)
   private func wait(for condition: UnsafeMutablePointer<pthread_cond_t>, until isSo: () -> Bool) {
     let end = Self.now() + Self.patience
@@ -123,7 +123,7 @@ public final class ThreadTeam {
     }
   }
 
-  /// With the mutex, so that nobody falls asleep between looking and sleeping.
+  /// Signals with the mutex held, so that no thread falls asleep between its check and its sleep.
   private func signal(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
     pthread_mutex_lock(mutex)
     pthread_cond_broadcast(condition)

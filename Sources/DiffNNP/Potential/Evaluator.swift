@@ -11,8 +11,8 @@ public final class Evaluator {
       graphTerms.forEach { $0.clock = clock }
     }
   }
-  /// How many threads share the work; for small systems it is done by one. Energies do not depend on the number, forces and
-  /// virials to rounding alone.
+  /// Number of threads; small systems are computed by one. Energies do not depend on the number, forces and virials to
+  /// rounding alone.
   public var threads = 1 {
     didSet {
       threads = max(1, threads)
@@ -45,7 +45,7 @@ public final class Evaluator {
     self.graphTerms = graphTerms
   }
 
-  /// What to compute. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
+  /// The results that are wanted. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
   public struct Outputs {
     /// Energies of the centres (eV) [centreCount].
     public var atomEnergies: UnsafeMutablePointer<Double>?
@@ -83,7 +83,7 @@ public final class Evaluator {
   public func compute(
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
-    // Edges that are there cannot be missing; without memory for the rest, there is no energy.
+    // A list that is complete cannot fail; without memory for other buffers, there is no energy.
     (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
   }
 

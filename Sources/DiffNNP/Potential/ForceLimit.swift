@@ -3,7 +3,7 @@ public enum ForceLimit {
   /// Number of nearest neighbours that a message names.
   private static let namedNeighbours = 3
 
-  /// What is wrong with the first force that is not finite or larger than `limit` (eV/Å): the atom, and its nearest
+  /// The message about the first force that is not finite or larger than `limit` (eV/Å): the atom, and its nearest
   /// neighbours, which are the usual reason. Nil where all forces are well.
   /// - Parameters:
   ///   - forces: eV/Å [atomCount][3].

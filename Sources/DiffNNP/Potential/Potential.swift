@@ -88,7 +88,7 @@ public final class Potential: Sendable {
   /// Whether any term is many-body: forces then act between atoms that no edge joins.
   public var isManyBody: Bool { terms.contains { $0.isManyBody } }
 
-  /// How many numbers of each atom travel between domains in each exchange of features, in order.
+  /// Numbers of each atom that travel between domains in each exchange of features, in order.
   public var exchangeWidths: [Int] { terms.flatMap(\.exchangeWidths) }
 }
 

@@ -14,7 +14,7 @@ public struct Surroundings: Equatable, Sendable {
   /// Numbers that describe an atom, the functions that are left out included: room that `describe` needs.
   public var paddedDimension: Int { typeCount * (intervals + 3) }
 
-  /// More functions of a type are a damaged file: matrices grow with their square.
+  /// Most functions of a type in a sound file: more are a sign of damage, and matrices grow with their square.
   private static let mostIntervals = 200
 
   /// A description of neighbours of `typeCount` types within rMax (Å) by `intervals` functions for each type.

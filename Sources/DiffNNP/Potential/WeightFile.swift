@@ -6,7 +6,7 @@ public enum WeightFile {
   public static let version = 1
   /// Prefix of the names of the grade's tensors.
   private static let gradePrefix = "grade."
-  /// More members are a damaged file.
+  /// Most members of a sound file: more are a sign of damage.
   private static let mostMembers = 100
 
   /// The bytes of the file.
@@ -22,7 +22,7 @@ public enum WeightFile {
 
   /// The potential in a weight file.
   /// - Parameter kinds: of terms that it may hold.
-  /// - Throws: where it is not a whole, undamaged weight file of a known version.
+  /// - Throws: where it is not a complete, undamaged weight file of a known version.
   public static func decode(
     _ bytes: [UInt8], kinds: [any Term.Type] = TermRegistry.kinds
   ) throws -> Potential {
@@ -322,13 +322,13 @@ public enum WeightFile {
 
 extension Potential {
   /// Reads a weight file.
-  /// - Throws: where it cannot be read, or is not a whole, undamaged weight file of a known version.
+  /// - Throws: where it cannot be read, or is not a complete, undamaged weight file of a known version.
   public static func load(path: String) throws -> Potential {
     let bytes = try FileIO.read(path)
     return try naming(path) { try WeightFile.decode(bytes) }
   }
 
-  /// Writes a weight file, beside the one of this name and then in its place.
+  /// Writes a weight file beside an old one of this name, and then replaces that.
   /// - Throws: where a number is not finite, or the file cannot be written; a file of this name is then as it was.
   public func save(path: String) throws {
     do { try FileIO.write(WeightFile.encode(self), to: path) } catch let error as DiffNNPError {

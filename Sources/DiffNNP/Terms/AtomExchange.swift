@@ -1,8 +1,8 @@
-/// Carries values of atoms between the domains of a simulation, by functions of the caller: what a network needs whose
+/// Carries values of atoms between the domains of a simulation, by functions of the caller, as a network needs it whose
 /// atoms are spread over several domains. One for each thread; its buffer only grows.
 ///
-/// All domains make the same calls in the same order, those without atoms and those that fail too: the others would wait
-/// for them for ever. Only where a call itself fails, none follows.
+/// All domains make the same calls in the same order, those without atoms and those that fail too: the others would
+/// wait for them for ever. Only where a call itself fails, none follows.
 public final class AtomExchange {
   /// Called with the context, values [rowCount][width], and the width; gives zero where all went well.
   public typealias Function = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Double>?, CInt) -> CInt
@@ -16,7 +16,8 @@ public final class AtomExchange {
     public var forward: Function
     /// Adds the values of each ghost to its owner.
     public var reverse: Function
-    /// Both in single precision; where they are given, a network of single precision calls these alone.
+    /// The functions `forward` and `reverse` in single precision; where they are given, a network of single precision
+    /// calls these alone.
     public var single: (forward: SingleFunction, reverse: SingleFunction)?
     /// First argument of every call.
     public var context: UnsafeMutableRawPointer?

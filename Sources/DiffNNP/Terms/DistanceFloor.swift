@@ -1,6 +1,7 @@
-/// Keeps triplets and networks from seeing two atoms come nearer than any were in the training data: what they would say there
-/// is made up, and could outweigh the wall of the pair term. Where the wall begins, at r_in, the distance that they see, instead of r,
-/// begins to slow down, and 1 d below it stands still, with continuous second derivatives:
+/// Keeps triplets and networks from extrapolating to distances below any in the training data, where their energies
+/// mean nothing and could outweigh the wall of the pair term. Where the wall begins, at r_in, their radial functions
+/// use a distance that begins to slow down against the real one, r, and 1 d below it stands still, with continuous
+/// second derivatives:
 ///
 ///   r_seen(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
 ///

@@ -12,11 +12,10 @@ public protocol Term: Sendable {
   var typeCount: Int { get }
   /// Cutoff (Å): atoms farther apart do not interact.
   var rMax: Double { get }
-  /// Whether the energy of an edge depends on more than its two ends, so that forces act on neighbours that no edge of theirs
-  /// tells of.
+  /// Whether the energy of an edge depends on more than its two ends: forces then act between atoms that no edge joins.
   var isManyBody: Bool { get }
-  /// How many numbers of each atom travel between domains in each exchange of features (see `AtomExchange`); empty for a term that
-  /// needs none.
+  /// Numbers of each atom that travel between domains in each exchange of features (see `AtomExchange`), in order;
+  /// empty for a term that needs no exchange.
   var exchangeWidths: [Int] { get }
   /// A description for people, in lines.
   var summary: [String] { get }
@@ -69,7 +68,7 @@ public struct StoredTerm: Sendable {
 public enum TermEvaluator {
   /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some centres.
   case centres(stage: StageClock.Stage, make: () -> any CentreEvaluating)
-  /// All edges are needed at once; threads are shared out within.
+  /// All edges are needed at once; the evaluator divides the work among its threads itself.
   case graph(any GraphEvaluating)
 }
 
@@ -87,7 +86,7 @@ public protocol CentreEvaluating: AnyObject {
 
 /// Computes a term of all centres at once.
 public protocol GraphEvaluating: AnyObject {
-  /// Takes the time of each stage; nil for not at all.
+  /// Clock that takes the time of each stage; nil for none.
   var clock: StageClock? { get set }
   /// Threads that share the work; nil for one.
   var team: ThreadTeam? { get set }

@@ -29,7 +29,7 @@ extension RadialDistribution {
   }
 
   /// The mean absolute error between two samplings of one truth: the errors of both, added in quadrature.
-  /// Nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
+  /// The floor is nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
   /// - Throws: where they have different bins or species.
   public func samplingFloor(against other: RadialDistribution, rMax: Double = 10) throws -> [Double]? {
     let bins = try commonBins(other, rMax: rMax)

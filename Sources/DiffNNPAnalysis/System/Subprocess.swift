@@ -132,7 +132,7 @@ final class UnnamedFile {
     lseek(descriptor, 0, SEEK_SET)
   }
 
-  /// All there is in the file.
+  /// The contents of the file.
   func read() throws -> [UInt8] {
     let size = Int(max(lseek(descriptor, 0, SEEK_END), 0))
     lseek(descriptor, 0, SEEK_SET)

@@ -19,7 +19,7 @@ struct PairComparison {
   /// Smallest distances (Å).
   let smallest: Double?
   let framesSmallest: Double?
-  /// Where g differs most, relative to sampling: r (Å), g of the runs, g of the frames.
+  /// The bin where g differs most: r (Å), g of the runs, g of the frames.
   let worst: (r: Double, simulated: Double, frames: Double)
 }
 

@@ -80,7 +80,8 @@ public final class NetworkTrainer {
         order: settings.sigmaOrder))
   }
 
-  /// The ladder is the network's own: it needs levels above zero. Force labels have none.
+  /// Noise levels (Å) of the training. Those of a ladder are the network's own, because it needs levels above zero;
+  /// force labels have none.
   private static func levels(_ settings: NetworkSettings, _ pair: PairFit.Settings) -> [Double] {
     if pair.objective == .forces { return [0] }
     if case .ladder = pair.noise { return settings.sigmas }

@@ -30,7 +30,8 @@ struct TrainingItems: Sendable {
     var shares: [Double: Double] = [:]
     if objective == .mixed {
       let variance = Self.forceVariance(frames, thermalEnergy)
-      // The share a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's variance.
+      // The weight a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's
+      // variance.
       for sigma in sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
     }
     forceShares = shares

@@ -21,7 +21,7 @@ struct TrainingState: Equatable, Sendable {
   // MARK: Checkpoints
 
   private static let format = "diffnnp-checkpoint"
-  /// More steps than this are no training's.
+  /// Numbers of steps that are accepted from a checkpoint.
   static let sensibleSteps = 0...1 << 40
 
   /// The state as a safetensors file; numbers keep all their digits.

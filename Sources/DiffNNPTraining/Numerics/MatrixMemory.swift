@@ -3,8 +3,8 @@ import DiffNNP
 /// Memory for the matrices of a fit: dense ones of all pairs of functions, whose size grows with the square of their
 /// number, which itself grows with the cube of the types.
 enum MatrixMemory {
-  /// Matrices at a time: of each objective one for each block of time, their sum, and three for each thread, which sums a part of a
-  /// block, has one that waits, or solves for a prior.
+  /// Number of matrices in memory at once: for each objective one for each block of time, their sum, and three for each
+  /// thread, which sums over some frames of a block, has one result that waits, or solves for a prior.
   static func matrices(objectives: Int, blocks: Int, threads: Int) -> Int { objectives * blocks + 1 + 3 * threads }
 
   /// - Parameters:

@@ -31,8 +31,8 @@ public enum Parallel {
     }
   }
 
-  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other.
-  /// They are added in the order of items, as they come: beside the sums there are never more than two results for each thread.
+  /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts. Results are
+  /// added in the order of items, as they come: beside the sums there are never more than two results for each thread.
   /// - Throws: the error of the first item (by number) that failed.
   static func sums<Sum: Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum

@@ -10,10 +10,11 @@ public struct ForceScale: Sendable {
   public let slope: Double
   /// Standard error of the slope, from groups of consecutive frames; infinite where there are fewer than three.
   public let error: Double
-  /// The mean difference of numerator and denominator over its standard error. Beside the slope's error, which takes the
-  /// denominator for known, it counts what chance makes of both where the slope is 1.
+  /// The mean difference of numerator and denominator over its standard error. Unlike the slope's error, which takes
+  /// the denominator as known, it includes the fluctuations of both where the slope is 1.
   private let difference: Double
-  /// Standard errors that are no chance, as rare as four of a normal distribution; more where few groups tell how large one is.
+  /// Number of standard errors that chance does not explain, as rare as four of a normal distribution; larger where few
+  /// groups determine the standard error.
   private let significance: Double
 
   /// The ratio of sums over groups.

@@ -19,7 +19,7 @@ public struct LearningCurve: Sendable {
   /// Temperature of the frames (K).
   public let temperature: Double
 
-  /// Fewer frames are no training.
+  /// Fewest frames of a fit.
   private static let fewestFrames = 10
   private static let mostPoints = 7
   private static let mostSubsets = 4

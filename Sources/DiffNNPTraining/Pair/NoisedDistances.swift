@@ -19,7 +19,7 @@ struct NoisedDistances {
   /// Directed pairs in each bin [pair][bin].
   private(set) var counts: [Double]
 
-  /// For noise up to `largestSigma` (Å).
+  /// Empty histograms for noise up to `largestSigma` (Å).
   init(_ basis: PairBasis, largestSigma: Double) {
     self.basis = basis
     binCount = Int((Self.cutoff(basis, largestSigma: largestSigma) / Self.width).rounded(.up)) + 1
@@ -31,7 +31,7 @@ struct NoisedDistances {
     basis.rMax + reach * largestSigma * 2.0.squareRoot()
   }
 
-  /// With counts that were made elsewhere.
+  /// Histograms of given counts [pair][bin].
   init(_ basis: PairBasis, counts: [Double]) {
     self.basis = basis
     self.counts = counts

@@ -6,11 +6,11 @@ import DiffNNPFrames
 
 /// The data that training learns from.
 public enum TrainingObjective: String, CaseIterable, Sendable {
-  /// Configurations alone.
+  /// Configurations alone, by denoising.
   case denoising
   /// Force labels alone.
   case forces
-  /// Both.
+  /// Configurations and force labels together.
   case mixed
 }
 
@@ -21,9 +21,9 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
 ///    or 3 follows, the level without noise is enough to start from.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
-/// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
+/// 3. With force labels, their Gaussian log-likelihood replaces that of 2 or is added to it.
 /// 4. Triplets, where they are wanted: from there, Newton steps on the same objective for pairs and triplets together.
-/// 5. Below the smallest distance seen a repulsive wall takes over.
+/// 5. Below the smallest distance in the data a repulsive wall is joined on.
 ///
 /// `LikelihoodRefinement` may follow.
 public struct PairFit: Sendable {
@@ -146,7 +146,7 @@ public struct PairFit: Sendable {
     public func pairTerm() throws -> PairTerm { try basis.pairTerm(coefficients) }
   }
 
-  /// More spline functions for a pair of types make dense normal equations out of all proportion.
+  /// Most spline functions for a pair of types: more would make the dense normal equations much too large.
   private static let mostIntervals = 1000
 
   /// Settings of the fit.
@@ -280,7 +280,8 @@ public struct PairFit: Sendable {
       minimum: stages.last!.minimum)
   }
 
-  /// Where charges or long structure act far, and atoms are few, a long cutoff costs little; in dense liquids it costs most of the time.
+  /// Longest default cutoff (Å), and most neighbours within it: where charges or long structure act far, and atoms are
+  /// few, a long cutoff costs little; in dense liquids it takes most of the time.
   private static let (longestDefault, mostDefaultNeighbours) = (12.0, 150.0)
 
   private func defaultCutoff(_ trajectory: Trajectory) -> Double {

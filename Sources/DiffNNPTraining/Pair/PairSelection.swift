@@ -15,13 +15,13 @@ struct PairSelection {
     var name: String
     /// Indices into the statistics' levels.
     var levels: [Int]
-    /// p.
+    /// Power p of τ in the weight of a level.
     var weightPower: Double
     /// Degree in τ.
     var degree: Int
   }
 
-  /// A fit and how it was chosen.
+  /// A fit, and how it was chosen.
   struct Choice {
     var chosen: PairFit.Candidate
     var candidates: [PairFit.Candidate]

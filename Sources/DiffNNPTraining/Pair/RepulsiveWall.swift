@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// Where no pair was ever seen a fit knows nothing, and must not let atoms in. Below the smallest distance in the data
-/// the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms of the steps
-/// d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall and are convex
-/// is itself decreasing and convex, and it joins the fitted part with continuous curvature.
+/// A repulsive wall at distances where the data have no pairs, which a fit knows nothing about. Below the smallest
+/// distance in the data the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms
+/// of the steps d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall
+/// and are convex is itself decreasing and convex, and it joins the fitted spline with continuous curvature.
 struct RepulsiveWall {
   /// Least repulsion at the edge (kT/Å).
   var leastSlope = 5.0

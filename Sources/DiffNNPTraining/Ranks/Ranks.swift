@@ -21,7 +21,8 @@ public struct Ranks: Sendable {
 
   // MARK: Work
 
-  /// Results of `body` for items 0..<count, in order, of which each rank makes a share by its threads.
+  /// Results of `body` for items 0..<count, in order. Each rank computes some of the items with its threads, and gets
+  /// the results of all.
   /// - Throws: what `body` throws for the first item of this rank that fails; `RankFailure` where another rank failed.
   func map<Result: Parcelled>(
     _ count: Int, threads: Int, _ body: (Int) throws -> Result
@@ -36,9 +37,9 @@ public struct Ranks: Sendable {
     return all.map { $0! }
   }
 
-  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other,
-  /// added in the order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there are
-  /// never more than two for each thread.
+  /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts, added in the
+  /// order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there
+  /// are never more than two for each thread.
   /// - Throws: as `map`.
   func sums<Sum: Parcelled & Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum

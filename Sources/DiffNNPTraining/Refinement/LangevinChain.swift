@@ -14,9 +14,10 @@ struct LangevinChain: Equatable, Sendable {
   var positions: [SIMD3<Double>]
   var velocities: [SIMD3<Double>]
 
-  /// Against a frequency of 1; the stiffest oscillations, several times faster, are still followed.
+  /// Time step in units of the inverse frequency, which is about 1; the stiffest oscillations, several times faster,
+  /// are still followed.
   static let timeStep = 0.1
-  /// Velocities forget themselves in twenty steps.
+  /// Friction in the same units: velocities lose their memory in twenty steps.
   private static let friction = 0.5
 
   /// A chain at rest; the thermostat is quick to change that.

@@ -5,17 +5,18 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data less its mean over
-/// as many configurations of the model itself. These come from Langevin chains that start in frames of the data, and go on in
-/// each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML 2008; in coarse graining,
-/// minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
+/// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data minus its
+/// mean over as many configurations of the model itself. These come from Langevin chains that start in frames of the
+/// data, and go on in each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML
+/// 2008; in coarse graining, minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
 ///
-/// The conditional likelihood and scores see one atom, or one place, at a time. Where the functions of a potential cannot say all
-/// there is, they leave the structure as a whole a little wrong: g(r) and angles of a liquid, say. At the maximum of
-/// the likelihood, the means of all functions are those of the data. Pairs and triplets move by shares of Newton's steps, with
-/// priors and Hessian of the conditional likelihood (`LikelihoodMinimum`); a network by Adam.
+/// The conditional likelihood (pseudo-likelihood) and scores depend on one atom, or one position, at a time. Where the
+/// functions of a potential are not flexible enough, they leave collective structure a little wrong: g(r) and angles of
+/// a liquid, say. At the maximum of the likelihood, the means of all functions are those of the data. Pairs and
+/// triplets move by fractions of Newton's steps, with priors and Hessian of the conditional likelihood
+/// (`LikelihoodMinimum`); a network by Adam.
 ///
-/// At first the chains only run, to see how far they are from the data. Where the model is wrong by less than the data
+/// At first the chains only run, to find how far they are from the data. Where the model is wrong by less than the data
 /// themselves are uncertain, it is left as it is.
 public final class LikelihoodRefinement {
   /// The outcome of a step.
@@ -82,8 +83,8 @@ public final class LikelihoodRefinement {
   /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the chains.
   private let dataMean: [Double]
   private let blockMeans: [[Double]]
-  /// Whether the data hold enough of a function for its coefficient to be moved. What hardly any frame has seen, chains may find by
-  /// the way; steps against that would know no measure.
+  /// Whether the data have enough counts of a function for its coefficient to be moved. Functions that hardly any frame
+  /// has may occur in chains by chance; steps against them would be much too large.
   private let isKnown: [Bool]
   private let metric: HessianMetric
   /// Chains; with a network, as many frames of the data enter each step.

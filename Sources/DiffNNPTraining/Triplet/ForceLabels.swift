@@ -11,8 +11,9 @@ struct ForceLabels {
   let threads: Int
   var ranks = Ranks.one
 
-  /// A label farther than this many standard deviations from the force of a potential is an error, as near a place where
-  /// the sampled potential itself broke down: of Gaussian ones hardly one in a million is. (A few such would outweigh all others.)
+  /// A label farther than this many standard deviations from the force of a potential is an error, as they occur near
+  /// positions where the sampled potential itself failed; hardly one Gaussian label in a million is as far. (A few such
+  /// labels would outweigh all others.)
   static let mostDeviations = 6.0
 
   /// Parts that a block is cut into, so that there is work for several threads.
@@ -72,8 +73,8 @@ struct ForceLabels {
   /// The median of χ² with three degrees of freedom.
   fileprivate static let medianOfSquares = 2.366
 
-  /// Calls `body` for all atoms of some frames with the gradients of all functions [3][count], the label (kT/Å), the square of
-  /// what the potential leaves of it, and the type.
+  /// Calls `body` for all atoms of some frames with the gradients of all functions [3][count], the label (kT/Å), the
+  /// squared difference of the label from the potential's force, and the type.
   private func forEach(
     in range: Range<Int>, about c: [Double], _ body: (UnsafePointer<Double>, SIMD3<Double>, Double, Int) -> Void
   ) throws {
@@ -111,7 +112,7 @@ struct ForceLabels {
 /// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the variance of
 /// labels of a type about the force of a potential.
 struct WeightedForces {
-  /// For each block of time.
+  /// The quadratic form ½ c'Gc - h'c of each block of time.
   let forms: [QuadraticForm]
   /// ½ Σ |F/kT|² / v, and the number of labels.
   let constants: [Double]

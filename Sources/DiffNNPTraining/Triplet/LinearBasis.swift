@@ -36,7 +36,8 @@ struct LinearPrior: Equatable, Sendable {
     tripletWidth == nil ? [] : Self.tripletWidths.map { LinearPrior(smoothness: smoothness, tripletWidth: $0) }
   }
 
-  /// Any smoothness, with the width as it is. What triplets explain need not bend pairs: with them another is best.
+  /// Candidates for cross-validation: any smoothness, with the width as it is. Pairs need not be bent to explain what
+  /// triplets do, so that another smoothness is best with them.
   var smoothnesses: [LinearPrior] {
     SmoothnessPrior.candidates.map { LinearPrior(smoothness: $0, tripletWidth: tripletWidth) }
   }

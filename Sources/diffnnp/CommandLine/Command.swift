@@ -10,7 +10,7 @@ protocol Command {
   static func run(_ arguments: Arguments) throws
 }
 
-/// A verb whose work several processes can share.
+/// A verb that several processes can work on together.
 protocol ParallelCommand: Command {
   /// Runs the verb in one of several processes that `mpirun` has started.
   static func run(_ arguments: Arguments, on ranks: Ranks) throws

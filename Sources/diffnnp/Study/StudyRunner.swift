@@ -14,7 +14,7 @@ struct StudyRunner {
   let launcher: String?
   private var systems: [String: LoadedSystem] = [:]
 
-  /// The data of one system, which its trainings share.
+  /// The data of one system, which all its trainings use.
   private struct LoadedSystem {
     let trajectory: Trajectory
     let comparison: StructureComparison

@@ -34,8 +34,8 @@ extension Network: Term {
     try self.init(architecture, tensors: stored.tensors)
   }
 
-  /// How many numbers of each atom travel before each layer but the first, whose features depend on types alone, and
-  /// their gradients on the way back.
+  /// Numbers of each atom that travel before each layer but the first, whose features depend on types alone, and whose
+  /// gradients travel on the way back.
   public var exchangeWidths: [Int] {
     plan.layers.dropFirst().map { $0.inputs.reduce(0) { $0 + $1.irrep.dimension * $1.multiplicity } }
   }

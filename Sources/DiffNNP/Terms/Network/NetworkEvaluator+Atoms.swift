@@ -19,8 +19,8 @@ extension NetworkEvaluator {
   /// alone.
   func wantsSourceGradients(_ layer: Int, _ job: Job) -> Bool { layer > 0 || job.outputs.weights != nil }
 
-  /// From a block's features to what messages carry of them, and to the self-connection, with which the convolution
-  /// begins.
+  /// Computes from a block's features the sources of a layer, which messages carry, and the self-connection, with which
+  /// the convolution begins.
   func mixInputs(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     makeSources(layer, job, centres)
     let shape = layers[layer]
@@ -35,7 +35,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// linear_1 of a block's features.
+  /// Computes the sources of a layer: linear_1 of a block's features.
   private func makeSources(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let shape = layers[layer]
     let n = shape.featureVectors
@@ -51,8 +51,8 @@ extension NetworkEvaluator {
     makeSources(layer, job, centres)
   }
 
-  /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
-  /// convolutions before it.
+  /// Computes from the gradients of a layer's convolutions and of its sources those of the features, and from these
+  /// those of the convolutions of the layer before.
   func mixInputsBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let (shape, edges) = (layers[layer], job.edges)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
@@ -72,7 +72,7 @@ extension NetworkEvaluator {
     for i in centres { activateBackward(layer - 1, job, i, gx + (i - centres.lowerBound) * n) }
   }
 
-  /// Gradients of the linear maps of a layer; all atoms are in one job.block.
+  /// Adds the gradients of the linear maps of a layer; all atoms are in one block.
   private func addGradients(_ layer: Int, _ job: Job, _ centres: Range<Int>, to gradient: WeightGradient<L.Weight>) {
     let shape = layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
@@ -146,7 +146,7 @@ extension NetworkEvaluator {
     for i in centres { (z + i * c).update(from: begin + Int(job.edges.types[i]) * c, count: c) }
   }
 
-  /// From the gradients of convolutions to those of messages, and on to those of sources and edges.
+  /// Computes from the gradients of convolutions those of messages, and from these those of sources and edges.
   func convolveBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
     job.clock?.enter(.featuresBackward)

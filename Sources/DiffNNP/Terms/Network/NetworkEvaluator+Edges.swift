@@ -1,6 +1,6 @@
-/// What happens along the edges: geometry, messages, and forces.
+/// How edges enter each layer: geometry, messages, and forces.
 extension NetworkEvaluator {
-  /// Geometry and harmonics of a block's edges, unless they are there; of all edges where there are few.
+  /// Computes geometry and harmonics of a block's edges, unless they are known; of all edges where there are few.
   func prepareEdges(_ job: Job, _ centres: Range<Int>) {
     let known = job.block.centres
     guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
@@ -171,7 +171,8 @@ extension NetworkEvaluator {
     }
   }
 
-  /// From the gradients of harmonics and lengths, for each channel, to those of the edge vectors.
+  /// Computes from the gradients of harmonics and lengths, for each channel, those of the edge vectors, and adds the
+  /// forces.
   @inline(__always)
   private func addForces(_ centre: Int, _ job: Job, _ batch: EdgeBatch<L>, _ gEdge: UnsafePointer<L>) {
     let knotsPerLength = S(1 / weights.spacing)

@@ -21,7 +21,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   /// The arguments of one call, for one thread.
   struct Job {
-    /// Which share of the work, of how many.
+    /// Index of the thread's share of the work, and the number of shares.
     var share = 0
     var shareCount: Int
     var block: AtomBlock<L>
@@ -29,17 +29,17 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     var edges: EdgePointers
     var directions: UnsafePointer<SIMD3<Double>>?
     var outputs: Outputs
-    /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
-    /// gradient of weights needs it once more.
+    /// Number of atoms that go through a layer together: few, so that their intermediate results stay in cache; or all,
+    /// where the gradient of weights needs these once more.
     var blockSize: Int
-    /// Whether sources of all layers last. Otherwise they are made anew on the way back, which costs little, and share the
-    /// memory of two layers with their gradients. Those of ghosts cannot be made here.
+    /// Whether the sources of all layers are kept. Otherwise they are computed again on the way back, which costs
+    /// little, and two layers use the same memory as their gradients. Those of ghosts cannot be computed here.
     var keepsSources: Bool
     /// Whether gradients are wanted. With `exchange` the other domains wait for the way back.
     var goesBack: Bool
   }
 
-  /// What threads do together before one of them goes on alone.
+  /// The work that all threads do before they wait for each other.
   private enum Phase {
     /// Memory of all threads but the first.
     case begin
@@ -52,7 +52,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     /// Sums of the shares' gradients of sources.
     case gather(Int)
     case mixBack(Int)
-    /// From the gradients of the second layer's sources to the end.
+    /// The backward pass from the gradients of the second layer's sources to the end.
     case mixBackAndFinish
     /// Sums of the shares' forces.
     case gatherForces
@@ -147,7 +147,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     clock?.enter(nil)
   }
 
-  /// From the gradients of the last layer's sources to the end.
+  /// The backward pass from the gradients of the last layer's sources to the end.
   private func goBack(_ job: Job, _ exchange: AtomExchange?) {
     for layer in (1..<layerCount).reversed() {
       if layer < layerCount - 1 {
@@ -164,8 +164,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // MARK: Threads
 
-  /// Threads that share the work of one call, as long as each has some atoms. Sums over shares are made in their order, so
-  /// that results depend on the number of threads to rounding alone, and energies not at all.
+  /// Threads that compute one call together, as long as each has some atoms. Sums over threads are made in their order,
+  /// so that results depend on the number of threads to rounding alone, and energies not at all.
   var team: ThreadTeam? {
     didSet { blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) } }
   }

@@ -4,7 +4,7 @@
 /// Conventions are those of nequip 0.5 and e3nn 0.4–0.5: order of irreps, of paths and of weights, and all
 /// normalisations, which are folded into the matrices here.
 struct NetworkPlan: Sendable {
-  /// A tensor's place in the vector of all parameters.
+  /// The position of a tensor in the vector of all parameters.
   struct Tensor: Sendable, Equatable {
     var name: String
     var shape: [Int]
@@ -243,7 +243,7 @@ private struct LayerShape {
   var scalars: Irreps
   var gated: Irreps
   var gateIrrep: Irrep
-  /// What the convolution gives: scalars, gates and gated, sorted and merged.
+  /// Output of the convolution: scalars, gates and gated features, sorted and merged.
   var convolution: Irreps
   var output: Irreps
   var activations: [Activation]

@@ -1,13 +1,13 @@
-/// How finely radial networks are tabulated for dynamics: as coarsely as forces allow, since fewer intervals stay in cache.
+/// The resolution of radial tables for dynamics: as coarse as forces allow, since fewer intervals stay in cache.
 enum RadialResolution {
-  /// How far tables may put forces off, as a fraction of the largest force.
+  /// Largest error of forces by tables, as a fraction of the largest force.
   static let tolerance = 5e-6
-  /// How far a table may be from its radial network at any distance, relative to the largest weight and to the largest
-  /// slope. Forces are then wrong by about this fraction of the largest, mostly by a third of it or less, because errors of edges
-  /// have either sign, but in some networks by 1.3 times as much.
+  /// Largest error of a table at any distance, relative to the largest weight and to the largest slope. Forces are then
+  /// wrong by about this fraction of the largest, mostly by a third of it or less, because errors of edges have either
+  /// sign, but in some networks by 1.3 times as much.
   static let tableTolerance = 0.7 * tolerance
-  /// How far tables may put forces off (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which is
-  /// what single precision makes of it.
+  /// Largest error of forces by tables (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which
+  /// is the accuracy of single precision.
   static let forceTolerance = 1e-6
   static let fewestIntervals = 64
   static let mostIntervals = 4096

@@ -1,4 +1,5 @@
-/// What a three-body term is expanded in. The neighbours of type b about a centre are described by moments
+/// The functions that a three-body term is expanded in. The neighbours of type b about a centre are described by
+/// moments
 ///
 ///   A_{bn,lm} = Σ_{j∈b} φ_n(r_ij) Y_lm(r_ij/|r_ij|),   p = (b, n),
 ///
@@ -62,7 +63,7 @@ public struct TripletBasis: Equatable, Sendable {
     self.floor = floor
   }
 
-  /// What one neighbour gives to the moments of its type: at most four radial functions.
+  /// The contributions of one neighbour to the moments of its type: at most four radial functions.
   public struct Neighbour {
     /// The index p of the first moment that changes.
     public var channel = 0

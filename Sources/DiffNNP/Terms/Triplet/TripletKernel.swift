@@ -10,14 +10,14 @@ enum TripletDegree3: TripletDegree { static var lMax: Int { 3 } }
 
 /// Energy and forces of a `TripletTerm`, one centre after the other.
 ///
-/// What depends on one neighbour alone, directions, harmonics and splines, is worked out for four neighbours at once. Sums over
-/// neighbours and over channels take one neighbour or channel after the other, with the harmonics of it side by side:
-/// as each adds to four whole rows, what one writes and the next reads never overlaps in part.
+/// Quantities of one neighbour alone, directions, harmonics and splines, are computed for four neighbours at once. Sums
+/// over neighbours and over channels take one neighbour or channel after the other, with its harmonics side by side: as
+/// each adds to four complete rows, what one writes and the next reads never overlaps in part.
 struct TripletKernel<Degree: TripletDegree> {
   typealias Four = SIMD4<Double>
 
   let basis: TripletBasis
-  /// As in `TripletTerm`.
+  /// Coefficients of products of moments, as in `TripletTerm` [type][p][q].
   let matrices: UnsafePointer<SIMD4<Double>>
   let edges: EdgePointers
   let scale: Double
