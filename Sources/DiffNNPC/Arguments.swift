@@ -22,8 +22,8 @@ extension diffnnp_system: SizedStruct {
 }
 
 /// A copy of a struct of the caller, in which members that the caller does not know of are zero.
-/// - Throws: where the struct is smaller than that of the first version, so has not been set up, or larger than this library
-///   knows.
+/// - Throws: where the struct is smaller than that of the first version, so has not been set up, or larger than this
+///   library knows.
 @inline(__always)
 func known<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: StaticString) throws -> Struct {
   let (smallest, largest) = (Struct.smallestSize, MemoryLayout<Struct>.size)

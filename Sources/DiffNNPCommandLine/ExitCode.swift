@@ -22,8 +22,8 @@ public struct Interrupted: Error {
   public init(_ message: String) { self.message = message }
 }
 
-/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it failed,
-/// 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
+/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it
+/// failed, 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
 public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   do {
     try body()

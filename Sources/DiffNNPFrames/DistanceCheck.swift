@@ -5,8 +5,8 @@ import DiffNNP
 struct DistanceCheck {
   /// Atoms closer than this (Å) coincide.
   private static let coincidence = 1e-3
-  /// The shortest bond there is, that of H2, has 0.74 Å: nearest neighbours are not closer than the first distance (Å), and hardly
-  /// ever two atoms than the second.
+  /// The shortest bond there is, that of H2, has 0.74 Å: nearest neighbours are not closer than the first distance (Å),
+  /// and hardly ever two atoms than the second.
   private static let (closest, closestEver) = (0.6, 0.5)
   /// No hydrogen in a compound with C, N or O is as far (Å) from all other atoms.
   private static let longestHydrogenBond = 1.5

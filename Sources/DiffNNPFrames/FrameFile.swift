@@ -4,8 +4,8 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any order by
-/// any thread.
+/// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any
+/// order by any thread.
 final class FrameFile: @unchecked Sendable {
   let descriptor: Int32
   private let directory: String

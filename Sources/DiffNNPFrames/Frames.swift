@@ -1,5 +1,5 @@
-/// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is read from
-/// a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
+/// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is
+/// read from a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
 public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral, Sendable {
   private enum Storage: Sendable {
     case memory([Frame])

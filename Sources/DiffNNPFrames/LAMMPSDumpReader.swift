@@ -1,7 +1,8 @@
 import DiffNNP
 
-/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type`, `element` or `typelabel`, `id`,
-/// `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them: the box may start anywhere.
+/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type`, `element` or
+/// `typelabel`, `id`, `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them: the box
+/// may start anywhere.
 struct LAMMPSDumpReader: FrameReader {
   private let lines: LineReader
   private let typeNames: [String]?

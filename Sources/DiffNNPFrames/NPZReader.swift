@@ -1,8 +1,9 @@
 import DiffNNP
 
-/// Frames in an NPZ archive with NequIP's keys: `R` [frames][atoms][3], `z`, `types` or `symbols` [atoms] (or [frames][atoms]),
-/// `cell` [3][3] or [frames][3][3] (or edges, [3] or [frames][3]; or `L`, the edge of a cube), `pbc` [3] or [frames][3], and `F` where there are forces. `symbols`
-/// may be the names of types instead. Units may be named as by sGDML, `r_unit` and `e_unit`.
+/// Frames in an NPZ archive with NequIP's keys: `R` [frames][atoms][3], `z`, `types` or `symbols` [atoms] (or
+/// [frames][atoms]), `cell` [3][3] or [frames][3][3] (or edges, [3] or [frames][3]; or `L`, the edge of a cube), `pbc`
+/// [3] or [frames][3], and `F` where there are forces. `symbols` may be the names of types instead. Units may be named
+/// as by sGDML, `r_unit` and `e_unit`.
 struct NPZReader: FrameReader {
   private let path: String
   private let positions: NPYStream

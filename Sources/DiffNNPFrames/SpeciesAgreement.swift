@@ -7,7 +7,8 @@ struct SpeciesAgreement {
   private var first: [Int: Int] = [:]
 
   /// Takes in the values of both columns for an atom.
-  /// - Returns: nil where that agrees with the atoms before; else the two values of one column that the other has one for.
+  /// - Returns: nil where that agrees with the atoms before; else the two values of one column that the other has one
+  ///   for.
   mutating func add(_ a: Int, _ b: Int) -> Conflict? {
     if second[a] == b { return nil }
     if let other = second[a] { return .oneFirst(a, seconds: (other, b)) }

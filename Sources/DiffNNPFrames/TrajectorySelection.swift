@@ -15,8 +15,8 @@ public struct TrajectorySelection: Sendable {
   public var step = 1
   /// Units of a file that does not name its own; those of both must agree.
   public var units: FileUnits?
-  /// The column of forces: a name in Properties, the beginning of NAMEx NAMEy NAMEz or NAME[1] NAME[2] NAME[3] in a dump, or a key of
-  /// an archive. Where nil, it is forces or force, fx fy fz, F.
+  /// The column of forces: a name in Properties, the beginning of NAMEx NAMEy NAMEz or NAME[1] NAME[2] NAME[3] in a
+  /// dump, or a key of an archive. Where nil, it is forces or force, fx fy fz, F.
   public var forcesName: String?
   /// Whether frames that were there before, equal in all digits, are left out, unless all frames are alike.
   public var leavesOutRepeats = false

@@ -33,8 +33,8 @@ public struct Launch {
     var name: String
     var size: String?
     var rank: String
-    /// Whether the rank is also there for a process by itself: in a batch script of Slurm it is 0, and SLURM_NTASKS is what
-    /// was asked for. Only steps, which srun starts, have the variable `size`.
+    /// Whether the rank is also there for a process by itself: in a batch script of Slurm it is 0, and SLURM_NTASKS is
+    /// what was asked for. Only steps, which srun starts, have the variable `size`.
     var isRankEverywhere = false
   }
 
@@ -47,8 +47,8 @@ public struct Launch {
     Stranger(name: "PMIx", size: nil, rank: "PMIX_RANK"),
   ]
 
-  /// A launcher that has started this process beside others, which would all do the same, and the variable that says so; nil where
-  /// there is none, or `mpirun` is known.
+  /// A launcher that has started this process beside others, which would all do the same, and the variable that says
+  /// so; nil where there is none, or `mpirun` is known.
   ///
   /// Where any launcher says that there is one process, those that only number theirs from 0 do not matter.
   public var stranger: (name: String, variable: String)? {

@@ -1,5 +1,5 @@
-/// The contents of a safetensors file: named tensors and string metadata
-/// (<https://huggingface.co/docs/safetensors>, the format of version 0.4). Tensors of F64 and F32 are read, F64 written.
+/// The contents of a safetensors file: named tensors and string metadata (<https://huggingface.co/docs/safetensors>,
+/// the format of version 0.4). Tensors of F64 and F32 are read, F64 written.
 ///
 /// Reading trusts nothing: every size and offset is checked before it is used, and memory stays in proportion to the
 /// file.

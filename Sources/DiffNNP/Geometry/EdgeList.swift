@@ -100,8 +100,8 @@ public final class EdgeList {
     count += 1
   }
 
-  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present, with squared lengths in
-  /// place of lengths.
+  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present, with squared
+  /// lengths in place of lengths.
   @inline(__always)
   func extend(by more: Int) {
     let squares = lengths + count

@@ -9,8 +9,8 @@ public protocol EdgeSource: AnyObject {
   /// - Throws: `OutOfMemory`.
   func begin(_ edges: EdgeList) throws
 
-  /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the same
-  /// time, each with a list of its own.
+  /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the
+  /// same time, each with a list of its own.
   /// - Throws: what keeps the edges from being found: bad input in a neighbour list, coincident atoms, `OutOfMemory`.
   func fill(_ edges: EdgeList, centres: Range<Int>) throws
 }

@@ -1,6 +1,7 @@
 /// The edges that an evaluation uses: all of them in memory, or found block by block and then forgotten.
 enum Edges {
-  /// Centres that go through all terms together, so that for the later ones their edges are still in the second-level cache.
+  /// Centres that go through all terms together, so that for the later ones their edges are still in the second-level
+  /// cache.
   static let blockSize = 128
 
   case kept(KeptEdges)

@@ -124,8 +124,8 @@ public final class NeighbourListReader: EdgeSource {
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
   /// - Parameter countsWholeOnly: whether neighbours with weights other than 0 and 1 are refused, when they are met:
   ///   many-body terms cannot count a neighbour in part.
-  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages name atoms by the
-  ///   list's `ids`, or count them from 0.
+  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages
+  ///   name atoms by the list's `ids`, or count them from 0.
   public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
     (self.list, squaredCutoff, self.countsWholeOnly) = (list, cutoff * cutoff, countsWholeOnly)
     try checkPositions(list)

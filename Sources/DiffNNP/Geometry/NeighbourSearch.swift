@@ -5,8 +5,8 @@
 /// Finds all pairs closer than a cutoff in a (partly) periodic cell, in time linear in the number of atoms.
 ///
 /// Atoms are wrapped, images within the cutoff of the cell are added as points of their own, and all points are sorted
-/// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the cutoff
-/// exceeds half the cell or the cell itself.
+/// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the
+/// cutoff exceeds half the cell or the cell itself.
 public final class NeighbourSearch: EdgeSource {
   /// Number of points of the system begun last: atoms first, then images.
   private var pointCount = 0
@@ -16,7 +16,8 @@ public final class NeighbourSearch: EdgeSource {
   private var binStarts = Buffer<Int32>()
   private var fractions = Buffer<SIMD3<Double>>()
   private var unpacked = Buffer<SIMD3<Double>>()
-  /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at once.
+  /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at
+  /// once.
   private var sortedX = Buffer<Double>()
   private var sortedY = Buffer<Double>()
   private var sortedZ = Buffer<Double>()
@@ -28,7 +29,8 @@ public final class NeighbourSearch: EdgeSource {
   public private(set) var atomCount = 0
   public var centreCount: Int { atomCount }
 
-  /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between atoms.
+  /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between
+  /// atoms.
   private static let mostImages = 10000.0
   private static let farthest = 1e10
 
@@ -109,8 +111,8 @@ public final class NeighbourSearch: EdgeSource {
     return try append(found, centre, edges)
   }
 
-  /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared distances, and
-  /// returns how many there are then.
+  /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared
+  /// distances, and returns how many there are then.
   @inline(__always)
   private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ edges: EdgeList, behind count: Int) -> Int {
     let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
@@ -121,7 +123,8 @@ public final class NeighbourSearch: EdgeSource {
     }
     var found = count
     for k in run {
-      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can predict.
+      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can
+      // predict.
       near[found] = k
       found &+= Int((squares[k] - squaredCutoff).bitPattern >> 63)
     }

@@ -10,8 +10,8 @@ public struct OutOfMemory: Error, CustomStringConvertible {
   public var description: String { "no memory for \(size) bytes; fewer atoms or neighbours need less" }
 }
 
-/// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts no
-/// references.
+/// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts
+/// no references.
 struct Buffer<Element>: ~Copyable {
   private(set) var pointer: UnsafeMutablePointer<Element>
   private var capacity = 0
@@ -51,8 +51,8 @@ struct Buffer<Element>: ~Copyable {
     UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)!
   }
 
-  /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a stream
-  /// of edges would stop at the end of each.
+  /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a
+  /// stream of edges would stop at the end of each.
   private static var largePage: Int { 1 << 21 }
 
   /// Uninitialised memory, which `free` gives back.

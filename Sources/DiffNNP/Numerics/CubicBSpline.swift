@@ -1,6 +1,7 @@
 /// Uniform cubic B-splines: the four basis functions that do not vanish within one knot interval.
 public enum CubicBSpline {
-  /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
+  /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost
+  /// first.
   @inlinable @inline(__always)
   public static func basis(_ t: Double) -> (value: SIMD4<Double>, slope: SIMD4<Double>) {
     let u = 1 - t

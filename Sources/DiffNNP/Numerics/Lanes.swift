@@ -104,8 +104,8 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
     b.replacing(with: a, where: x .< .zero)
   }
 
-  /// e^x = 2ⁿ e^r with |r| ≤ ½ log 2, and e^r by Taylor's series, whose first term left out is 5 · 10⁻⁹: within 2 ulp of
-  /// the exact value. Below -86.5 and above 88 it stays as it is there: finite, and not denormal.
+  /// e^x = 2ⁿ e^r with |r| ≤ ½ log 2, and e^r by Taylor's series, whose first term left out is 5 · 10⁻⁹: within 2 ulp
+  /// of the exact value. Below -86.5 and above 88 it stays as it is there: finite, and not denormal.
   @inline(__always) public static func exp(_ x: Self) -> Self {
     let (lowest, highest) = (Self(repeating: -86.5), Self(repeating: 88))
     var r = x.replacing(with: lowest, where: x .< lowest)
@@ -135,8 +135,8 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
   }
 }
 
-/// For processors with vectors of this width, where the channels fill them: half the instructions, and registers for twice the
-/// sums.
+/// For processors with vectors of this width, where the channels fill them: half the instructions, and registers for
+/// twice the sums.
 extension SIMD16<Float>: PlainLanes, Lanes, Elementary {
   typealias Weight = Self
 

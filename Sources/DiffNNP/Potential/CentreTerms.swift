@@ -1,5 +1,5 @@
-/// The terms in which the energy of a centre follows from its own edges. Threads take shares of the centres; each but the first
-/// sums forces in memory of its own, and these sums are added in the order of shares.
+/// The terms in which the energy of a centre follows from its own edges. Threads take shares of the centres; each but
+/// the first sums forces in memory of its own, and these sums are added in the order of shares.
 final class CentreTerms: SharedWork {
   /// The stage that a term's time is counted to, and a function that makes evaluators of the term.
   typealias Kind = (stage: StageClock.Stage, make: () -> any CentreEvaluating)

@@ -56,9 +56,9 @@ public final class Evaluator {
     /// Virial of each atom (eV) [atomCount][6], in the order of `virial`: the symmetric part. Half of an edge's virial
     /// goes to either end, or all of it to the centre, as forces are folded.
     public var atomVirials: UnsafeMutablePointer<Double>?
-    /// Virial of each atom about the centres whose energy acts on it [atomCount][9]: xx, yy, zz, xy, xz, yz, yx, zx, zy,
-    /// the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at the
-    /// far end, so with these the heat flux is Σ (E_i + W_i) v_i.
+    /// Virial of each atom about the centres whose energy acts on it [atomCount][9]: xx, yy, zz, xy, xz, yz, yx, zx,
+    /// zy, the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at
+    /// the far end, so with these the heat flux is Σ (E_i + W_i) v_i.
     public var centroidVirials: UnsafeMutablePointer<Double>?
     /// Extrapolation grades of the centres [centreCount]; the potential must have them.
     public var atomGrades: UnsafeMutablePointer<Double>?

@@ -2,12 +2,13 @@
   import Glibc
 #endif
 
-/// How far the surroundings of an atom lie outside the training data of a potential: less than 1 inside, 1 at the edge of
-/// the data, more outside. It is the larger of two numbers.
+/// How far the surroundings of an atom lie outside the training data of a potential: less than 1 inside, 1 at the edge
+/// of the data, more outside. It is the larger of two numbers.
 ///
 /// - |Aᵀ(f - μ)| for the description f of the atom (`Surroundings`), with mean μ and matrix A for its type: the
 ///   Mahalanobis distance from the mean of the training data, divided by the largest one in them.
-/// - 1 + 10 (1 - r/r₀) for a neighbour at distance r, with r₀ the smallest distance of the two types in the training data.
+/// - 1 + 10 (1 - r/r₀) for a neighbour at distance r, with r₀ the smallest distance of the two types in the training
+///   data.
 public struct ExtrapolationGrade: Equatable, Sendable {
   /// The description f of an atom's surroundings.
   public let surroundings: Surroundings

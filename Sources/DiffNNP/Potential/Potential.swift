@@ -1,5 +1,5 @@
-/// A learned potential: U(x) = energyScale · Σ terms. Immutable, and safe to share between threads; each thread computes with an
-/// `Evaluator` of its own.
+/// A learned potential: U(x) = energyScale · Σ terms. Immutable, and safe to share between threads; each thread
+/// computes with an `Evaluator` of its own.
 public final class Potential: Sendable {
   /// Names of the types, in the order of their indices.
   public let typeNames: [String]

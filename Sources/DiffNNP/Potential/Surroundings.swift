@@ -1,6 +1,6 @@
-/// Description of the surroundings of an atom: for each type b and function k the smooth count of neighbours f_bk =
-/// Σ_j∈b B(r_ij/h - k + 3), with uniform cubic B-splines B of knot spacing h on [0, rMax]. The last three functions are
-/// left out, so that neighbours come and go smoothly at rMax.
+/// Description of the surroundings of an atom: for each type b and function k the smooth count of neighbours
+/// f_bk = Σ_j∈b B(r_ij/h - k + 3), with uniform cubic B-splines B of knot spacing h on [0, rMax]. The last three
+/// functions are left out, so that neighbours come and go smoothly at rMax.
 public struct Surroundings: Equatable, Sendable {
   /// Number of atom types.
   public let typeCount: Int

@@ -85,8 +85,8 @@ public final class AtomExchange {
 
   /// Copies the values of centres to the ghosts that are copies of them.
   /// - Parameters:
-  ///   - inPlace: the values of all atoms of the edge list [atomCount][width], where they lie like that; they travel from there,
-  ///     without a copy, if no atom of the caller is left out.
+  ///   - inPlace: the values of all atoms of the edge list [atomCount][width], where they lie like that; they travel
+  ///     from there, without a copy, if no atom of the caller is left out.
   ///   - pack: writes the values [width] of a centre.
   ///   - unpack: reads those of a ghost.
   @inline(__always)

@@ -5,8 +5,8 @@
 ///
 ///   r_seen(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
 ///
-/// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts. It does change with
-/// the direction of that line, as before.
+/// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts.
+/// It does change with the direction of that line, as before.
 public struct DistanceFloor: Equatable, Sendable {
   /// r_in (Å) of each pair of types, in the order of `TypePairs.index`; 0 for none.
   public let distances: [Double]

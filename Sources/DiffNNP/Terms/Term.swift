@@ -1,5 +1,5 @@
-/// An additive contribution to the energy of a potential, in units of the potential's `energyScale`. Immutable, and safe
-/// to share between threads.
+/// An additive contribution to the energy of a potential, in units of the potential's `energyScale`. Immutable, and
+/// safe to share between threads.
 ///
 /// A new one is a folder in `Terms`, and a line in `TermRegistry`.
 public protocol Term: Sendable {
@@ -66,7 +66,8 @@ public struct StoredTerm: Sendable {
 
 /// How a term is computed.
 public enum TermEvaluator {
-  /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some centres.
+  /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some
+  /// centres.
   case centres(stage: StageClock.Stage, make: () -> any CentreEvaluating)
   /// All edges are needed at once; the evaluator divides the work among its threads itself.
   case graph(any GraphEvaluating)

@@ -56,8 +56,8 @@ public struct LAMMPSSimulation: Sendable {
   /// Name of the dump of frames.
   public static let dumpName = "trajectory.lammpstrj"
 
-  /// Writes the input and the data file into a directory, which is made where it is missing. What an earlier run left there
-  /// is removed, so that it is not taken for the result of the next.
+  /// Writes the input and the data file into a directory, which is made where it is missing. What an earlier run left
+  /// there is removed, so that it is not taken for the result of the next.
   /// - Throws: where the directory or a file cannot be made, or an old file cannot be removed.
   public func write(to directory: String) throws {
     try makeDirectory(directory)
@@ -70,8 +70,8 @@ public struct LAMMPSSimulation: Sendable {
 
   /// The input file.
   ///
-  /// Random forces are left as they are: made to sum to zero, they would heat light atoms and cool heavy ones. So the centre
-  /// of mass moves, and all 3N degrees of freedom are counted.
+  /// Random forces are left as they are: made to sum to zero, they would heat light atoms and cool heavy ones. So the
+  /// centre of mass moves, and all 3N degrees of freedom are counted.
   public var input: String {
     """
     units           metal

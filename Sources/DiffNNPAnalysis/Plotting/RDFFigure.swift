@@ -15,8 +15,8 @@ public struct LabelledRDF: Sendable {
   }
 }
 
-/// g(r) overlaid, one panel for each pair of types, from where atoms begin to be found up to `rMax` (Å). Curves are drawn
-/// in the order given, later ones over earlier ones.
+/// g(r) overlaid, one panel for each pair of types, from where atoms begin to be found up to `rMax` (Å). Curves are
+/// drawn in the order given, later ones over earlier ones.
 public func rdfFigure(_ curves: [LabelledRDF], rMax: Double) -> Figure {
   guard let typeNames = curves.first?.distribution.typeNames else { return Figure([]) }
   var colours = 0

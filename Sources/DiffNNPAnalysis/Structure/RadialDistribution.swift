@@ -3,10 +3,10 @@ import DiffNNPFrames
 
 /// Radial distribution functions g(r) for each pair of types, on equal bins from zero.
 ///
-/// Normalisation: a histogram of the distances between the atoms of a pair of types over all frames, divided by what ideal
-/// gases of the frames' densities have in a shell, the sum of N_pairs · 4πr²Δr / V over frames with r at the middle of the bin.
-/// So each frame counts by the pairs that it has, and one that lacks a species says nothing about its pairs. Pairs that no frame
-/// has have zeros.
+/// Normalisation: a histogram of the distances between the atoms of a pair of types over all frames, divided by what
+/// ideal gases of the frames' densities have in a shell, the sum of N_pairs · 4πr²Δr / V over frames with r at the
+/// middle of the bin. So each frame counts by the pairs that it has, and one that lacks a species says nothing about
+/// its pairs. Pairs that no frame has have zeros.
 public struct RadialDistribution: Sendable {
   /// Names of the atom types.
   public let typeNames: [String]
@@ -14,8 +14,8 @@ public struct RadialDistribution: Sendable {
   public let binWidth: Double
   /// g at the middle of each bin [pair][bin]; pairs in the order of `TypePair.all`.
   public let values: [[Double]]
-  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown, NaN for pairs that occur in one block
-  /// alone.
+  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown, NaN for pairs that occur in one
+  /// block alone.
   public let errors: [[Double]]?
   /// Counts of frames, pairs and atoms; nil for curves read from a table.
   public let counts: Counts?

@@ -23,8 +23,8 @@ public struct StructureComparison: Sendable {
   public var angleReference: AngleDistribution?
   /// Largest distance of the neighbours that form these angles (Å).
   public var angleRadius: Double
-  /// Ends (Å) of the shells of a pair of types, by its key: the first shell lies below the first, the second between the first
-  /// and the second, ….
+  /// Ends (Å) of the shells of a pair of types, by its key: the first shell lies below the first, the second between
+  /// the first and the second, ….
   public var shells: [String: [Double]]
   /// Whether the tetrahedral order parameter is a measure.
   public var hasTetrahedralOrder: Bool
@@ -50,8 +50,8 @@ public struct StructureMeasures: Sendable {
   public let distribution: RadialDistribution
   /// Distributions of angles; nil where none are compared.
   public let angles: AngleDistribution?
-  /// `rdf_mae.PAIR`; for each shell `peak1.PAIR`, the largest g in it, and `coordination1.PAIR`, the neighbours up to its
-  /// end; `angle_jsd.TRIPLE`; `tetrahedral_order`; `min_distance.PAIR`.
+  /// `rdf_mae.PAIR`; for each shell `peak1.PAIR`, the largest g in it, and `coordination1.PAIR`, the neighbours up to
+  /// its end; `angle_jsd.TRIPLE`; `tetrahedral_order`; `min_distance.PAIR`.
   public let measures: [Measure]
 
   /// Computes the structure of trajectories and its measures.

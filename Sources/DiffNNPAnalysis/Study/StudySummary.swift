@@ -42,7 +42,8 @@ public struct StudySummary: Sendable {
     }
   }
 
-  /// Mean over the records, and its standard error from their scatter (NaN for one record); nil where none has the measure.
+  /// Mean over the records, and its standard error from their scatter (NaN for one record); nil where none has the
+  /// measure.
   public func mean(_ measure: String) -> (value: Double, error: Double)? {
     let values = values(measure)
     guard !values.isEmpty else { return nil }
@@ -79,9 +80,6 @@ public struct FramesNeeded: Sendable {
   ///   - curve: summaries of one row, by frames.
   ///   - target: what is to be matched.
   ///   - measure: smaller is better.
-  ///
-  /// The curve is straight between points of log N and log measure. The interval is a bootstrap over the replicas of each point
-  /// and of the target.
   public init(_ curve: [StudySummary], toMatch target: StudySummary, measure: String) {
     let points = curve.map { (count: Double($0.frameCount), values: $0.values(measure)) }.filter { !$0.values.isEmpty }
     let goal = target.values(measure)

@@ -11,8 +11,8 @@ public struct AngleComparison: Sendable {
   public let frames: AngleDistribution
   /// Jensen–Shannon divergence of each triple of types, runs from frames.
   public let divergences: [Double]
-  /// The divergence that sampling alone would leave, of runs and frames of these lengths; NaN where too few frames have such
-  /// angles.
+  /// The divergence that sampling alone would leave, of runs and frames of these lengths; NaN where too few frames have
+  /// such angles.
   public let expected: [Double]
 
   /// - Parameter runs: independent runs, taken together.

@@ -51,8 +51,8 @@ extension Validation.Run {
     temperature = Self.meanTemperature(log, settings)
   }
 
-  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in one
-  /// place, and the reason.
+  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in
+  /// one place, and the reason.
   private static func readableFrames(
     _ path: String, species: [String], count: Int
   ) throws -> (Trajectory, unreadable: String?) {

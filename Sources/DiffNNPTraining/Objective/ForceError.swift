@@ -37,8 +37,8 @@ public struct ForceError: Sendable {
   private static let fewestExplained = 0.05
 
   /// Checks that the given forces are in eV/Å.
-  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign: where they are
-  ///   alike but for a factor that is known, and that no potential is off by.
+  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign:
+  ///   where they are alike but for a factor that is known, and that no potential is off by.
   public func requireUnits() throws {
     guard !isEmpty else { return }
     guard squared > 0 else {

@@ -76,10 +76,10 @@ public struct ForceScale: Sendable {
     return "they look like " + units.prefix(3).map(\.text).joined(separator: " or ") + sign
   }
 
-  /// Measures forces by the configurations alone, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any field f
-  /// (the hypervirial theorem, by partial integration of exp(-U/kT)), whatever noise of mean 0 the forces carry. For f, the force
-  /// of a pair potential serves that was fitted to the configurations of the other blocks, so that it owes nothing to those it is
-  /// tried on.
+  /// Measures forces by the configurations alone, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any
+  /// field f (the hypervirial theorem, by partial integration of exp(-U/kT)), whatever noise of mean 0 the forces
+  /// carry. For f, the force of a pair potential serves that was fitted to the configurations of the other blocks, so
+  /// that it owes nothing to those it is tried on.
   /// - Parameters:
   ///   - frames: with forces (eV/Å) in each.
   ///   - coefficients: of that pair potential, for each block.
@@ -112,8 +112,8 @@ public struct ForceScale: Sendable {
   }
 }
 
-/// Sums over frames, for each type of atom, of Σ_i F_i·f_i / kT and -Σ_i div_i f_i, with the field f = -∇u of a pair potential u in
-/// units of kT.
+/// Sums over frames, for each type of atom, of Σ_i F_i·f_i / kT and -Σ_i div_i f_i, with the field f = -∇u of a pair
+/// potential u in units of kT.
 private struct PairField {
   private let basis: PairBasis
   private let coefficients: [Double]

@@ -22,8 +22,8 @@ public struct ForceUnit: Sendable {
     ForceUnit(name: "K/Å, energies over Boltzmann's constant", factor: 11604.518),
   ]
 
-  /// The known units, of either sign, whose factors are a slope on forces in eV/Å to within a tolerance, the nearest first. Among
-  /// negative ones, eV/Å itself is a gradient.
+  /// The known units, of either sign, whose factors are a slope on forces in eV/Å to within a tolerance, the nearest
+  /// first. Among negative ones, eV/Å itself is a gradient.
   /// - Parameter tolerance: largest relative difference of factors.
   static func candidates(for slope: Double, within tolerance: Double) -> [ForceUnit] {
     guard slope.isFinite, slope != 0 else { return [] }

@@ -4,18 +4,17 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// The pseudo-likelihood of each atom's position given all others, as a choice between candidates: the atom is noised to a
-/// point z within a ball about x_i; K more points are drawn in the same way about z; the potential has to tell which of the
-/// K + 1 candidates the atom came from,
+/// The pseudo-likelihood of each atom's position given all others, as a choice between candidates: the atom is noised
+/// to a point z within a ball about x_i; K more points are drawn in the same way about z; the potential has to tell
+/// which of the K + 1 candidates the atom came from,
 ///
 ///   -log p = u(x_i) + log Σ_k exp(-u(y_k)),   y_0 = x_i,
 ///
-/// with u the energy of the atom among all others. Given z the K + 1 points are exchangeable but for the density itself,
-/// so the minimiser is the true potential for any K and any radius (pseudo-likelihood, Besag 1975; ranking
+/// with u the energy of the atom among all others. Given z the K + 1 points are exchangeable but for the density
+/// itself, so the minimiser is the true potential for any K and any radius (pseudo-likelihood, Besag 1975; ranking
 /// noise-contrastive estimation, Ma & Collins 2018). It has no noise bias, needs no derivatives, and, unlike scores, it
-/// compares separated wells: it is what fixes the relative weight of contact and solvent-separated pairs.
-/// It is convex in the coefficients of a linear potential, of pairs and of triplets: Newton's method minimises it in a few
-/// passes.
+/// compares separated wells: it is what fixes the relative weight of contact and solvent-separated pairs. It is convex
+/// in the coefficients of a linear potential, of pairs and of triplets: Newton's method minimises it in a few passes.
 struct ConditionalLikelihood {
   let basis: LinearBasis
   let frames: Frames
@@ -24,8 +23,8 @@ struct ConditionalLikelihood {
   var radii = [0.75, 1.5, 3.0]
   /// K, the number of candidates beside the true position.
   var candidates = 16
-  /// Atoms closer to a neighbour than this (Å) [pair] are in a trap or an error: they pose no choice, as no finite energy
-  /// would explain their positions.
+  /// Atoms closer to a neighbour than this (Å) [pair] are in a trap or an error: they pose no choice, as no finite
+  /// energy would explain their positions.
   let smallestDistances: [Double]
   let seed: UInt64
   let threads: Int
@@ -38,8 +37,8 @@ struct ConditionalLikelihood {
     /// For the answer: several choices for each atom where frames are few.
     case full
 
-    /// Choices over all frames, at most; where there are more atoms, they are taken evenly. More make forces of pairs alone no
-    /// better.
+    /// Choices over all frames, at most; where there are more atoms, they are taken evenly. More make forces of pairs
+    /// alone no better.
     func choices(_ basis: LinearBasis) -> Int {
       switch self {
       case .low: 12_000
@@ -49,15 +48,15 @@ struct ConditionalLikelihood {
 
     static let mostChoicesForAnAtom = 4
 
-    /// Approximate number of candidates, drawn at random, that the Hessian is summed over: its error is one of the step,
-    /// not of the minimum. The more functions, the more steps a smaller number would cost.
+    /// Approximate number of candidates, drawn at random, that the Hessian is summed over: its error is one of the
+    /// step, not of the minimum. The more functions, the more steps a smaller number would cost.
     static func hessianPlaces(_ basis: LinearBasis) -> Double { basis.triplets == nil ? 12_000 : 32_000 }
 
     /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
     var mostSteps: Int { self == .low ? 20 : 3 }
 
-    /// The gain for each coefficient below which a Newton step is the last: most is gained by then, and a coefficient's own
-    /// uncertainty costs ½.
+    /// The gain for each coefficient below which a Newton step is the last: most is gained by then, and a coefficient's
+    /// own uncertainty costs ½.
     static let tolerance = 0.1
   }
 
@@ -183,8 +182,8 @@ private final class Choices {
     return form
   }
 
-  /// The largest distance of candidates from the atom's position (Å): the noised one is up to a radius away, and they are
-  /// up to a radius from there.
+  /// The largest distance of candidates from the atom's position (Å): the noised one is up to a radius away, and they
+  /// are up to a radius from there.
   private static func reach(_ radius: Double) -> Double { 2 * radius }
 
   /// Whether any atom of a frame poses a choice.
@@ -243,8 +242,8 @@ private final class Choices {
           for k in 0..<count { mean[k] += p * row[k] }
         }
         for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
-        // Σ p (x - mean)(x - mean)ᵀ: likely candidates are added, others drawn with probability √p, because functions that
-        // vanish at all likely ones are known from unlikely ones alone.
+        // Σ p (x - mean)(x - mean)ᵀ: likely candidates are added, others drawn with probability √p, because functions
+        // that vanish at all likely ones are known from unlikely ones alone.
         for place in places {
           let share = min(1, hessianChance * probabilities[place].squareRoot())
           guard draws.uniform() < share else { continue }

@@ -54,8 +54,8 @@ struct NoisedDistances {
   /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
   /// for pairs that never come within rMax.
   ///
-  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is wider. It
-  /// means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
+  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is
+  /// wider. It means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
   static func smallestConnected(
     _ parts: [NoisedDistances], gap: Double = 1.5, neighbours: Double = 20
   ) -> [Double] {

@@ -8,9 +8,10 @@ extension PairFit {
   /// Number of items of work that frames are split into.
   private static let trapParts = 16
 
-  /// The frames without those in which a pair is beyond a gap in the distances of all (`NoisedDistances.smallestConnected`): such
-  /// a pair fell into a trap, or is an error. Nothing in the data says how far its energy is from that of the others, yet
-  /// its forces would outweigh all of theirs. Where such frames are many, all are kept.
+  /// The frames without those in which a pair is beyond a gap in the distances of all
+  /// (`NoisedDistances.smallestConnected`): such a pair fell into a trap, or is an error. Nothing in the data says how
+  /// far its energy is from that of the others, yet its forces would outweigh all of theirs. Where such frames are
+  /// many, all are kept.
   /// - Throws: what `check` throws.
   public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
     let basis = try prepare(trajectory).basis

@@ -17,8 +17,8 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
 /// The first stage of training: a potential that is linear in its coefficients, in closed form.
 ///
 /// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
-///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0. Where 2
-///    or 3 follows, the level without noise is enough to start from.
+///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0.
+///    Where 2 or 3 follows, the level without noise is enough to start from.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
 /// 3. With force labels, their Gaussian log-likelihood replaces that of 2 or is added to it.
@@ -35,8 +35,8 @@ public struct PairFit: Sendable {
     public var noise = NoiseMode.ladder(sigmas: NoiseMode.defaultSigmas)
     /// Whether stage 2 follows stage 1; it needs a noise ladder.
     public var usesLikelihood = true
-    /// Cutoff (Å); nil for 12 Å, half the smallest height of a cell, or as far as the mean atom has 150 neighbours, whichever is
-    /// least.
+    /// Cutoff (Å); nil for 12 Å, half the smallest height of a cell, or as far as the mean atom has 150 neighbours,
+    /// whichever is least.
     public var rMax: Double?
     /// Knot spacing (Å).
     public var spacing = 0.1
@@ -172,7 +172,8 @@ public struct PairFit: Sendable {
   }
 
   /// Checks whether frames can be fitted, as far as that shows before the work.
-  /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no sense.
+  /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no
+  ///   sense.
   public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
 
   func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {

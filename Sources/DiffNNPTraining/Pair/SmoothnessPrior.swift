@@ -5,8 +5,8 @@ import DiffNNP
 
 /// Prior distribution of pair potentials: they are smooth, and more so at long range. The penalty
 ///   ½ λ Σ_pairs ∫ (r/3 Å)^8 u'''(r)² dr
-/// leaves parabolas alone, so that wells and walls are not flattened. The exponent is between those of smoothness in log r, 5,
-/// and in 1/r, near 10.
+/// leaves parabolas alone, so that wells and walls are not flattened. The exponent is between those of smoothness in
+/// log r, 5, and in 1/r, near 10.
 public struct SmoothnessPrior: Equatable, Sendable {
   /// λ (Å⁵) for each atom of a frame.
   public var strength: Double

@@ -1,7 +1,8 @@
 import DiffNNP
 
-/// The processes that train together. All of them see the same frames and make the same decisions; items of work are dealt
-/// to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one process.
+/// The processes that train together. All of them see the same frames and make the same decisions; items of work are
+/// dealt to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one
+/// process.
 public struct Ranks: Sendable {
   private let communicator: (any Communicator)?
 
@@ -105,7 +106,8 @@ public struct Ranks: Sendable {
     }
   }
 
-  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something from it.
+  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something
+  /// from it.
   /// - Parameter failure: of this rank; nil where it has finished. One that came from another rank ends nothing again.
   /// - Returns: the failure of the first rank that failed.
   public func finish(_ failure: RankFailure?) -> RankFailure? {

@@ -5,11 +5,11 @@ import DiffNNP
 #endif
 
 /// A configuration that moves by Langevin dynamics in the potential being trained, with kT = 1: the BAOAB integrator
-/// (Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34), whose configurations are right to second order in the time
-/// step and exact for harmonic wells.
+/// (Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34), whose configurations are right to second order in the
+/// time step and exact for harmonic wells.
 ///
-/// Masses do not matter to configurations, so they are chosen for speed: with the mean curvature of the potential along a
-/// coordinate as mass, atoms of all types oscillate with a frequency of about 1.
+/// Masses do not matter to configurations, so they are chosen for speed: with the mean curvature of the potential along
+/// a coordinate as mass, atoms of all types oscillate with a frequency of about 1.
 struct LangevinChain: Equatable, Sendable {
   var positions: [SIMD3<Double>]
   var velocities: [SIMD3<Double>]

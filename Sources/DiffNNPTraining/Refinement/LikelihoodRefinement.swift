@@ -80,7 +80,8 @@ public final class LikelihoodRefinement {
   private let frames: Frames
   private let threads: Int
   private let ranks: Ranks
-  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the chains.
+  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the
+  /// chains.
   private let dataMean: [Double]
   private let blockMeans: [[Double]]
   /// Whether the data have enough counts of a function for its coefficient to be moved. Functions that hardly any frame

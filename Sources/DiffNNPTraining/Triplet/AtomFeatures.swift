@@ -100,8 +100,9 @@ final class AtomFeatures {
   /// Prepares for putting atom i, which is removed, at points within `reach` (Å) of its own position.
   func look(about i: Int, reach: Double) { nearby.gather(i, edges, within: basis.rMax + reach) }
 
-  /// Writes by how much all functions grow when atom i, which is removed, is put at `displacement` (Å) from its position,
-  /// within the reach of `look`; without pairs of the atom with its own images, which are the same everywhere.
+  /// Writes by how much all functions grow when atom i, which is removed, is put at `displacement` (Å) from its
+  /// position, within the reach of `look`; without pairs of the atom with its own images, which are the same
+  /// everywhere.
   func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
     let pairs = basis.pairs
     f.update(repeating: 0, count: pairs.count)

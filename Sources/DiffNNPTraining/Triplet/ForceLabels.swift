@@ -109,8 +109,8 @@ struct ForceLabels {
   }
 }
 
-/// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the variance of
-/// labels of a type about the force of a potential.
+/// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the
+/// variance of labels of a type about the force of a potential.
 struct WeightedForces {
   /// The quadratic form ½ c'Gc - h'c of each block of time.
   let forms: [QuadraticForm]

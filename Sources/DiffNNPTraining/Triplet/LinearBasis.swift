@@ -1,6 +1,7 @@
 import DiffNNP
 
-/// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there are any.
+/// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there
+/// are any.
 struct LinearBasis {
   let pairs: PairBasis
   var triplets: TripletBasis?
@@ -27,8 +28,8 @@ struct LinearPrior: Equatable, Sendable {
   /// Coefficients of triplets come from a Gaussian about 0 of this width (kT).
   var tripletWidth: Double?
 
-  /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would show, and
-  /// runs find holes there.
+  /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would
+  /// show, and runs find holes there.
   static let tripletWidths = [0.1, 0.3, 1]
 
   /// Candidates for cross-validation: any width, with the smoothness as it is; none without triplets.

@@ -5,8 +5,8 @@ import DiffNNPTraining
 protocol Command {
   static var syntax: Syntax { get }
   /// Runs the verb.
-  /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`, for
-  ///   what cannot be meant, with exit code 2.
+  /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`,
+  ///   for what cannot be meant, with exit code 2.
   static func run(_ arguments: Arguments) throws
 }
 

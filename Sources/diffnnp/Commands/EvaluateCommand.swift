@@ -74,8 +74,8 @@ enum EvaluateCommand: Command {
     try printed.finish(frameCount: trajectory.frames.count, measures.members)
   }
 
-  /// Computes a frame, and, with an ensemble, the root mean square deviation of each atom's forces from their mean over the
-  /// members.
+  /// Computes a frame, and, with an ensemble, the root mean square deviation of each atom's forces from their mean over
+  /// the members.
   private static func evaluate(_ frame: Frame, _ calculators: [Calculator]) throws -> Evaluation {
     let result = try calculators[0].compute(frame.configuration, grades: true)
     guard calculators.count > 1 else { return Evaluation(frame: frame, result: result, deviations: nil) }

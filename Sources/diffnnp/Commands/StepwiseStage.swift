@@ -50,8 +50,8 @@ struct StepwiseStage {
   /// Steps of the refinement between two checkpoints.
   private static let likelihoodInterval = 25
 
-  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer without the pair
-  /// term, before that is fitted.
+  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer
+  /// without the pair term, before that is fitted.
   static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
     let trainer = try configuration.network.map { settings in
       try naming(configuration.frames) {

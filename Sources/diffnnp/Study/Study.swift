@@ -1,8 +1,8 @@
 import DiffNNPAnalysis
 import DiffNNPFrames
 
-/// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times, run
-/// in LAMMPS, and measured.
+/// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times,
+/// run in LAMMPS, and measured.
 struct Study {
   /// Data of a system, and how structures are compared on them.
   struct System {
@@ -34,8 +34,8 @@ struct Study {
   enum Source: Equatable {
     /// `diffnnp train` with this configuration.
     case training(String)
-    /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves `potential.lmp`
-    /// there, commands that define the potential in LAMMPS.
+    /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves
+    /// `potential.lmp` there, commands that define the potential in LAMMPS.
     case program(String)
     /// The training frames themselves, as if they were the run: what a perfect model cannot be told from.
     case frames

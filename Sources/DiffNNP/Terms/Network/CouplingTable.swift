@@ -1,5 +1,6 @@
-/// Coefficients C[m₁ m₂ m₃] of the products a network takes, for each triple of degrees once, whatever the number of paths
-/// and channels. Products from and to scalars need none: theirs is one number, which goes into the radial weights.
+/// Coefficients C[m₁ m₂ m₃] of the products a network takes, for each triple of degrees once, whatever the number of
+/// paths and channels. Products from and to scalars need none: theirs is one number, which goes into the radial
+/// weights.
 struct CouplingTable: Sendable {
   /// [2l₁ + 1][2l₂ + 1][2l₃ + 1] for each triple.
   private(set) var coefficients: [Double] = []

@@ -12,8 +12,8 @@ struct EdgeGeometry<S: Real> {
   var t: S
 }
 
-/// A few edges of one centre, which go through all products of a layer one product after the other: sums over edges then
-/// stay in registers, and what the edges need stays in cache.
+/// A few edges of one centre, which go through all products of a layer one product after the other: sums over edges
+/// then stay in registers, and what the edges need stays in cache.
 struct EdgeBatch<L: Lanes> {
   /// Edges of a batch at most.
   static var capacity: Int { 32 }

@@ -50,7 +50,8 @@ extension Network {
 }
 
 extension NetworkPlan {
-  /// The couplings (1, l, l) in any order, l ≥ 2, had the other sign before e3nn 0.5: their radial weights take it over.
+  /// The couplings (1, l, l) in any order, l ≥ 2, had the other sign before e3nn 0.5: their radial weights take it
+  /// over.
   fileprivate func flipOldCouplings(_ parameters: inout [Double]) {
     for layer in layers {
       let last = layer.radial.last!

@@ -36,8 +36,8 @@ extension NetworkEvaluator {
       unpack: { unpack(shape, $1, into: gh + $0 * n) })
   }
 
-  /// Features as numbers one after the other, in the order in which `pack` writes them; nil where they are of another type, or
-  /// where lanes are padded.
+  /// Features as numbers one after the other, in the order in which `pack` writes them; nil where they are of another
+  /// type, or where lanes are padded.
   private func inPlace<Value>(
     _ type: Value.Type, _ shape: PackedLayer<L.Weight>, _ h: UnsafeMutablePointer<L>
   ) -> UnsafeMutablePointer<Value>? {

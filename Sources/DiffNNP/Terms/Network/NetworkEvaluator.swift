@@ -109,12 +109,11 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // MARK: The whole network
 
+  /// Computes what `outputs` asks for. The specialisations carry over to all that is called from here.
   /// - Parameters:
   ///   - edges: without `exchange`, all atoms are centres: layers after the first need the features of every neighbour.
   ///   - exchange: brings the features of atoms that are centres in other domains.
   ///   - directions: tangents of the edge vectors (Å), for dual lanes.
-  ///
-  /// The specialisations carry over to all that is called from here.
   /// - Throws: `OutOfMemory`, before anything travels through `exchange`.
   @_specialize(where L == SIMD8<Float>)
   @_specialize(where L == SIMD16<Float>)

@@ -2,8 +2,8 @@
   import Glibc
 #endif
 
-/// The radial network of one layer: Bessel functions of the distance under a polynomial cutoff, through a perceptron with
-/// SiLU, to one weight for each channel of each tensor product. As in nequip's InteractionBlock and e3nn's
+/// The radial network of one layer: Bessel functions of the distance under a polynomial cutoff, through a perceptron
+/// with SiLU, to one weight for each channel of each tensor product. As in nequip's InteractionBlock and e3nn's
 /// FullyConnectedNet.
 struct RadialNetwork<S: Real> {
   let rMax: Double

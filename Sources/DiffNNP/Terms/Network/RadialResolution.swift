@@ -12,8 +12,8 @@ enum RadialResolution {
   static let fewestIntervals = 64
   static let mostIntervals = 4096
 
-  /// The fewest intervals with which all layers' tables are within the tolerance, and the forces on the atoms of a trial within
-  /// half of theirs.
+  /// The fewest intervals with which all layers' tables are within the tolerance, and the forces on the atoms of a
+  /// trial within half of theirs.
   /// - Parameter energyScale: eV for one unit of the network's energy.
   static func intervals(_ plan: NetworkPlan, parameters: [Double], energyScale: Double) -> Int {
     let trial = RadialTrial(plan, parameters: parameters)
@@ -42,9 +42,9 @@ enum RadialResolution {
   }
 
   /// The largest difference between splines of this many intervals and the radial network: the larger one of that of
-  /// weights, over the largest weight, and that of slopes, over the largest slope. Measured a quarter of the way from one
-  /// knot to the next, where the error t²(1 - t)² of a cubic spline has more than half of its largest value and its slope
-  /// nearly all of it.
+  /// weights, over the largest weight, and that of slopes, over the largest slope. Measured a quarter of the way from
+  /// one knot to the next, where the error t²(1 - t)² of a cubic spline has more than half of its largest value and its
+  /// slope nearly all of it.
   static func error(_ network: RadialNetwork<Dual<Double>>, intervals: Int) -> Double {
     let spacing = network.rMax / Double(intervals)
     let columns = network.columns

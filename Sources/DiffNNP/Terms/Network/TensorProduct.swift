@@ -1,10 +1,10 @@
 /// The tensor product of NequIP ("uvu"), the kernel in which most of the time goes: channel by channel,
-/// a[m₃] += Σ C[m₁ m₂ m₃] (w x[m₁] Y[m₂]), for one path and the edges of a batch. `Network+Reference` in the tests has it
-/// edge by edge.
+/// a[m₃] += Σ C[m₁ m₂ m₃] (w x[m₁] Y[m₂]), for one path and the edges of a batch. `Network+Reference` in the tests has
+/// it edge by edge.
 ///
 /// Coefficients C are the same for all edges. So the forward pass sums the outer products w x[m₁] Y[m₂] over edges and
-/// couples them at the end; the backward pass couples the gradient g[m₃], which is the same for all edges, to D[m₁ m₂]
-/// = Σ C[m₁ m₂ m₃] g[m₃] at the beginning, and computes D·Y and x·D for each edge.
+/// couples them at the end; the backward pass couples the gradient g[m₃], which is the same for all edges, to
+/// D[m₁ m₂] = Σ C[m₁ m₂ m₃] g[m₃] at the beginning, and computes D·Y and x·D for each edge.
 ///
 /// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops over components into
 /// straight code with features in registers.

@@ -8,8 +8,8 @@ public final class TrainableNetwork: @unchecked Sendable {
   private let implementation: any TrainableImplementation
 
   /// A network whose parameters are still to be set.
-  /// - Parameter tableSpacing: knots (Å) of the radial tables. The tables are the model while it is trained: derivatives
-  ///   are exact for them.
+  /// - Parameter tableSpacing: knots (Å) of the radial tables. The tables are the model while it is trained:
+  ///   derivatives are exact for them.
   /// - Throws: where the architecture is outside the family.
   public init(_ architecture: NetworkArchitecture, precision: Precision = .single, tableSpacing: Double = 0.04) throws {
     let plan = try NetworkPlan(architecture)

@@ -72,8 +72,8 @@ public struct PairTerm: Equatable, Sendable {
     )
   }
 
-  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`, for some
-  /// centres.
+  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times
+  /// `scale`, for some centres.
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
@@ -95,7 +95,8 @@ public struct PairTerm: Equatable, Sendable {
 
   /// Writes u'(r)/r of the edges of a centre, and returns the sum of u(r).
   ///
-  /// Apart from the loop that adds forces: where single lanes are wanted, the compiler takes arithmetic on four to pieces.
+  /// Apart from the loop that adds forces: where single lanes are wanted, the compiler takes arithmetic on four to
+  /// pieces.
   /// - Parameter starts: of the pieces of the centre's type and that of the far end.
   @inline(never)
   private func evaluate(

@@ -3,7 +3,8 @@
 ///
 ///   A_{bn,lm} = Σ_{j∈b} φ_n(r_ij) Y_lm(r_ij/|r_ij|),   p = (b, n),
 ///
-/// with uniform cubic B-splines φ_n and real spherical harmonics, and products of two of them that no rotation changes are
+/// with uniform cubic B-splines φ_n and real spherical harmonics, and products of two of them that no rotation changes
+/// are
 ///
 ///   B_{l,pq} = Σ_m A_{p,lm} A_{q,lm} / (2l + 1) = Σ_jk φ_p(r_ij) φ_q(r_ik) P_l(cos θ_jik).
 ///
@@ -23,8 +24,8 @@ public struct TripletBasis: Equatable, Sendable {
   /// Floor of the distances that radial functions use.
   public let floor: DistanceFloor
 
-  /// Radial functions for each type of neighbour. The last three on [0, rMax] are left out, so that neighbours come and go
-  /// smoothly.
+  /// Radial functions for each type of neighbour. The last three on [0, rMax] are left out, so that neighbours come and
+  /// go smoothly.
   public var radialCount: Int { intervals - first }
   /// Moments for each (l, m): the number of p.
   public var channelCount: Int { typeCount * radialCount }

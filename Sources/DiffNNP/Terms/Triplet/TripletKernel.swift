@@ -24,7 +24,8 @@ struct TripletKernel<Degree: TripletDegree> {
   let forces: ForceSums
   /// Inverse of the knot spacing (1/Å).
   private let inverseSpacing: Double
-  /// Rows of moments of a type of neighbours: all B-splines, also those that are not used, so that each neighbour adds to four.
+  /// Rows of moments of a type of neighbours: all B-splines, also those that are not used, so that each neighbour adds
+  /// to four.
   private let rowsPerType: Int
 
   /// Vectors of a row.
@@ -63,7 +64,8 @@ struct TripletKernel<Degree: TripletDegree> {
     let (found, lengths, rMax) = (places.edges, edges.lengths, basis.rMax)
     var count = 0
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
-      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can predict.
+      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can
+      // predict.
       found[count] = e
       count &+= Int((lengths[e] - rMax).bitPattern >> 63)
     }

@@ -1,5 +1,5 @@
-/// A three-body term, linear in its coefficients: E_i = Σ_{l,p≤q} c_{a,l,pq} B_{l,pq} for a centre i of type a, with the
-/// functions B of `TripletBasis`. Energies in units of kT (multiply by the potential's `energyScale`).
+/// A three-body term, linear in its coefficients: E_i = Σ_{l,p≤q} c_{a,l,pq} B_{l,pq} for a centre i of type a, with
+/// the functions B of `TripletBasis`. Energies in units of kT (multiply by the potential's `energyScale`).
 public struct TripletTerm: Equatable, Sendable {
   /// The functions B that the energy is linear in.
   public let basis: TripletBasis
