@@ -71,7 +71,7 @@ public struct Subprocess: Sendable {
     let error: UnnamedFile
 
     /// Waits until the program ends.
-    /// - Throws: where the program is lost, or its output cannot be read.
+    /// - Throws: where the system knows the program no more.
     public func wait() throws -> Result {
       var status: Int32 = 0
       while waitpid(pid, &status, 0) < 0 {
