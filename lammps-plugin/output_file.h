@@ -3,15 +3,20 @@
 #define DIFFNNP_OUTPUT_FILE_H
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace diffnnp {
@@ -58,7 +63,13 @@ class OutputFile {
   {
     const std::string reason = hold();
     if (!reason.empty()) return reason;
-    if (begun().insert(key(name)).second && ftruncate(file, 0) != 0 && errno != EINVAL) return strerror(errno);
+    if (begun().insert(key(name)).second) {
+      if (written_by_another()) {
+        return "another partition or program has written it since this one began; give each a name of its own, such as "
+               "NAME.${partition} with a variable of style world";
+      }
+      if (ftruncate(file, 0) != 0 && errno != EINVAL) return strerror(errno);
+    }
     const off_t size = lseek(file, 0, SEEK_END);
     const int error = write_all(size > 0 ? text : head + text);
     if (error == 0) return "";
@@ -68,6 +79,33 @@ class OutputFile {
   }
 
  private:
+  // Whether the file, which this program has not begun to write, has changed since the program began: another that has already ended
+  // holds no lock.
+  bool written_by_another() const
+  {
+    struct stat status;
+    if (fstat(file, &status) != 0 || status.st_size == 0) return false;
+    return status.st_mtim.tv_sec + 1e-9 * status.st_mtim.tv_nsec > start_of_program();
+  }
+
+  // Seconds since 1970; infinity where the system does not say.
+  static double start_of_program()
+  {
+    std::ifstream stream("/proc/self/stat");
+    std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+    // The name of the program, in parentheses, may have spaces; the start is the 22nd field, and the second behind it is the 3rd.
+    const size_t end = text.rfind(')');
+    if (end == std::string::npos) return INFINITY;
+    std::istringstream fields(text.substr(end + 1));
+    std::string field;
+    for (int k = 3; k <= 22; k++) fields >> field;
+    struct timespec now, since_boot;
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    const double boot = now.tv_sec - since_boot.tv_sec + 1e-9 * (now.tv_nsec - since_boot.tv_nsec);
+    return fields ? boot + std::stod(field) / sysconf(_SC_CLK_TCK) : INFINITY;
+  }
+
   const std::string name;
   int file = -1;
 

@@ -1,13 +1,17 @@
 /// A failure explained in one line: what was found, where, what was expected, and what to do.
 public struct DiffNNPError: Error, CustomStringConvertible, Sendable {
+  /// The explanation, in one line.
   public let message: String
 
+  /// Makes an error of an explanation in one line.
   public init(_ message: String) { self.message = message }
 
   public var description: String { message }
 }
 
-/// Puts a place, such as the name of the file that frames come from, before errors that do not know it.
+/// Calls `body`, and prefixes the message of a `DiffNNPError` that it throws with a place, such as the name of the file
+/// that frames come from.
+/// - Throws: what `body` throws; a `DiffNNPError` with the place before its message.
 public func naming<Result>(_ place: String, _ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as DiffNNPError {
     throw DiffNNPError("\(place): \(error.message)")

@@ -1,8 +1,10 @@
-/// What is taken for a temperature.
+/// Limits on temperatures that are accepted.
 public enum Temperature {
-  /// Kelvin. Beyond are slips of units and of the keyboard, and numbers that overflow in what follows.
+  /// Temperatures of classical systems (K): values outside are wrong units or typing errors, and would overflow in what
+  /// follows.
   public static let sensible = 1e-3...1e7
 
+  /// Checks that a temperature (K) is within `sensible`.
   /// - Throws: where it is none of a classical system.
   public static func check(_ kelvin: Double) throws {
     guard sensible.contains(kelvin) else {

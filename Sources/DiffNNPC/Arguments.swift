@@ -2,10 +2,10 @@ import CDiffNNP
 
 /// A struct of the ABI, whose first member is its size as the caller knows it. Later versions add members at the end.
 protocol SizedStruct {
-  /// All zero.
+  /// A struct with all members zero.
   init()
   var size: Int { get }
-  /// That of version 0.1.
+  /// Size of the struct in version 0.1 (bytes).
   static var smallestSize: Int { get }
 }
 
@@ -22,12 +22,12 @@ extension diffnnp_system: SizedStruct {
 }
 
 /// A copy of a struct of the caller, in which members that the caller does not know of are zero.
-/// - Throws: where the struct is smaller than that of the first version, so has not been set up, or larger than this library
-///   knows.
+/// - Throws: where the struct is smaller than that of the first version, so has not been set up, or larger than this
+///   library knows.
 @inline(__always)
 func known<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: StaticString) throws -> Struct {
   let (smallest, largest) = (Struct.smallestSize, MemoryLayout<Struct>.size)
-  // Of a smaller struct, no more than its first member may be looked at.
+  // A smaller struct may have no more than its first member, which alone is read here.
   let size = UnsafeRawPointer(pointer).load(as: Int.self)
   guard (smallest...largest).contains(size) else {
     let expected = smallest == largest ? "\(largest)" : "\(smallest) to \(largest)"
@@ -42,7 +42,7 @@ func known<Struct: SizedStruct>(_ pointer: UnsafePointer<Struct>, _ name: Static
   return copy
 }
 
-/// Gives back to the caller what it knows of a struct.
+/// Copies to the caller the members of a struct that it knows of.
 @inline(__always)
 func store<Struct: SizedStruct>(_ value: Struct, to pointer: UnsafeMutablePointer<Struct>) {
   withUnsafeBytes(of: value) {

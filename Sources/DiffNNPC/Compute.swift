@@ -43,7 +43,7 @@ extension Workspace {
     guard results.energy.isFinite else { throw Failure(DIFFNNP_ERROR_FORCE, "the energy is \(results.energy)") }
   }
 
-  /// Makes the exchanges that the other domains wait for.
+  /// Makes the exchanges that the other domains wait for, with zeros.
   private func standIn(_ functions: AtomExchange.Functions, _ list: NeighbourList) throws {
     try begin(functions, list, rows: nil)
     exchange.standIn(widths: exchangeWidths)
@@ -54,7 +54,7 @@ extension Workspace {
       functions, precision: evaluator.precision, rowCount: list.allCount, rows: rows, widths: exchangeWidths)
   }
 
-  /// Takes results to the places of the caller's atoms.
+  /// Moves results to the positions of the caller's atoms in its arrays.
   private func spread(_ wanted: diffnnp_results, _ list: NeighbourList) {
     wanted.atom_energies.map { reader.spread($0, width: 1, count: reader.centreCount, rowCount: list.localCount) }
     wanted.atom_grades.map { reader.spread($0, width: 1, count: reader.centreCount, rowCount: list.localCount) }
@@ -64,7 +64,7 @@ extension Workspace {
     wanted.centroid_virials.map { reader.spread($0, width: 9, count: count, rowCount: rowCount) }
   }
 
-  /// Computes atoms in a cell.
+  /// Computes a system of atoms in a periodic cell.
   func compute(_ system: diffnnp_periodic_system, _ results: inout diffnnp_results) throws {
     let potential = evaluator.potential
     let count = try checkCount(system.natoms, "natoms")
@@ -96,7 +96,8 @@ extension Workspace {
 }
 
 extension NeighbourList {
-  /// The neighbour list in a system of the caller, with counts and pointers checked; the rest is when it is used.
+  /// The neighbour list in a system of the caller, with counts and pointers checked; the contents are checked when they
+  /// are used.
   init(checking system: diffnnp_system) throws {
     let nlocal = try checkCount(system.nlocal, "nlocal")
     let nall = try checkCount(system.nall, "nall")
@@ -123,7 +124,7 @@ extension NeighbourList {
 }
 
 extension SpecialWeights {
-  /// The weights in a system of the caller; nil where all neighbours count as they are.
+  /// The weights in a system of the caller; nil where every neighbour counts fully.
   fileprivate init?(checking system: diffnnp_system) throws {
     guard let given = system.special_weights else { return nil }
     let weights = SIMD4(given[0], given[1], given[2], given[3])

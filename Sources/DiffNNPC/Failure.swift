@@ -2,7 +2,7 @@ import CDiffNNP
 import DiffNNP
 import Glibc
 
-/// Why a call is refused: the status it returns, and what `diffnnp_last_error` then says.
+/// The error that refuses a call: the status it returns, and the message for `diffnnp_last_error`.
 struct Failure: Error {
   let status: diffnnp_status
   let message: String

@@ -2,8 +2,8 @@ import CDiffNNP
 import DiffNNP
 import Glibc
 
-/// Everything behind a handle that is alive. A handle is a number that is used once and is no address, so that freed
-/// and foreign ones are recognised instead of followed.
+/// The objects of all live handles. A handle is a number that is used once and is no address, so that freed and foreign
+/// ones are recognised instead of followed.
 final class Handles: @unchecked Sendable {
   static let shared = Handles()
 
@@ -76,7 +76,7 @@ final class Handles: @unchecked Sendable {
   }
 }
 
-/// What is behind a `diffnnp_model`.
+/// The object of a `diffnnp_model`.
 final class Model {
   let potential: Potential
   /// The names of the types, as C strings.
@@ -96,13 +96,13 @@ final class Model {
   }
 }
 
-/// What is behind a `diffnnp_evaluator`.
+/// The object of a `diffnnp_evaluator`.
 final class Workspace {
   let evaluator: Evaluator
   let reader = NeighbourListReader()
   let search = NeighbourSearch(firstAtom: 0)
   let exchange = AtomExchange()
-  /// Of what travels, as the network has it.
+  /// Numbers of each atom that travel between domains in each exchange, in order.
   let exchangeWidths: [Int]
   /// Guarded by the lock of `Handles`.
   var isBusy = false

@@ -7,11 +7,13 @@ import DiffNNP
 // The functions of include/diffnnp.h, which says what they do; the compiler checks them against it. They check
 // arguments, translate, and call the core.
 
+/// Version of the library, "MAJOR.MINOR.PATCH"; the string lives as long as the library.
 @c @implementation
 public func diffnnp_version() -> UnsafePointer<CChar>! {
   cString(diffnnpVersion)
 }
 
+/// Message of the last failure in this thread, "" where there was none; valid until the next failure in it.
 @c @implementation
 public func diffnnp_last_error() -> UnsafePointer<CChar>! {
   LastError.text ?? cString("")
@@ -21,6 +23,7 @@ private func cString(_ text: StaticString) -> UnsafePointer<CChar> {
   UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
+/// Reads a weight file, and stores a handle of the model, or NULL where that fails.
 @c @implementation
 public func diffnnp_model_load(_ path: UnsafePointer<CChar>!, _ model: UnsafeMutablePointer<OpaquePointer?>!)
   -> diffnnp_status
@@ -33,11 +36,13 @@ public func diffnnp_model_load(_ path: UnsafePointer<CChar>!, _ model: UnsafeMut
   }
 }
 
+/// Frees a model; its evaluators stay valid. NULL is passed over.
 @c @implementation
 public func diffnnp_model_free(_ model: OpaquePointer!) -> diffnnp_status {
   reporting { try Handles.shared.removeModel(model) }
 }
 
+/// Writes types, cutoff and metadata of a model into a struct of the caller, whose `size` is set.
 @c @implementation
 public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutablePointer<diffnnp_model_info>!)
   -> diffnnp_status
@@ -65,6 +70,7 @@ public func diffnnp_model_get_info(_ model: OpaquePointer!, _ info: UnsafeMutabl
   }
 }
 
+/// Stores the name of a type, counted from 0; the string lives as long as the model.
 @c @implementation
 public func diffnnp_model_get_type_name(
   _ model: OpaquePointer!, _ type: CInt, _ name: UnsafeMutablePointer<UnsafePointer<CChar>?>!
@@ -79,6 +85,7 @@ public func diffnnp_model_get_type_name(
   }
 }
 
+/// Makes an evaluator of a model's first member, and stores its handle, or NULL where that fails.
 @c @implementation
 public func diffnnp_evaluator_create(
   _ model: OpaquePointer!, _ precision: diffnnp_precision, _ evaluator: UnsafeMutablePointer<OpaquePointer?>!
@@ -86,6 +93,7 @@ public func diffnnp_evaluator_create(
   diffnnp_evaluator_create_member(model, precision, 0, evaluator)
 }
 
+/// Makes an evaluator of a member of an ensemble, counted from 0, and stores its handle, or NULL where that fails.
 @c @implementation
 public func diffnnp_evaluator_create_member(
   _ model: OpaquePointer!, _ precision: diffnnp_precision, _ member: CInt,
@@ -105,6 +113,7 @@ public func diffnnp_evaluator_create_member(
   }
 }
 
+/// Sets the number of threads of an evaluator, 1 to 1024.
 @c @implementation
 public func diffnnp_evaluator_set_threads(_ evaluator: OpaquePointer!, _ threads: CInt) -> diffnnp_status {
   reporting {
@@ -117,11 +126,13 @@ public func diffnnp_evaluator_set_threads(_ evaluator: OpaquePointer!, _ threads
   }
 }
 
+/// Frees an evaluator that no thread is using. NULL is passed over.
 @c @implementation
 public func diffnnp_evaluator_free(_ evaluator: OpaquePointer!) -> diffnnp_status {
   reporting { try Handles.shared.removeEvaluator(evaluator) }
 }
 
+/// Computes energy (eV), forces (eV/Å) and virials (eV) with the neighbour list of the caller.
 @c @implementation
 public func diffnnp_compute(
   _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_system>!,
@@ -133,6 +144,7 @@ public func diffnnp_compute(
   }
 }
 
+/// Computes energy (eV), forces (eV/Å) and virials (eV) of atoms in a cell, whose neighbours are found here.
 @c @implementation
 public func diffnnp_compute_periodic(
   _ evaluator: OpaquePointer!, _ system: UnsafePointer<diffnnp_periodic_system>!,
@@ -143,7 +155,7 @@ public func diffnnp_compute_periodic(
   }
 }
 
-/// What the functions that compute share: the evaluator is borrowed, and the structs are checked.
+/// The common frame of the functions that compute: borrows the evaluator, and checks the structs.
 private func computing<System: SizedStruct>(
   _ evaluator: OpaquePointer?, _ system: UnsafePointer<System>?, _ name: StaticString,
   _ results: UnsafeMutablePointer<diffnnp_results>?,

@@ -1,10 +1,12 @@
 /// The arguments of a program or verb, split into operands and options as its syntax says.
 public struct Arguments {
+  /// Operands, in the order given.
   public private(set) var operands: [String] = []
   /// Values of each option in the order given; flags have an empty one.
   private var values: [String: [String]] = [:]
 
-  /// Options may stand anywhere, as `--name value`, `--name=value` or `-n value`; behind `--` all are operands.
+  /// Splits words by a syntax. Options may stand anywhere, as `--name value`, `--name=value` or `-n value`; behind `--`
+  /// all are operands.
   /// - Throws: `UsageError` for unknown options, missing or surplus values, and the wrong number of operands.
   public init(_ words: [String], _ syntax: Syntax) throws {
     var rest = words[...]
@@ -43,30 +45,38 @@ public struct Arguments {
     values[option.name, default: []].append(value ?? "")
   }
 
+  /// Whether an option is given.
   public func flag(_ name: String) -> Bool { values[name] != nil }
 
+  /// The last value of an option; nil where it is not given.
   public func text(_ name: String) -> String? { values[name]?.last }
 
-  /// All values of an option that may be repeated.
+  /// All values of an option that may be repeated, in the order given.
   public func all(_ name: String) -> [String] { values[name] ?? [] }
 
-  /// Values separated by commas.
+  /// The values of an option that are separated by commas; nil where it is not given.
   public func list(_ name: String) -> [String]? {
     text(name)?.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
   }
 
+  /// The value of an option as a finite number; nil where it is not given.
+  /// - Throws: `UsageError` where the value is none.
   public func number(_ name: String) throws -> Double? {
     try parse(name, "a number") { Double($0).flatMap { $0.isFinite ? $0 : nil } }
   }
 
+  /// The value of an option as a whole number; nil where it is not given.
+  /// - Throws: `UsageError` where the value is none.
   public func integer(_ name: String) throws -> Int? { try parse(name, "a whole number") { Int($0) } }
 
-  /// A whole number above zero: a count, a seed.
+  /// The value of an option as a whole number above zero, such as a count or a seed; nil where it is not given.
+  /// - Throws: `UsageError` where the value is none.
   public func positive(_ name: String) throws -> Int? {
     try parse(name, "a whole number above 0") { Int($0).flatMap { $0 > 0 ? $0 : nil } }
   }
 
-  /// Numbers separated by commas.
+  /// The value of an option as finite numbers separated by commas; nil where it is not given.
+  /// - Throws: `UsageError` where a value is none.
   public func numbers(_ name: String) throws -> [Double]? {
     try parse(name, "numbers separated by commas") { text in
       let words = text.split(separator: ",", omittingEmptySubsequences: false)
@@ -75,6 +85,8 @@ public struct Arguments {
     }
   }
 
+  /// The value of an option as one of the raw values of an enumeration; nil where it is not given.
+  /// - Throws: `UsageError` where the value is none of them.
   public func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ type: T.Type) throws -> T?
   where T.RawValue == String {
     try parse(name, T.allCases.map(\.rawValue).joined(separator: " or ")) { T(rawValue: $0) }

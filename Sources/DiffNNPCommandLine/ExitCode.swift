@@ -4,22 +4,26 @@ import DiffNNP
   import Glibc
 #endif
 
-/// A command line that cannot be understood.
+/// The error of a command line that cannot be understood.
 public struct UsageError: Error {
+  /// What is wrong, and what was expected, in one line.
   public let message: String
 
+  /// An error with its message, in one line.
   public init(_ message: String) { self.message = message }
 }
 
-/// The user stopped the work, which can be taken up again.
+/// The error that ends work which the user stopped, and which can be continued.
 public struct Interrupted: Error {
+  /// Where the work stopped, and how to continue, in one line.
   public let message: String
 
+  /// An interruption with its message, in one line.
   public init(_ message: String) { self.message = message }
 }
 
-/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it failed,
-/// 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
+/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it
+/// failed, 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
 public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   do {
     try body()
@@ -34,7 +38,7 @@ public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   }
 }
 
-/// The exit code that belongs to an error, and what to say of it.
+/// The exit code that belongs to an error, and the message for it.
 public func verdict(on error: any Error) -> (exitCode: Int32, message: String) {
   switch error {
   case let error as UsageError: (2, "error: \(error.message)")
@@ -43,7 +47,7 @@ public func verdict(on error: any Error) -> (exitCode: Int32, message: String) {
   }
 }
 
-/// One line, whatever file names and file contents are quoted in it.
+/// Prints a message on standard error, in one line whatever file names and file contents are quoted in it.
 public func complain(_ program: String, _ message: String) {
   let line = String(
     String.UnicodeScalarView(message.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))

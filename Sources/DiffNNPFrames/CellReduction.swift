@@ -1,15 +1,15 @@
 import DiffNNP
 
-/// Gives the cells of a trajectory vectors that are short, where those of the file are so skewed that cutoffs would suffer. The
-/// lattice, and so every image of every atom, stays as it is.
+/// Gives the cells of a trajectory vectors that are short, where those of the file are so skewed that cutoffs would
+/// suffer. The lattice, and so every image of every atom, stays as it is.
 struct CellReduction {
-  /// What the last cell's vectors were made of, as whole numbers of those of the file.
+  /// The last cell's vectors as combinations of those of the file, with whole numbers as coefficients.
   private var combination = Self.identity
-  /// Of the last cell.
+  /// Periodicity of the last cell along its three vectors.
   private var periodic: [Bool] = []
   private static let identity: [SIMD3<Double>] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
-  /// Cells whose smallest height is this part of the best one's are left as they are, so that those of a run at constant
-  /// pressure do not go back and forth between two choices.
+  /// Cells whose smallest height is at least this fraction of the best one's are left as they are, so that those of a
+  /// run at constant pressure do not go back and forth between two choices.
   private static let enough = 0.97
   private static let mostRounds = 1000
 
@@ -34,12 +34,13 @@ struct CellReduction {
     return (0..<3).filter { cell.periodic[$0] }.map { heights[$0] }.min() ?? .infinity
   }
 
-  /// Periodic vectors that no other one, nor the sum or difference of both others, makes shorter: reduced in the sense of Minkowski,
-  /// which in three dimensions this is enough for (Nguyen & Stehlé, ACM Trans. Algorithms 5, 46 (2009)).
+  /// Periodic vectors that no other one, nor the sum or difference of both others, makes shorter: reduced in the sense
+  /// of Minkowski, which in three dimensions this is enough for (Nguyen & Stehlé, ACM Trans. Algorithms 5, 46 (2009)).
   private static func shortest(_ cell: Cell) -> [SIMD3<Double>] {
     var (vectors, numbers) = (cell.vectors, identity)
     let axes = (0..<3).filter { cell.periodic[$0] }
-    /// Takes from vector i as much of the sum of others as makes it shortest; whether it got shorter by more than rounding.
+    /// Subtracts from vector i the multiple of the sum of others that makes it shortest; returns whether it got shorter
+    /// by more than rounding.
     func shorten(_ i: Int, by others: [(axis: Int, sign: Double)]) -> Bool {
       let sum = others.reduce(SIMD3<Double>.zero) { $0 + $1.sign * vectors[$1.axis] }
       let n = (dot(vectors[i], sum) / dot(sum, sum)).rounded()

@@ -1,18 +1,18 @@
 import DiffNNP
 
-/// Looks at the smallest distances of frames as they come: refuses frames no calculation can use, and finds out where lengths are in
-/// another unit than they are taken for.
+/// Checks the smallest distances of frames one after the other: refuses frames that no calculation can use, and finds
+/// out where lengths are in another unit than assumed.
 struct DistanceCheck {
-  /// Atoms closer than this (Å) are in one place.
+  /// Atoms closer than this (Å) coincide.
   private static let coincidence = 1e-3
-  /// The shortest bond there is, that of H2, has 0.74 Å: nearest neighbours are not closer than the first distance (Å), and hardly
-  /// ever two atoms than the second.
+  /// The shortest bond there is, that of H2, has 0.74 Å: nearest neighbours are not closer than the first distance (Å),
+  /// and hardly ever two atoms than the second.
   private static let (closest, closestEver) = (0.6, 0.5)
   /// No hydrogen in a compound with C, N or O is as far (Å) from all other atoms.
   private static let longestHydrogenBond = 1.5
   /// Coordinates beyond this (Å) are not positions of a simulation.
   private static let farthest = 1e9
-  /// Centres whose neighbours are looked for at once.
+  /// Number of centres whose neighbours are searched at once.
   private static let batch = 64
 
   private let search = NeighbourSearch()
@@ -85,7 +85,7 @@ struct DistanceCheck {
 
   // MARK: What all frames say
 
-  /// What is to be said of lengths.
+  /// The warning about lengths that look wrong; nil where there is none.
   /// - Throws: where most atoms have a neighbour closer than any bond.
   func warning() throws -> String? {
     let advice = "for lengths in nm give the units: nano, or nm and that of forces"

@@ -1,5 +1,6 @@
 /// Chemical symbols by atomic number. Number 0 is X, ASE's name for what is no element: a dummy, or a bead.
 public enum Element {
+  /// Symbols by atomic number, X for 0.
   public static let symbols: [String] = [
     "X", "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca",
     "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",

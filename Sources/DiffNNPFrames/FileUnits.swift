@@ -1,24 +1,24 @@
 import DiffNNP
 
-/// The units that a file has its lengths and forces in. What neither the file nor the user names is taken in Å, eV and eV/Å.
+/// The units of a file's lengths and forces. Where neither the file nor the user names them, they are Å, eV and eV/Å.
 public struct FileUnits: Equatable, Sendable {
-  /// A unit, and what it is in this program's.
+  /// A unit with its size in this program's units.
   public struct Unit: Equatable, Sendable {
-    /// As it is usually written: kcal/mol/Å.
+    /// Name, as it is usually written: kcal/mol/Å.
     public let name: String
-    /// In Å, eV or eV/Å (CODATA 2018).
+    /// Size in Å, eV or eV/Å (CODATA 2018).
     public let size: Double
   }
 
-  /// nil where they are not named.
+  /// Units of `length` and `energy`; nil where they are not named.
   public private(set) var length: Unit?
   public private(set) var energy: Unit?
   private var namedForce: Unit?
 
-  /// Nothing named.
+  /// Units of a file that names none.
   public init() {}
 
-  /// Those that a user names.
+  /// Units that a user names.
   /// - Parameter names: a style of LAMMPS (real, metal, electron, …), or two units: of lengths, and of forces.
   /// - Throws: where a name is unknown; the message has those that are known.
   public init(names: [String]) throws {
@@ -34,7 +34,7 @@ public struct FileUnits: Equatable, Sendable {
 
   // MARK: Use
 
-  /// That of forces: as named, or what follows from energy and length.
+  /// Unit of forces: as named, or as it follows from energy and length; nil where neither is named.
   public var force: Unit? {
     if let namedForce { return namedForce }
     return energy.map { Self.per($0, length ?? Self.lengths[0].unit) }
@@ -43,7 +43,7 @@ public struct FileUnits: Equatable, Sendable {
   var lengthSize: Double { length?.size ?? 1 }
   var forceSize: Double { force?.size ?? 1 }
 
-  /// These, and where they say nothing, those a user gives.
+  /// The units that the file names, completed by those that a user gives.
   /// - Throws: where they contradict one another.
   func completed(by given: FileUnits?) throws -> FileUnits {
     guard let given else { return self }
@@ -87,7 +87,7 @@ public struct FileUnits: Equatable, Sendable {
     return stem.hasPrefix("f") ? namedForce != nil : energy != nil
   }
 
-  /// A style, or some units in a row.
+  /// Takes in the value of a key that names all units: a style of LAMMPS, or several units one after the other.
   private mutating func note(all value: String) -> Bool {
     if let style = (try? Self(style: value)) ?? nil {
       self = style
@@ -128,7 +128,7 @@ public struct FileUnits: Equatable, Sendable {
     ("cgs", "cm", "erg", "dyn"), ("micro", "µm", "pg µm²/µs²", "nN"),
   ]
 
-  /// What messages list.
+  /// The list of known units for messages.
   static var knownNames: String {
     "known are the styles of LAMMPS (\(styles.map(\.name).joined(separator: ", "))), "
       + "lengths in \(lengths.map(\.unit.name).joined(separator: ", ")), "
@@ -204,7 +204,7 @@ public struct FileUnits: Equatable, Sendable {
 }
 
 extension FileUnits: CustomStringConvertible {
-  /// For a line of a log.
+  /// The units in words, for a line of a log.
   public var description: String {
     "lengths in \(length?.name ?? "Å (assumed)"), forces in \(force?.name ?? "eV/Å (assumed)")"
   }

@@ -5,7 +5,8 @@ import DiffNNP
 #endif
 
 extension Frame {
-  /// The frame beside copies of itself, `count` along each cell vector. Forces stay those of the copies.
+  /// The frame repeated `count` times along each cell vector; every copy of an atom has the atom's force.
+  /// - Throws: where the cell becomes degenerate.
   public func replicated(_ count: Int) throws -> Frame {
     var frame = self
     let vectors = cell.vectors
@@ -19,7 +20,8 @@ extension Frame {
     return frame
   }
 
-  /// The frame with all lengths scaled, so that its density is `factor` times what it was; without forces.
+  /// The frame with all lengths scaled so that its density is multiplied by `factor`; without forces.
+  /// - Throws: where the cell becomes degenerate.
   public func compressed(_ factor: Double) throws -> Frame {
     var frame = self
     let scale = 1 / cbrt(factor)

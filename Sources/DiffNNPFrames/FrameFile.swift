@@ -4,21 +4,21 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any order by
-/// any thread.
+/// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any
+/// order by any thread.
 final class FrameFile: @unchecked Sendable {
   let descriptor: Int32
   private let directory: String
-  /// Where each frame begins, and the last one ends (bytes).
+  /// Offsets at which each frame begins, and at which the last one ends (bytes).
   private var offsets = [0]
   private var atomCounts: [Int32] = []
   private var pending: [UInt8] = []
   private static let bufferSize = 1 << 20
-  /// What the first read that failed said; the mutex is for it alone.
+  /// The error of the first read that failed, guarded by the mutex.
   private var failure: DiffNNPError?
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-  /// What stands before the atoms of a frame.
+  /// The beginning of a frame in the file, before its atoms.
   private struct Header {
     var number: Int
     var atomCount: Int
@@ -61,7 +61,7 @@ final class FrameFile: @unchecked Sendable {
     if pending.count >= Self.bufferSize { try flush() }
   }
 
-  /// Writes what waits; only then can frames be read.
+  /// Writes the frames that are still in memory; only then can frames be read.
   func flush() throws {
     var done = 0
     while done < pending.count {
@@ -84,7 +84,7 @@ final class FrameFile: @unchecked Sendable {
     if let failure { throw failure }
   }
 
-  /// Stands for a frame that cannot be read: of as many atoms, with numbers that nothing can be computed from.
+  /// A substitute for a frame that cannot be read: of as many atoms, with NaN as all numbers.
   func unreadable(_ k: Int) -> Frame {
     let n = atomCount(k)
     let nowhere = [SIMD3<Double>](repeating: SIMD3(repeating: .nan), count: n)

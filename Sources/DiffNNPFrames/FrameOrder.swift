@@ -1,12 +1,12 @@
 import DiffNNP
 
-/// What a file says of the time of a frame: a key, and its value in whatever unit.
+/// The time that a file gives for a frame: its key, and its value in any unit.
 struct FrameTime {
   let key: String
   let value: Double
 }
 
-/// Looks at the order of frames as they come: which of them were there before, and whether their times grow.
+/// Checks the order of frames one after the other: which are repeats of earlier ones, and whether their times increase.
 struct FrameOrder {
   private var seen: Set<UInt64> = []
   private(set) var repeats = 0
@@ -14,10 +14,10 @@ struct FrameOrder {
   private var count = 0
   private var breaks = 0
   private var firstBreak = ""
-  /// Whether all times are one.
+  /// Whether all times are equal.
   private var isConstant = true
 
-  /// Whether a frame just like this one was there before.
+  /// Whether an equal frame came before.
   mutating func isRepeat(_ frame: Frame) -> Bool {
     guard !seen.insert(Self.fingerprint(frame)).inserted else { return false }
     repeats += 1
@@ -38,6 +38,7 @@ struct FrameOrder {
     return print.value
   }
 
+  /// Takes in the time of a frame.
   /// - Parameter number: of the frame in its file.
   mutating func add(_ time: FrameTime?, number: Int) {
     guard let time else { return }
@@ -52,7 +53,7 @@ struct FrameOrder {
     }
   }
 
-  /// What is to be said of times that do not grow.
+  /// The warning about times that do not increase; nil where there is none.
   var warning: String? {
     guard breaks > 0 else { return nil }
     if isConstant, count > 2, let last {

@@ -2,33 +2,33 @@ import DiffNNP
 
 /// Reads the frames of one file in order, in the file's own units.
 protocol FrameReader {
-  /// What the types of the frames read so far stand for. Grows while reading.
+  /// Names of the types of the frames read so far. Grows while reading.
   var speciesNames: [String] { get }
   /// Passes over a frame, reading no more of it than it must. False at the end of the file.
   mutating func skipFrame() throws -> Bool
   /// The next frame, its types being indices into `speciesNames`; nil at the end of the file.
   mutating func readFrame() throws -> Frame?
-  /// Where the frame read last is, for errors: file, line, and frame counted from 0.
+  /// Position of the frame read last, for errors: file, line, and frame counted from 0.
   var place: String { get }
   /// Units that the file names, up to the frame read last.
   var units: FileUnits { get }
-  /// Of the frame read last, where the file has one.
+  /// Time of the frame read last, where the file has one.
   var time: FrameTime? { get }
   /// Columns that look like forces, where none are read.
   var likelyForces: [String] { get }
-  /// What else the user should know.
+  /// Further warnings for the user.
   var remarks: [String] { get }
 }
 
-/// What reading a file found out besides its frames.
+/// Findings about a file besides its frames.
 public struct ReadingReport: Sendable {
-  /// What the user should know, in a sentence each.
+  /// Warnings for the user, a sentence each.
   public var warnings: [String] = []
   /// Units of the file, as they were understood.
   public var units = FileUnits()
   /// Columns or arrays that look like forces, where none were read.
   public var likelyForces: [String] = []
-  /// Whether there are several frames, and all are alike. Then they are all there.
+  /// Whether there are several frames, all equal; they are all kept then.
   public var areAllAlike = false
 }
 
@@ -55,7 +55,7 @@ struct SpeciesTable {
 struct NumberedTypes {
   let given: [String]?
   private(set) var names: [String]
-  /// Types beyond this are taken for a damaged file.
+  /// More types than this are taken for a damaged file.
   private static let most = 10_000
 
   init(given: [String]?) {
@@ -63,6 +63,7 @@ struct NumberedTypes {
     names = given ?? []
   }
 
+  /// The index of a numbered type, which is added where it is new.
   /// - Parameter type: counted from 0.
   mutating func index(of type: Int) throws -> Int {
     guard type >= 0, type < (given?.count ?? Self.most) else {
@@ -118,15 +119,15 @@ extension Trajectory {
   }
 }
 
-/// Makes frames as files have them into frames as the program uses them: in its units, with short cell vectors, of the chosen atoms;
-/// and looks whether they make sense, alone and one after the other.
+/// Converts frames as files have them into frames as the program uses them: in its units, with short cell vectors, of
+/// the chosen atoms. Checks each by itself and against those before.
 private struct FrameIntake {
   private let selection: TrajectorySelection
   private var reduction = CellReduction()
   private var distances = DistanceCheck()
   private var order = FrameOrder()
   private var filter: SpeciesFilter
-  /// Of the first frame.
+  /// Units of the first frame.
   private var units: FileUnits?
 
   init(_ selection: TrajectorySelection) {
@@ -134,6 +135,7 @@ private struct FrameIntake {
     filter = SpeciesFilter(selection.species)
   }
 
+  /// Converts and checks a frame.
   /// - Returns: nil for a frame that was there before, where such ones are not wanted.
   mutating func take(_ frame: Frame, from reader: any FrameReader) throws -> Frame? {
     let units = try reader.units.completed(by: selection.units)

@@ -1,5 +1,5 @@
-/// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is read from
-/// a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
+/// Frames in order of time, used like an array of them. Few are held in memory; of more than `memoryLimit`, each is
+/// read from a temporary file when it is asked for, so that long trajectories need no more memory than short ones.
 public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByArrayLiteral, Sendable {
   private enum Storage: Sendable {
     case memory([Frame])
@@ -8,7 +8,7 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
   }
 
   private var storage: Storage
-  /// What the types become, by their numbers in the storage; nil where they stay.
+  /// The new number of each type, by the numbers in the storage; nil where types keep their numbers.
   private let newTypes: [Int]?
 
   /// Frames that take more than this (bytes) go into a file.
@@ -19,12 +19,15 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     self.newTypes = newTypes
   }
 
+  /// Frames in order of time, all held in memory.
   public init(_ frames: [Frame]) { self.init(.memory(frames), newTypes: nil) }
   public init(arrayLiteral frames: Frame...) { self.init(frames) }
   init(_ file: FrameFile) { self.init(.file(file, Array(0..<file.count)), newTypes: nil) }
 
+  /// The number of the first frame, 0.
   public var startIndex: Int { 0 }
 
+  /// The number after the last frame: the number of frames.
   public var endIndex: Int {
     switch storage {
     case .memory(let frames): frames.count
@@ -32,7 +35,7 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
-  /// A frame.
+  /// The frame with number k.
   /// - Throws: where the temporary file cannot be read any more.
   public func frame(at k: Int) throws -> Frame {
     switch storage {
@@ -48,10 +51,7 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     return frame
   }
 
-  /// A frame. To change one brings all into memory.
-  ///
-  /// Where the temporary file cannot be read any more, all its numbers are NaN, which every calculation refuses; `frame(at:)` and
-  /// `check()` throw the reason from then on.
+  /// The frame with number k. To change one brings all into memory.
   public subscript(k: Int) -> Frame {
     get {
       switch storage {
@@ -69,12 +69,13 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
+  /// Checks whether all frames that were asked for could be read.
   /// - Throws: where a frame could not be read from the temporary file.
   public func check() throws {
     if case .file(let file, _) = storage { try file.check() }
   }
 
-  /// Atoms of a frame, which need not be read for that.
+  /// Number of atoms of a frame, which need not be read for that.
   public func atomCount(at k: Int) -> Int {
     switch storage {
     case .memory(let frames): frames[k].positions.count
@@ -82,7 +83,7 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
-  /// Atoms of all frames.
+  /// Number of atoms of all frames together.
   public var atomCount: Int { indices.reduce(0) { $0 + atomCount(at: $1) } }
 
   /// Some of the frames, in the order given; one may be there several times.
@@ -93,7 +94,7 @@ public struct Frames: RandomAccessCollection, MutableCollection, ExpressibleByAr
     }
   }
 
-  /// The same frames with other types.
+  /// Frames that differ from these in the numbers of their types alone.
   /// - Parameter newTypes: what each type becomes.
   public func renumbered(_ newTypes: [Int]) -> Frames {
     Frames(storage, newTypes: self.newTypes.map { old in old.map { $0 < 0 ? $0 : newTypes[$0] } } ?? newTypes)
@@ -109,6 +110,7 @@ struct FrameCollector {
 
   init(memoryLimit: Int = Frames.memoryLimit) { self.memoryLimit = memoryLimit }
 
+  /// Adds a frame, and moves all into a temporary file once they take too much memory.
   /// - Throws: where the temporary file cannot be written.
   mutating func append(_ frame: Frame) throws {
     if let file { return try file.append(frame) }
@@ -123,7 +125,7 @@ struct FrameCollector {
 
   var isEmpty: Bool { memory.isEmpty && file == nil }
 
-  /// All that were appended.
+  /// The frames that were appended, in order.
   func frames() throws -> Frames {
     guard let file else { return Frames(memory) }
     try file.flush()
@@ -132,7 +134,7 @@ struct FrameCollector {
 }
 
 extension Frame {
-  /// Bytes, about.
+  /// Memory that the frame takes (bytes, approximately).
   fileprivate var memorySize: Int {
     let atom = MemoryLayout<SIMD3<Double>>.stride * (forces == nil ? 1 : 2) + MemoryLayout<Int>.stride
     return MemoryLayout<Frame>.stride + 128 + atom * positions.count

@@ -1,7 +1,8 @@
 import DiffNNP
 
-/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type`, `element` or `typelabel`, `id`,
-/// `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them: the box may start anywhere.
+/// LAMMPS text dumps of style atom or custom: any columns with `x y z` (or xu, xs, xsu), `type`, `element` or
+/// `typelabel`, `id`, `fx fy fz`. Atoms are put in order of their ids. Positions come out as LAMMPS has them: the box
+/// may start anywhere.
 struct LAMMPSDumpReader: FrameReader {
   private let lines: LineReader
   private let typeNames: [String]?
@@ -10,7 +11,7 @@ struct LAMMPSDumpReader: FrameReader {
   private var numbered: NumberedTypes
   /// Names in columns beside the one that species are known by.
   private var otherNames = SpeciesTable()
-  /// Of types with names, and of names with other names.
+  /// Agreement of types with names, and of names with other names.
   private var agreements = (types: SpeciesAgreement(), names: SpeciesAgreement())
   /// Whether species are known by number; nil before the first frame.
   private var usesNumbers: Bool?
@@ -133,7 +134,7 @@ struct LAMMPSDumpReader: FrameReader {
     lines.failure("the file ends within frame \(frame), which begins in line \(firstLine); remove it or write it again")
   }
 
-  /// All before the atoms of a frame.
+  /// The lines before the atoms of a frame.
   private struct Header {
     var count = -1
     var bounds: [[Double]] = []
@@ -144,7 +145,7 @@ struct LAMMPSDumpReader: FrameReader {
     var path = ""
     var time: FrameTime?
 
-    /// How LAMMPS writes what the box does at the lower and the upper end of a direction.
+    /// The boundary flags with which LAMMPS describes the lower and the upper face of a direction.
     private static let boundaries = ["pp"] + ["f", "s", "m"].flatMap { low in ["f", "s", "m"].map { low + $0 } }
 
     private func failure(_ reason: String) -> DiffNNPError { DiffNNPError("\(path):\(boxLine): \(reason)") }
@@ -163,7 +164,7 @@ struct LAMMPSDumpReader: FrameReader {
       return words.map { $0 == "pp" }
     }
 
-    /// The cell, and the corner it starts from.
+    /// The cell, and its origin.
     func box() throws -> (cell: Cell, origin: SIMD3<Double>) {
       guard bounds.count == 3 else { throw failure("the frame has no BOX BOUNDS") }
       let shapeWords = [["abc", "origin"], ["xy", "xz", "yz"]].first { boxWords.starts(with: $0) } ?? []
@@ -249,7 +250,7 @@ struct LAMMPSDumpReader: FrameReader {
     lines.split()
   }
 
-  /// Where an atom's line has what.
+  /// Column numbers of the quantities in an atom's line.
   private struct Columns {
     var id: Int?
     /// Columns with names, the one that species are known by first.
@@ -259,7 +260,7 @@ struct LAMMPSDumpReader: FrameReader {
     var isNumbered: Bool
     var positions: SIMD3<Int>
     var forces: SIMD3<Int>?
-    /// What columns that look like forces begin with.
+    /// Prefixes of the names of columns that look like forces.
     var likelyForces: [String]
     var isScaled: Bool
 

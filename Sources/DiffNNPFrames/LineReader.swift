@@ -15,7 +15,7 @@ final class LineReader {
 
   private let file: gzFile
   private var buffer: UnsafeMutableRawBufferPointer
-  /// What is read but not consumed: start..<end of the buffer.
+  /// The bytes that are read but not consumed: start..<end of the buffer.
   private var start = 0
   private var end = 0
   private var atEnd = false
@@ -24,7 +24,7 @@ final class LineReader {
   /// Whether the current line has its end. The last one of a file has none where writing was cut off.
   private(set) var isWhole = true
 
-  /// What some editors put before text in UTF-8.
+  /// The byte order mark that some editors put before text in UTF-8.
   private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
   /// Longer lines are no text.
   private static let longestLine = 1 << 24

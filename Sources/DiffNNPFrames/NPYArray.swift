@@ -24,7 +24,7 @@ struct NPYArray {
       }
     }
 
-    /// Bytes that the order of bytes turns round.
+    /// Size of the words that are swapped where the byte order differs (bytes).
     var wordSize: Int {
       switch self {
       case .string: 4

@@ -7,11 +7,11 @@ final class NPYStream {
   private let kind: NPYArray.Kind
   private let isBigEndian: Bool
   private let member: ZipMember
-  /// Of an array that stands in the file with its first index fastest (Fortran order): all of it, as it is there, once a part is
-  /// asked for.
+  /// All elements, in the file's order, of an array that is stored with its first index fastest (Fortran order); nil
+  /// before a row is asked for.
   private var columnMajor: [UInt8]?
   private let isColumnMajor: Bool
-  /// Of those along the first axis, how many have been read.
+  /// Number of rows along the first axis that have been read.
   private var rowsRead = 0
 
   /// - Parameters:
@@ -49,7 +49,7 @@ final class NPYStream {
     isColumnMajor = Self.value(of: "'fortran_order'", in: header)?.hasPrefix("True") == true && shape.count > 1
   }
 
-  /// Number `k` of those along the first axis; unread ones before it are passed over.
+  /// The row `k` along the first axis; unread ones before it are passed over.
   func row(_ k: Int) throws -> NPYArray {
     while rowsRead < k { _ = try nextRow() }
     return try nextRow()
@@ -61,7 +61,7 @@ final class NPYStream {
     return try array(shape, isColumnMajor ? columnMajorRow(rowsRead) : member.read(shape.reduce(kind.size, *)))
   }
 
-  /// Passes over the rest, to see whether it is whole.
+  /// Reads the remaining rows, to check that the array is complete.
   func readToEnd() throws {
     if isColumnMajor {
       _ = try member.read(member.left)
@@ -70,7 +70,7 @@ final class NPYStream {
     }
   }
 
-  /// All of it, before any has been read.
+  /// The complete array, before any row has been read.
   func whole() throws -> NPYArray {
     guard isColumnMajor else { return try array(shape, member.read(member.left)) }
     return try array(shape, (0..<shape[0]).flatMap(columnMajorRow))
@@ -85,7 +85,7 @@ final class NPYStream {
     return NPYArray(name: name, shape: shape, kind: kind, bytes: bytes)
   }
 
-  /// Number `k` of those along the first axis, in row-major order.
+  /// The row `k` along the first axis, in row-major order.
   private func columnMajorRow(_ k: Int) throws -> [UInt8] {
     let all = try columnMajor ?? member.read(member.left)
     columnMajor = all
@@ -105,7 +105,7 @@ final class NPYStream {
     return row
   }
 
-  /// What stands behind a key of the header, a Python dictionary in one line.
+  /// The text after a key of the header, a Python dictionary in one line.
   private static func value(of key: String, in header: String) -> Substring? {
     var rest = Substring(header)
     while !rest.isEmpty {

@@ -141,7 +141,7 @@ struct NPZArrays {
     }
   }
 
-  /// Of all frames, or of each.
+  /// Periodicity of all frames, or of each.
   private func periodicity(frames: Int) throws -> [[Bool]] {
     guard let array = try archive.array("pbc") else { return [[true, true, true]] }
     if array.count == 1 { return [Array(repeating: array.double(0) != 0, count: 3)] }

@@ -1,7 +1,7 @@
 import DiffNNP
 
-/// What the atoms of an archive are: by atomic numbers `z`, by symbols of each atom, or by numbers of types, which `symbols` may name.
-/// Where there are several of these, they have to agree.
+/// The species of the atoms of an archive: by atomic numbers `z`, by symbols of each atom, or by numbers of types,
+/// which `symbols` may name. Where there are several of these, they have to agree.
 struct NPZSpecies {
   private let arrays: NPZArrays
   private let given: [String]?
@@ -92,7 +92,7 @@ struct NPZSpecies {
     }
   }
 
-  /// By numbers of types, counted from 0 or from 1.
+  /// Species by numbers of types, counted from 0 or from 1.
   private func namedTypes(_ names: [String]?) throws -> (types: [Int], names: [String]) {
     let types = types ?? []
     if let names, Set(names).count < names.count {
@@ -140,8 +140,8 @@ struct NPZSpecies {
     return (array.shape, labels)
   }
 
-  /// Whether symbols are those of atoms, or name types: by how many there are, and, where both have the same number, by what the types
-  /// say.
+  /// Finds out whether symbols are those of atoms or name types: by how many there are, and, where both have the same
+  /// number, by the types.
   private static func meaning(
     of symbols: (shape: [Int], labels: Labels)?, _ types: [Int]?, _ arrays: NPZArrays, _ frames: Int, _ atoms: Int
   ) throws -> (ofAtoms: Labels?, ofTypes: [String]?) {

@@ -1,13 +1,14 @@
 import DiffNNP
 
-/// Two columns that both say what an atom is: they agree where each value of one goes with one value of the other. Otherwise, to
-/// believe either would merge species.
+/// The agreement of two columns that both give an atom's species: each value of one has to go with one value of the
+/// other. Otherwise, to believe either would merge species.
 struct SpeciesAgreement {
   private var second: [Int: Int] = [:]
   private var first: [Int: Int] = [:]
 
-  /// Takes in what both columns say of an atom.
-  /// - Returns: nil where that agrees with the atoms before; else the two values of one column that the other has one for.
+  /// Takes in the values of both columns for an atom.
+  /// - Returns: nil where that agrees with the atoms before; else the two values of one column that the other has one
+  ///   for.
   mutating func add(_ a: Int, _ b: Int) -> Conflict? {
     if second[a] == b { return nil }
     if let other = second[a] { return .oneFirst(a, seconds: (other, b)) }
@@ -24,7 +25,7 @@ struct SpeciesAgreement {
 }
 
 extension SpeciesAgreement.Conflict {
-  /// In words.
+  /// The conflict in words.
   /// - Parameters:
   ///   - columns: what both are called.
   ///   - names: of the values of each; nil where these are numbers.

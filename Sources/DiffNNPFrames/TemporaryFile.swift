@@ -4,12 +4,12 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Files without a name that go with the process, for what is too long for memory.
+/// Files without a name that end with the process, for data that are too large for memory.
 public enum TemporaryFile {
-  /// A place on disk: that of the environment's TMPDIR, or /var/tmp, as /tmp may be memory.
+  /// The default directory: that of the environment variable TMPDIR, or /var/tmp, as /tmp may be memory.
   static var directory: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp" }
 
-  /// The descriptor of a new one, which the caller closes.
+  /// Opens a new file, whose descriptor the caller closes.
   /// - Throws: where no file can be made in the directory.
   public static func open(in directory: String? = nil) throws -> Int32 {
     let directory = directory ?? self.directory
@@ -21,7 +21,7 @@ public enum TemporaryFile {
     return descriptor
   }
 
-  /// What errno says of a file in the directory.
+  /// The error for what errno says of a file in the directory.
   public static func failure(in directory: String? = nil) -> DiffNNPError {
     DiffNNPError(
       "\(directory ?? self.directory): \(String(cString: strerror(errno))); long trajectories need a temporary file: name a "

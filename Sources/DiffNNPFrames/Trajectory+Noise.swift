@@ -1,8 +1,8 @@
 import DiffNNP
 
 extension Trajectory {
-  /// The same frames with noise, y = x + σε: what an exact run with the forces of that noise level must look like.
-  /// They are made one by one, as they are asked for.
+  /// The frames with Gaussian noise on the positions, y = x + σε, and without forces: the structure that an exact
+  /// simulation with the forces of that noise level must reproduce. They are made one by one, as they are asked for.
   /// - Parameter sigma: Å.
   public func noised(sigma: Double, seed: UInt64) -> some Sequence<Frame> {
     frames.enumerated().lazy.map { k, frame in

@@ -1,7 +1,8 @@
 import DiffNNP
 
 extension Trajectory {
-  /// Reads frames from a file: extended XYZ or a LAMMPS text dump, plain or compressed by gzip, or NPZ with NequIP's keys.
+  /// Reads frames from a file: extended XYZ or a LAMMPS text dump, plain or compressed by gzip, or NPZ with NequIP's
+  /// keys.
   ///
   /// - Parameters:
   ///   - path: the file; what it is, is seen from how it begins.

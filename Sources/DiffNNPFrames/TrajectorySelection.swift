@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// Which atoms and frames of a file are wanted, and what the file does not say itself.
+/// The choice of atoms and frames of a file, and what the file does not say itself.
 public struct TrajectorySelection: Sendable {
   /// Species to keep, in this order of types; nil keeps all, in order of first appearance (numbered types: of number).
   public var species: [String]?
@@ -15,12 +15,13 @@ public struct TrajectorySelection: Sendable {
   public var step = 1
   /// Units of a file that does not name its own; those of both must agree.
   public var units: FileUnits?
-  /// The column of forces: a name in Properties, the beginning of NAMEx NAMEy NAMEz or NAME[1] NAME[2] NAME[3] in a dump, or a key of
-  /// an archive. Where nil, it is forces or force, fx fy fz, F.
+  /// The column of forces: a name in Properties, the beginning of NAMEx NAMEy NAMEz or NAME[1] NAME[2] NAME[3] in a
+  /// dump, or a key of an archive. Where nil, it is forces or force, fx fy fz, F.
   public var forcesName: String?
   /// Whether frames that were there before, equal in all digits, are left out, unless all frames are alike.
   public var leavesOutRepeats = false
 
+  /// A selection of species and frames; by default all of them.
   public init(
     species: [String]? = nil, typeNames: [String]? = nil, start: Int = 0, stop: Int? = nil, step: Int = 1
   ) {
@@ -31,6 +32,7 @@ public struct TrajectorySelection: Sendable {
     self.step = step
   }
 
+  /// A selection of frames by a slice.
   /// - Parameter slice: START:STOP:STEP as in Python, any of them empty; the second colon may be left out.
   /// - Throws: where `slice` is something else, or goes backwards.
   public init(species: [String]? = nil, typeNames: [String]? = nil, slice: String) throws {

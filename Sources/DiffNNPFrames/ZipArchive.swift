@@ -19,6 +19,7 @@ final class ZipArchive {
     var headerOffset: Int
   }
 
+  /// Opens an archive and reads its directory.
   /// - Throws: where the file cannot be read, or is not a ZIP archive.
   init(path: String) throws {
     self.path = path
@@ -60,8 +61,8 @@ final class ZipArchive {
     return try bytes(count) { try read(at: offset, into: $0) }
   }
 
-  /// An array of `count` bytes. Files with holes can be larger than any memory, and a large array that finds none would stop the
-  /// program.
+  /// An array of `count` bytes. Files with holes can be larger than any memory, and a large array that finds none would
+  /// stop the program.
   func bytes(_ count: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) throws -> [UInt8] {
     if count > Self.largeSize {
       // Not by malloc, which the compiler leaves out where nothing is done with what it gives.

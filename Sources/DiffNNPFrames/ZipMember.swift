@@ -13,9 +13,9 @@ final class ZipMember {
   private let archive: ZipArchive
   private let checksum: UInt32
   private var checksumSoFar: UInt32 = 0
-  /// Where in the file the part is that has not been read.
+  /// Offsets in the file of the bytes that have not been read.
   private var unread: Range<Int>
-  /// What inflates, and its input; nil for members that are stored as they are.
+  /// The decompressor, and its input; nil for members that are stored uncompressed.
   private let stream: UnsafeMutablePointer<z_stream>?
   private let input: UnsafeMutableRawBufferPointer
 

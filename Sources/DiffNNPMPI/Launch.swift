@@ -2,14 +2,14 @@
   import Glibc
 #endif
 
-/// What launchers of several processes tell each of them, in its environment.
+/// The variables by which launchers of several processes describe the launch to each of them.
 public struct Launch {
   private let variable: (String) -> String?
 
   /// - Parameter variable: a variable of the environment.
   init(_ variable: @escaping (String) -> String?) { self.variable = variable }
 
-  /// Of this process.
+  /// The launch of this process.
   public static let current = Launch { getenv($0).map { String(cString: $0) } }
 
   func number(_ name: String) -> Int? { variable(name).flatMap { Int($0) } }
@@ -17,24 +17,24 @@ public struct Launch {
   /// The library whose `mpirun` has started this process; nil where it was another launcher, or none.
   var flavour: MPILibrary.Flavour? { MPILibrary.Flavour.allCases.first { number($0.sizeVariable) != nil } }
 
-  /// Processes that `mpirun` has started together; 1 for a process by itself.
+  /// Number of processes that `mpirun` has started together; 1 for a process by itself.
   public var count: Int { max(1, flavour.flatMap { number($0.sizeVariable) } ?? 1) }
 
-  /// Which of them this is, known before MPI is.
+  /// Number of this process among them, from 0, known before MPI is started.
   public var rank: Int { flavour.flatMap { number($0.rankVariable) } ?? 0 }
 
-  /// Those of them that share this machine, by the launcher's word; 1 where it says nothing.
+  /// Number of these processes on this machine, by the launcher's word; 1 where it says nothing.
   public var countOnThisMachine: Int { max(1, flavour.flatMap { number($0.localSizeVariable) } ?? 1) }
 
   // MARK: Launchers that say nothing to MPI libraries we know
 
-  /// What they call the number of processes and the rank, where they do.
+  /// The names of an unknown launcher's variables for the number of processes and the rank.
   private struct Stranger {
     var name: String
     var size: String?
     var rank: String
-    /// Whether the rank is also there for a process by itself: in a batch script of Slurm it is 0, and SLURM_NTASKS is what
-    /// was asked for. Only steps, which srun starts, have the variable `size`.
+    /// Whether the rank is also there for a process by itself: in a batch script of Slurm it is 0, and SLURM_NTASKS is
+    /// what was asked for. Only steps, which srun starts, have the variable `size`.
     var isRankEverywhere = false
   }
 
@@ -47,8 +47,8 @@ public struct Launch {
     Stranger(name: "PMIx", size: nil, rank: "PMIX_RANK"),
   ]
 
-  /// A launcher that has started this process beside others, which would all do the same, and the variable that says so; nil where
-  /// there is none, or `mpirun` is known.
+  /// A launcher that has started this process beside others, which would all do the same, and the variable that says
+  /// so; nil where there is none, or `mpirun` is known.
   ///
   /// Where any launcher says that there is one process, those that only number theirs from 0 do not matter.
   public var stranger: (name: String, variable: String)? {

@@ -3,8 +3,8 @@ import DiffNNPTraining
 
 /// The processes that `mpirun` has started together.
 ///
-/// The MPI library is loaded when it is needed: programs that run alone start without it, and one program works with Open MPI
-/// and with MPICH, whose functions are the same, but whose handles are not.
+/// The MPI library is loaded when it is needed: programs that run alone start without it, and one program works with
+/// Open MPI and with MPICH, whose functions are the same, but whose handles are not.
 public final class MPICommunicator: Communicator {
   public let rank: Int
   public let count: Int

@@ -26,7 +26,7 @@ final class MPILibrary: @unchecked Sendable {
   private let bitwiseOr: Int
   private var inPlace: Int { flavour == .openMPI ? 1 : -1 }
 
-  /// Words that are sent at once: counts are of 32 bits.
+  /// Most words that are sent at once: counts are of 32 bits.
   private static let most = 1 << 24
 
   init(_ flavour: Flavour) throws {
@@ -60,13 +60,13 @@ final class MPILibrary: @unchecked Sendable {
     if status != 0 { throw DiffNNPError("\(name) failed with status \(status)") }
   }
 
-  /// MPI_Init.
+  /// Calls MPI_Init.
   func begin() throws {
     typealias Initialise = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutableRawPointer?) -> Int32
     try check(function("MPI_Init", Initialise.self)(nil, nil), "MPI_Init")
   }
 
-  /// MPI_Comm_rank or MPI_Comm_size.
+  /// Calls MPI_Comm_rank or MPI_Comm_size.
   func number(_ name: String) throws -> Int {
     typealias Ask = @convention(c) (Int, UnsafeMutablePointer<Int32>) -> Int32
     var number: Int32 = 0
@@ -74,7 +74,7 @@ final class MPILibrary: @unchecked Sendable {
     return Int(number)
   }
 
-  /// MPI_Allreduce.
+  /// Calls MPI_Allreduce with the bitwise or, in place.
   func unite(_ words: inout [UInt64]) throws {
     typealias Reduce = @convention(c) (Int, UnsafeMutableRawPointer, Int32, Int, Int, Int) -> Int32
     let reduce = try function("MPI_Allreduce", Reduce.self)
@@ -87,7 +87,7 @@ final class MPILibrary: @unchecked Sendable {
     }
   }
 
-  /// MPI_Finalize.
+  /// Calls MPI_Finalize.
   func end() {
     typealias Finalise = @convention(c) () -> Int32
     if let finalise = try? function("MPI_Finalize", Finalise.self) { _ = finalise() }

@@ -8,24 +8,24 @@ import DiffNNPFrames
 extension ExtrapolationGrade {
   /// Knot spacing of the functions that describe surroundings (Å).
   private static let spacing = 0.5
-  /// Where pair terms alone end, their surroundings end here at the latest (Å): two shells of ions in water.
+  /// Largest cutoff of surroundings where there are pair terms alone (Å): two shells of ions in water.
   private static let farthest = 6.0
-  /// What the description of an atom is uncertain by, in neighbours: keeps what never or hardly varies in the training
-  /// data from counting without bounds. A tenth of a neighbour where a function has its peak of 2/3.
+  /// Uncertainty of the description of an atom, in neighbours: keeps functions that never or hardly vary in the
+  /// training data from counting without bounds. A tenth of a neighbour where a function has its peak of 2/3.
   private static let uncertainty = 0.1 * 2 / 3
-  /// Frames are summed in so many parts whatever the number of threads, so that sums do not depend on it.
+  /// Number of parts that frames are summed in, whatever the number of threads, so that sums do not depend on it.
   private static let parts = 64
   /// Blocks of time that are held out, one at a time, to find the edge of the data.
   private static let folds = 5
 
-  /// Learns where the surroundings of atoms in the training data end. The edge is the largest distance at which blocks of
-  /// time lie from the mean of the others: with few frames, new ones are farther out than those that made mean and
-  /// covariance.
+  /// Learns the extrapolation grade from training data. Its limit is the largest distance at which blocks of time lie
+  /// from the mean of the others: with few frames, new ones are farther out than those that made mean and covariance.
   /// - Parameters:
   ///   - trajectory: the training data, two frames at least.
   ///   - pair: the pair term.
   ///   - network: surroundings reach as far as its cutoff; without one, as the pair term's, or 6 Å.
   ///   - ranks: processes that share the work.
+  /// - Throws: where a frame cannot be read, or its neighbours cannot be found.
   public init(
     of trajectory: Trajectory, pair: PairTerm?, network: Network?, threads: Int = Parallel.processorCount,
     ranks: Ranks = .one
@@ -117,7 +117,7 @@ private struct SurroundingsSums {
     scratch = Array(repeating: 0, count: surroundings.paddedDimension)
   }
 
-  /// All numbers: counts, sums, products and smallest distances.
+  /// The sums as arrays that can travel between ranks: counts, sums, products and smallest distances.
   var totals: [[Double]] { [counts, sums, products, closest] }
 
   init(_ surroundings: Surroundings, totals: [[Double]]) {
@@ -125,7 +125,7 @@ private struct SurroundingsSums {
     (counts, sums, products, closest) = (totals[0], totals[1], totals[2], totals[3])
   }
 
-  /// The sum of some.
+  /// The sum of several sums.
   init(adding parts: [SurroundingsSums]) {
     self = parts[0]
     for part in parts.dropFirst() { add(part) }
@@ -157,7 +157,7 @@ private struct SurroundingsSums {
     for k in closest.indices { closest[k] = min(closest[k], other.closest[k]) }
   }
 
-  /// The grade with distances in standard deviations, not yet divided by those of the edge.
+  /// The grade with distances in standard deviations, not yet divided by the largest one.
   func unscaledGrade(uncertainty: Double) throws -> ExtrapolationGrade {
     try ExtrapolationGrade(
       surroundings, means: means, whitening: whitening(uncertainty: uncertainty), closest: closest)

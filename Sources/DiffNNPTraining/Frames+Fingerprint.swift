@@ -2,7 +2,7 @@ import DiffNNP
 import DiffNNPFrames
 
 extension Frames {
-  /// Tells these frames from others: their cells, positions, types and forces.
+  /// Hash of the frames' cells, positions, types and forces.
   var fingerprint: Fingerprint {
     var fingerprint = Fingerprint()
     func add(_ vectors: [SIMD3<Double>]) {

@@ -1,15 +1,15 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// All that a training run is told. Every value has a default but the frames, the temperature and the output.
+/// Everything that a training run is told. Every value has a default but the frames, the temperature and the output.
 public struct TrainingConfiguration: Sendable {
-  /// The trajectory's file.
+  /// Path of the trajectory's file.
   public var frames: String
-  /// Which atoms and frames of it are used.
+  /// The choice of its atoms and frames.
   public var selection = TrajectorySelection()
   /// Temperature of the frames (K).
   public var temperature: Double
-  /// The weight file to be written.
+  /// Path of the weight file that is written.
   public var output: String
   /// The pair stage, with objective, noise, seed and threads.
   public var pair = PairFit.Settings()
@@ -17,21 +17,24 @@ public struct TrainingConfiguration: Sendable {
   public var network: NetworkSettings?
   /// Steps of the refinement by likelihood at the end (see `LikelihoodRefinement`); 0 for none.
   public var likelihoodSteps = 300
-  /// Whether there is one: for pairs and triplets, and for networks, on a conditional likelihood. Pairs alone have nothing to gain.
+  /// Whether a refinement follows: for triplets and networks, where there is a conditional likelihood. Pairs alone have
+  /// nothing to gain.
   public var isRefined: Bool { likelihoodSteps > 0 && pair.hasLikelihood && (pair.triplets != nil || network != nil) }
 
-  /// Members of an ensemble: 1 for none. The first is what a training without the others gives.
+  /// Number of members of an ensemble, 1 for none. The first is what a training without the others gives.
   public var members = 1
-  /// Numbers of members that make sense.
+  /// Numbers of members that are accepted.
   public static let sensibleMembers = 1...20
 
+  /// A configuration with the defaults, for frames at a temperature (K).
   public init(frames: String, temperature: Double, output: String) {
     self.frames = frames
     self.temperature = temperature
     self.output = output
   }
 
-  /// How a member of the ensemble is trained, counted from 1: those but the first with seeds and files of their own.
+  /// The configuration of one member of the ensemble, counted from 1: those but the first have seeds and files of their
+  /// own.
   public func configuration(ofMember number: Int) -> TrainingConfiguration {
     var configuration = self
     configuration.members = 1

@@ -2,11 +2,11 @@ import DiffNNP
 import DiffNNPFrames
 
 extension Trajectory {
-  /// Pieces of time that each block of cross-validation is put together from.
+  /// Number of contiguous pieces of time that make up each resampled block.
   private static let pieces = 10
 
-  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap, Künsch 1989): what
-  /// another simulation might have given. The spread of what is learned from several shows how uncertain it is.
+  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap, Künsch 1989):
+  /// what another simulation might have given. The spread of what is learned from several shows how uncertain it is.
   ///
   /// Pieces are drawn within each block of cross-validation, so that no frame is both learned from and held out.
   /// - Throws: what `TimeBlocks` throws.

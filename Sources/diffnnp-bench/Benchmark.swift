@@ -64,7 +64,7 @@ enum Benchmark {
 
   static let defaultSizes = [3072, 384, 48]
   private static let largestSize = 1_000_000
-  /// What fits into memory.
+  /// Most edges of a configuration, so that they fit into memory.
   private static let mostEdges = 1e8
 
   static func run(_ words: [String]) throws {

@@ -1,11 +1,11 @@
 import DiffNNP
 import DiffNNPTraining
 
-/// A potential to measure, and how dense its atoms stand.
+/// A potential to measure, and the density of its atoms.
 struct BenchmarkModel {
   var name: String
   var potential: Potential
-  /// Neighbours of an atom within the cutoff.
+  /// Number of neighbours of an atom within the cutoff.
   var neighbours: Double
 
   static let names = ["licl", "liquid", "published", "water", "large"]

@@ -1,7 +1,7 @@
 import CAllocations
 import DiffNNP
 
-/// Energy and forces of one configuration, again and again.
+/// Speed and memory of energy and forces of one configuration, computed repeatedly.
 struct ForceBenchmark {
   struct Result {
     var model: String
@@ -9,20 +9,21 @@ struct ForceBenchmark {
     var precision: Precision
     var threads: Int
     var neighboursPerAtom: Double
-    /// µs for an atom.
+    /// Time of a step for an atom (µs).
     var step: Quartiles
     var neighbourSearch: Quartiles
-    /// µs for an atom in each stage of a step, those without time left out.
+    /// Time for an atom in each stage of a step (µs), without stages that take none.
     var stages: [(stage: StageClock.Stage, time: Double)]
-    /// Of energy and forces, for an atom.
+    /// Floating-point operations of energy and forces, for an atom.
     var operations: Double
-    /// Bytes for an atom that dynamics keep: edges, without a network those of a few atoms alone, and all else of an evaluator.
+    /// Memory for an atom that dynamics keep (bytes): edges, without a network those of a few atoms alone, and all
+    /// other memory of an evaluator.
     var edgeBytes: Double
     var evaluatorBytes: Double
-    /// In a step after the first.
+    /// Number of allocations in a step after the first.
     var allocations: Double
 
-    /// 10⁹ operations a second.
+    /// Floating-point operations for each second (10⁹/s).
     var rate: Double { 1e-3 * operations / step.median }
   }
 
@@ -79,7 +80,7 @@ struct ForceBenchmark {
       evaluatorBytes: Double(kept - edgeBytes) / Double(atoms), allocations: Double(allocations))
   }
 
-  /// By an evaluator that finds its edges itself, its tables left out.
+  /// The memory that an evaluator keeps which finds its edges itself, without its tables (bytes).
   private func bytesKept(_ search: NeighbourSearch, _ forces: UnsafeMutablePointer<Double>) throws -> Int {
     let evaluator = Evaluator(model.potential, precision: precision)
     evaluator.threads = threads

@@ -1,15 +1,17 @@
 import DiffNNPTraining
 
-/// What a core of this machine can do at most, and all together, measured.
+/// The highest speeds of a core of this machine, and of all together, as measured.
 struct MachineLimits {
-  /// 10⁹ operations a second in single and in double precision, a multiplication and an addition counted as two.
+  /// Floating-point operations for each second (10⁹/s) in single and in double precision, a multiplication and an
+  /// addition counted as two.
   let single: Double
   let double: Double
-  /// The same in single precision, of all processors at once. Virtual ones may be threads of one core, and together do no more than
-  /// one alone: then code that is bound by arithmetic gains nothing from more of them.
+  /// Operations for each second (10⁹/s) in single precision, of all processors at once. Virtual ones may be threads of
+  /// one core, and together do no more than one alone: then code that is bound by arithmetic gains nothing from more of
+  /// them.
   let singleTogether: Double
   let processors = Parallel.usableProcessorCount
-  /// 10⁹ bytes a second read from memory.
+  /// Bytes read from memory for each second (10⁹/s).
   let bandwidth: Double
 
   init(quick: Bool) {

@@ -2,7 +2,7 @@ import DiffNNP
 import DiffNNPCommandLine
 import DiffNNPTraining
 
-/// The machine measured on.
+/// The machine on which the measurements are made.
 struct Machine {
   /// The processor's name, as the system tells it.
   let processor: String
@@ -16,7 +16,7 @@ struct Machine {
   }
 }
 
-/// All that was measured.
+/// All measurements.
 struct Report {
   var runs: [ForceBenchmark.Result] = []
   var training: [TrainingBenchmark.Result] = []
@@ -65,7 +65,7 @@ struct Report {
     ]
   }
 
-  /// Of the operations that the machine can do.
+  /// The speed of a run as a fraction of the machine's highest.
   private func fraction(_ run: ForceBenchmark.Result) -> Double {
     run.rate / (run.precision == .single ? limits.single : limits.double)
   }
@@ -74,7 +74,7 @@ struct Report {
     ["median": .number(times.median), "lower": .number(times.lower), "upper": .number(times.upper)]
   }
 
-  /// Columns of text.
+  /// The measurements as columns of text.
   var table: String {
     var rows = [
       [

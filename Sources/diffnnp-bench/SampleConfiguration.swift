@@ -6,9 +6,9 @@ import DiffNNPTraining
 #endif
 
 extension Configuration {
-  /// Atoms at random in a periodic cube that is large enough for a number of neighbours within a cutoff (Å): on sites of
-  /// a lattice, each somewhat displaced, so that none are very close. Atoms are numbered bin by bin, as LAMMPS sorts them: bins
-  /// are half a cutoff wide, along x first. Types take turns.
+  /// Atoms at random in a periodic cube that is large enough for a number of neighbours within a cutoff (Å): on sites
+  /// of a lattice, each somewhat displaced, so that none are very close. Atoms are numbered bin by bin, as LAMMPS sorts
+  /// them: bins are half a cutoff wide, along x first. Types take turns.
   static func sample(atoms: Int, neighbours: Double, cutoff: Double, typeCount: Int) throws -> Configuration {
     let sitesPerAtom = 16.0
     // Others stand on all sites within the cutoff but the atom's own.

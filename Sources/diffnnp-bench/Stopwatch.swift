@@ -5,10 +5,10 @@
 /// Repeats a measurement until its time is over.
 struct Stopwatch {
   var seconds: Double
-  /// Repetitions at least.
+  /// Least number of repetitions.
   var fewest: Int
-  /// Times are those of the processor, which other programs disturb little, or of the clock on the wall: several threads
-  /// are at work.
+  /// Whether times are those of the clock on the wall, because several threads are at work; otherwise those of the
+  /// processor, which other programs disturb little.
   var isOnTheWall = false
 
   /// Times (s) of `body`, after a first run that does not count: buffers grow in it.

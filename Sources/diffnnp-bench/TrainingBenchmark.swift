@@ -1,7 +1,7 @@
 import DiffNNP
 import DiffNNPTraining
 
-/// Steps of training by denoising with antithetic noise, one frame each, on one thread.
+/// Speed of training by denoising with antithetic noise, one frame a step, on one thread.
 struct TrainingBenchmark {
   struct Result {
     var model: String
@@ -10,7 +10,7 @@ struct TrainingBenchmark {
   }
 
   private static let atoms = 48
-  /// Å.
+  /// Noise (Å).
   private static let sigma = 0.05
   private static let learningRate = 1e-6
 
@@ -19,7 +19,7 @@ struct TrainingBenchmark {
   private let parameters: [Double]
   private let items: [ScoreObjective.Item]
 
-  /// Nil where there is no network to train.
+  /// A benchmark of a model's network; nil where there is none to train.
   init?(_ model: BenchmarkModel) throws {
     guard let architecture = model.potential.term(Network.self)?.architecture else { return nil }
     name = model.name

@@ -2,14 +2,14 @@
   import Glibc
 #endif
 
-/// Whole files in and out, with errors that name the file and the reason.
+/// Reading and writing of files in one piece, with errors that name the file and the reason.
 public enum FileIO {
-  /// What is read whole is small: more than this is no file of that kind. Of what is not a regular file the end is not known,
-  /// and may never come.
+  /// Most bytes that are read of one file: no file that is read in one piece has more. A stream (pipe, terminal) has a
+  /// lower limit, because its end is not known and may never come.
   private static let largest = (file: 1 << 30, stream: 1 << 26)
 
   /// The contents of a file.
-  /// - Throws: where it cannot be read, or is larger than any file that is read whole.
+  /// - Throws: where the file cannot be read, or is larger than any file that is read in one piece.
   public static func read(_ path: String) throws -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure(path) }
@@ -34,6 +34,7 @@ public enum FileIO {
   }
 
   /// Replaces a file, or makes it: see `ReplacementFile`.
+  /// - Throws: where the file cannot be written, with its name and the system's reason; the old file is then as it was.
   public static func write(_ bytes: some Collection<UInt8>, to path: String) throws {
     let file = try ReplacementFile(path)
     try file.write(bytes)
@@ -43,8 +44,8 @@ public enum FileIO {
   static func failure(_ path: String) -> DiffNNPError { DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
 }
 
-/// Writes a file beside the one it is to replace, and puts it in its place when all of it is on disk: whatever happens
-/// in between, the old file stays whole. What is not a regular file (a pipe, a terminal) is written directly.
+/// Writes a file beside the one it is to replace, and renames it when all of it is on disk: whatever happens
+/// in between, the old file stays as it was. What is not a regular file (a pipe, a terminal) is written directly.
 public final class ReplacementFile {
   private let path: String
   /// nil where the file is written directly.
@@ -53,6 +54,8 @@ public final class ReplacementFile {
   private var pending: [UInt8] = []
   private static let bufferSize = 1 << 16
 
+  /// Opens a temporary file beside `path`, or `path` itself where that is not a regular file.
+  /// - Throws: where the file cannot be opened or made, with its name and the system's reason.
   public init(_ path: String) throws {
     self.path = path
     var status = stat()
@@ -78,14 +81,20 @@ public final class ReplacementFile {
     if let temporary { unlink(temporary) }
   }
 
+  /// Appends bytes to the new contents.
+  /// - Throws: where the file cannot be written, with its name and the system's reason.
   public func write(_ bytes: some Collection<UInt8>) throws {
     pending.append(contentsOf: bytes)
     if pending.count >= Self.bufferSize { try flush() }
   }
 
+  /// Appends text to the new contents, as UTF-8.
+  /// - Throws: where the file cannot be written, with its name and the system's reason.
   public func write(_ text: String) throws { try write(text.utf8) }
 
   /// Makes what was written the file at `path`. Nothing can be written afterwards.
+  /// - Throws: where the file cannot be written or renamed, with its name and the system's reason; the old file is then
+  ///   as it was.
   public func commit() throws {
     try flush()
     if let temporary {

@@ -6,6 +6,8 @@ extension JSONValue {
     self = try parser.parseDocument()
   }
 
+  /// Parses JSON text given as a string, by the same rules as `init(parsing:)` for bytes.
+  /// - Throws: where the text is not JSON, with the position of the fault in bytes.
   public init(parsing text: String) throws { try self.init(parsing: Array(text.utf8)) }
 }
 
@@ -134,7 +136,7 @@ private struct JSONParser {
     throw failure("the text ends within a string")
   }
 
-  /// What stands behind a backslash.
+  /// The character that an escape stands for, from behind its backslash.
   private mutating func parseEscape() throws -> Unicode.Scalar {
     guard let byte = current else { throw failure("the text ends within a string") }
     position += 1

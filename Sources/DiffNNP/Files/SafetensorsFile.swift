@@ -1,21 +1,25 @@
-/// The contents of a safetensors file: named tensors and string metadata
-/// (<https://huggingface.co/docs/safetensors>, the format of version 0.4). Tensors of F64 and F32 are read, F64 written.
+/// The contents of a safetensors file: named tensors and string metadata (<https://huggingface.co/docs/safetensors>,
+/// the format of version 0.4). Tensors of F64 and F32 are read, F64 written.
 ///
 /// Reading trusts nothing: every size and offset is checked before it is used, and memory stays in proportion to the
 /// file.
 public struct SafetensorsFile: Equatable, Sendable {
+  /// Text by key: the header's `__metadata__`.
   public var metadata: [String: String]
+  /// Tensors, in the order of the file's header.
   public var tensors: [NamedTensor]
 
   /// The format's own limit on the header.
   private static let longestHeader = 100_000_000
 
+  /// File contents made of metadata and tensors.
   public init(metadata: [String: String], tensors: [NamedTensor]) {
     self.metadata = metadata
     self.tensors = tensors
   }
 
-  /// - Throws: where the file cannot be read, or is not a whole safetensors file of F64 and F32 tensors.
+  /// Reads a safetensors file.
+  /// - Throws: where the file cannot be read, or is not a complete safetensors file of F64 and F32 tensors.
   public init(path: String) throws {
     let bytes = try FileIO.read(path)
     do { try self.init(bytes: bytes) } catch let error as DiffNNPError {
@@ -23,6 +27,8 @@ public struct SafetensorsFile: Equatable, Sendable {
     }
   }
 
+  /// Reads the bytes of a safetensors file.
+  /// - Throws: where the bytes are not a complete safetensors file of F64 and F32 tensors.
   public init(bytes: [UInt8]) throws {
     guard bytes.count >= 8 else { throw DiffNNPError("not a safetensors file: it has \(bytes.count) bytes") }
     let claimed = bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(as: UInt64.self)) }

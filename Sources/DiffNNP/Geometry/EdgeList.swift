@@ -11,8 +11,9 @@ public final class EdgeList {
   public private(set) var centreCount = 0
   /// Atoms that edges may point at, centres included: 0..<atomCount.
   public private(set) var atomCount = 0
+  /// Number of edges in the list.
   public private(set) var count = 0
-  /// Edges of centre i, one of those that were filled, are offsets[i]..<offsets[i + 1].
+  /// The edges of centre i, once it is filled, have the indices offsets[i]..<offsets[i + 1].
   public private(set) var offsets: UnsafeMutablePointer<Int32>
   /// The atom at the far end of each edge.
   public private(set) var neighbours: UnsafeMutablePointer<Int32>
@@ -22,12 +23,12 @@ public final class EdgeList {
   public private(set) var lengths: UnsafeMutablePointer<Double>
   /// Type of each atom.
   public private(set) var types: UnsafeMutablePointer<Int32>
-  /// How much each edge counts; nil: all of them, as they are.
+  /// Factor on the energy of each edge, for bonded neighbours that count in part [count]; nil where all factors are 1.
   var weights: UnsafeMutablePointer<Double>? { isWeighted ? allWeights : nil }
 
-  /// Centres whose edges are here, or will be.
+  /// The centres whose edges this list holds, or will hold once it is filled.
   private(set) var centres = 0..<0
-  /// The first of them that has not all its edges.
+  /// The next centre to be filled: those before it in `centres` have all their edges.
   private var open = 0
   private var isWeighted = false
   /// Room for `edgeCapacity` weights, once there have been any.
@@ -36,10 +37,12 @@ public final class EdgeList {
   private var edgeCapacity = EdgeList.fewest.edges
   private var atomCapacity = EdgeList.fewest.atoms
 
-  // Room for a search: squared distances of the points it looks at, and those of them that are near.
+  // Scratch memory of a search: squared distances of the points that are checked, and the indices of those within the
+  // cutoff.
   var squares = Buffer<Double>()
   var near = Buffer<Int>()
 
+  /// An empty list with room for a few edges.
   public init() {
     let (edges, atoms) = Self.fewest
     (offsets, types) = orEnd { (try Buffer.allocate(atoms + 1), try Buffer.allocate(atoms)) }
@@ -97,8 +100,8 @@ public final class EdgeList {
     count += 1
   }
 
-  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present, with squared lengths in
-  /// place of lengths.
+  /// Adds `more` edges to the centre that is being filled, written by the caller behind those present, with squared
+  /// lengths in place of lengths.
   @inline(__always)
   func extend(by more: Int) {
     let squares = lengths + count
@@ -107,7 +110,7 @@ public final class EdgeList {
     count += more
   }
 
-  /// Lets the edges from `first` on count with a weight; others, as they are.
+  /// Sets the weight of the edges from index `first` on; edges before keep theirs, which is 1 unless it was set.
   /// - Throws: `OutOfMemory`.
   func weigh(from first: Int, by weight: Double) throws {
     let weights = try allWeights ?? Buffer.allocate(edgeCapacity)

@@ -1,4 +1,4 @@
-/// Where edges come from, those of some centres at a time: a term that looks at each centre once need not keep them all.
+/// A supplier of edges, for some centres at a time, so that a term that uses each centre once need not keep them all.
 public protocol EdgeSource: AnyObject {
   /// Atoms that are centres: 0..<centreCount.
   var centreCount: Int { get }
@@ -9,8 +9,9 @@ public protocol EdgeSource: AnyObject {
   /// - Throws: `OutOfMemory`.
   func begin(_ edges: EdgeList) throws
 
-  /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the same
-  /// time, each with a list of its own.
+  /// Puts the edges of some centres into a list that was begun, in place of those it has. Threads may call this at the
+  /// same time, each with a list of its own.
+  /// - Throws: what keeps the edges from being found: bad input in a neighbour list, coincident atoms, `OutOfMemory`.
   func fill(_ edges: EdgeList, centres: Range<Int>) throws
 }
 

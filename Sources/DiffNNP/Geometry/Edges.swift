@@ -1,6 +1,7 @@
-/// Edges that are all there, or that are found block by block and forgotten.
+/// The edges that an evaluation uses: all of them in memory, or found block by block and then forgotten.
 enum Edges {
-  /// Centres that go through all terms together, so that for the later ones their edges are still in the second-level cache.
+  /// Centres that go through all terms together, so that for the later ones their edges are still in the second-level
+  /// cache.
   static let blockSize = 128
 
   case kept(KeptEdges)

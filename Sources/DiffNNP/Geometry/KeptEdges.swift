@@ -1,12 +1,14 @@
-/// Edges that are all there, in one list or in one for each share of the centres.
+/// Edges that are all in memory: in one list, or in one list for each thread's share of the centres.
 public enum KeptEdges {
+  /// One list of all edges.
   case whole(EdgeList)
+  /// One list for each thread's share of the centres.
   case shared(SharedEdges)
 
   var centreCount: Int { list(ofShare: 0).centreCount }
   var atomCount: Int { list(ofShare: 0).atomCount }
 
-  /// The list that has the edges of a share's centres; where there are several, there is one for each share of the work.
+  /// The list that holds the edges of the centres of a thread's share.
   func list(ofShare share: Int) -> EdgeList {
     switch self {
     case .whole(let edges): edges

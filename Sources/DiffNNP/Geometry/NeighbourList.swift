@@ -2,18 +2,19 @@
 /// live as long as the value is used.
 ///
 /// The first `localCount` atoms are computed; those behind are "ghosts": periodic images, or copies of atoms that
-/// belong to another domain. Atoms of type -1, and local atoms that `listed` leaves out, take no part.
+/// belong to another domain. Atoms of type -1, and local atoms that `listed` leaves out, are left out.
 public struct NeighbourList {
+  /// Number of local atoms: those that are centres.
   public var localCount: Int
-  /// Local atoms and ghosts.
+  /// Number of local atoms and ghosts together.
   public var allCount: Int
-  /// Å [allCount][3].
+  /// Positions (Å) [allCount][3].
   public var positions: UnsafePointer<Double>
-  /// [allCount]
+  /// Type of each atom, -1 for atoms that are left out [allCount].
   public var types: UnsafePointer<Int32>
   /// Local atoms that have neighbours (LAMMPS: ilist) [listedCount].
   public var listed: UnsafePointer<Int32>
-  /// LAMMPS: inum.
+  /// Number of entries of `listed` (LAMMPS: inum).
   public var listedCount: Int
   /// Number of neighbours of each local atom (LAMMPS: numneigh) [localCount].
   public var counts: UnsafePointer<Int32>
@@ -21,13 +22,14 @@ public struct NeighbourList {
   public var neighbours: UnsafePointer<UnsafeMutablePointer<Int32>?>
   /// Bits of a neighbour that are its index; LAMMPS keeps the kind of bond in the others.
   public var mask: Int32
-  /// How much neighbours count; nil: all of them, as they are.
+  /// Weights of bonded neighbours by kind of bond; nil where every neighbour counts fully.
   public var weights: SpecialWeights?
   /// The local atom of which each atom is an image [allCount]. Where given, edges point at owners, never at ghosts.
   public var owners: UnsafePointer<Int32>?
-  /// What messages call the atoms; nil for their indices.
+  /// The numbers by which messages name atoms [allCount]; nil where messages name atoms by their indices.
   public var ids: AtomIDs?
 
+  /// A neighbour list from the caller's pointers, which must live as long as it is used.
   public init(
     localCount: Int, allCount: Int, positions: UnsafePointer<Double>, types: UnsafePointer<Int32>,
     listed: UnsafePointer<Int32>, listedCount: Int, counts: UnsafePointer<Int32>,
@@ -48,7 +50,7 @@ public struct NeighbourList {
     self.ids = ids
   }
 
-  /// What messages call an atom.
+  /// The number by which messages name atom i: its entry in `ids`, or its index.
   public func name(_ i: Int) -> String {
     switch ids {
     case .narrow(let ids): "\(ids[i])"
@@ -58,14 +60,15 @@ public struct NeighbourList {
   }
 }
 
-/// How much neighbours count that are bonded to an atom (LAMMPS: special_bonds). Their kind, 0 to 3, is in two bits of the
-/// neighbour.
+/// Factors on the interaction with neighbours that are bonded to an atom (LAMMPS: special_bonds). The kind of bond, 0
+/// to 3, is in two bits of each neighbour's entry.
 public struct SpecialWeights: Equatable, Sendable {
-  /// Weight of each kind. Those of weight 0 are no neighbours.
+  /// Weight of each kind of bond; neighbours of weight 0 are left out.
   public var ofKind: SIMD4<Double>
-  /// Bits of a neighbour below its kind.
+  /// Position of the lowest of the two bits of the kind.
   public var shift: Int32
 
+  /// The weights of the four kinds, and the position of their bits.
   public init(ofKind: SIMD4<Double>, shift: Int32) {
     self.ofKind = ofKind
     self.shift = shift
@@ -75,9 +78,12 @@ public struct SpecialWeights: Equatable, Sendable {
   func kind(of neighbour: Int32) -> Int32 { neighbour >> shift & 3 }
 }
 
-/// Why terms of many bodies refuse a neighbour: it counts, but not as it is.
+/// The error that a many-body term throws for a neighbour with a weight other than 0 and 1, which it cannot count in
+/// part.
 public struct PartialNeighbour: Error, CustomStringConvertible {
+  /// The number by which the caller knows the atom.
   public let atom: String
+  /// Weight of the neighbour.
   public let weight: Double
 
   public var description: String {
@@ -88,36 +94,38 @@ public struct PartialNeighbour: Error, CustomStringConvertible {
 
 /// The numbers by which a caller knows its atoms [allCount].
 public enum AtomIDs {
+  /// Numbers of 32 bits.
   case narrow(UnsafePointer<Int32>)
+  /// Numbers of 64 bits (LAMMPS with `-DLAMMPS_BIGBIG`).
   case wide(UnsafePointer<Int64>)
 }
 
-/// Turns neighbour lists into edges. Atoms that take no part are left out of the edges and the others move up, so
-/// that terms see their own atoms only; `spread` takes results back to the places of the caller.
-///
-/// Buffers only grow, so that a list read at every step stops allocating.
+/// Turns neighbour lists into edges. Atoms that are left out (type -1, or not listed) have no index in the edge list,
+/// in which the others move up; `spread` takes results back to the caller's numbering. Buffers only grow, so that a
+/// list read at every step stops allocating.
 public final class NeighbourListReader: EdgeSource {
-  /// Which of the edges' atoms each one is [allCount]; -1: takes no part.
+  /// Index in the edge list of each of the caller's atoms [allCount]; -1 for atoms that are left out.
   private var indices = Buffer<Int32>()
   private var rowBuffer = Buffer<Int32>()
 
+  /// A reader that has no list yet; `begin(_:cutoff:typeCount:countsWholeOnly:)` gives it one.
   public init() {}
 
-  /// The caller's index of each atom that takes part, in ascending order [atomCount].
+  /// The caller's index of each atom that is not left out, in ascending order [atomCount].
   public private(set) var rows: UnsafePointer<Int32>?
 
   public private(set) var centreCount = 0
   public private(set) var atomCount = 0
-  /// The one begun last.
+  /// The neighbour list that was begun last.
   private var list: NeighbourList?
   private var squaredCutoff = 0.0
   private var countsWholeOnly = false
 
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
-  /// - Parameter countsWholeOnly: whether neighbours of other weights than 0 and 1 are refused, when they are met: a term of
-  ///   many bodies cannot have part of a neighbour.
-  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages name atoms by the
-  ///   list's `ids`, or count them from 0.
+  /// - Parameter countsWholeOnly: whether neighbours with weights other than 0 and 1 are refused, when they are met:
+  ///   many-body terms cannot count a neighbour in part.
+  /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages
+  ///   name atoms by the list's `ids`, or count them from 0.
   public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
     (self.list, squaredCutoff, self.countsWholeOnly) = (list, cutoff * cutoff, countsWholeOnly)
     try checkPositions(list)
@@ -131,8 +139,9 @@ public final class NeighbourListReader: EdgeSource {
     for k in 0..<atomCount { edges.types[k] = list.types[Int(rows[k])] }
   }
 
-  /// - Throws: where a neighbour or a count is out of range, or two atoms are in one place; a `PartialNeighbour` where there
-  ///   is one and `countsWholeOnly` was asked for.
+  /// Puts the edges of some centres into a list that was begun, in place of those it has.
+  /// - Throws: where a neighbour or a count is out of range, or two atoms coincide; a `PartialNeighbour` where there is
+  ///   one and `countsWholeOnly` was asked for.
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
     guard let list, let rows else { return }
@@ -142,8 +151,8 @@ public final class NeighbourListReader: EdgeSource {
     }
   }
 
-  /// Takes results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the places of the
-  /// caller's atoms in the same array [rowCount][width]. Those that have none get zero.
+  /// Moves results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the rows of the
+  /// caller's atoms in the same array [rowCount][width]. Atoms that are left out get zero.
   public func spread(_ values: UnsafeMutablePointer<Double>, width: Int, count: Int, rowCount: Int) {
     guard count < rowCount, let rows else { return }
     // From the back: what moves never moves towards the front.
@@ -179,7 +188,7 @@ public final class NeighbourListReader: EdgeSource {
     }
   }
 
-  /// Numbers the atoms that take part, local ones first.
+  /// Numbers the atoms that are not left out, local ones first.
   private func number(
     _ list: NeighbourList, _ indices: UnsafeMutablePointer<Int32>, _ rows: UnsafeMutablePointer<Int32>
   ) throws {
@@ -245,7 +254,7 @@ public final class NeighbourListReader: EdgeSource {
     }
   }
 
-  /// Adds edges from a local atom to those of some neighbours that are near and take part.
+  /// Adds edges from a local atom to those of its neighbours that are within the cutoff and not left out.
   @inline(__always)
   private func add(
     _ count: Int, _ neighbours: UnsafeMutablePointer<Int>, from i: Int, _ list: NeighbourList,
@@ -304,7 +313,8 @@ public final class NeighbourListReader: EdgeSource {
     return smallest
   }
 
-  /// Moves neighbours that are near and take part to the front, with their squared distances, and returns how many they are.
+  /// Moves neighbours that are within the cutoff and not left out to the front, with their squared distances, and
+  /// returns how many they are.
   @inline(__always)
   private func select(
     _ neighbours: UnsafeMutablePointer<Int>, _ squares: UnsafeMutablePointer<Double>, _ count: Int,

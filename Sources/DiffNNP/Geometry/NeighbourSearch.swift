@@ -5,10 +5,10 @@
 /// Finds all pairs closer than a cutoff in a (partly) periodic cell, in time linear in the number of atoms.
 ///
 /// Atoms are wrapped, images within the cutoff of the cell are added as points of their own, and all points are sorted
-/// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the cutoff
-/// exceeds half the cell or the cell itself.
+/// into bins at least one cutoff wide, in fractional coordinates. This is right for any cell shape, also where the
+/// cutoff exceeds half the cell or the cell itself.
 public final class NeighbourSearch: EdgeSource {
-  /// Of the last system begun: atoms first, then images.
+  /// Number of points of the system begun last: atoms first, then images.
   private var pointCount = 0
   private var points = Buffer<SIMD3<Double>>()
   private var owners = Buffer<Int32>()
@@ -16,7 +16,8 @@ public final class NeighbourSearch: EdgeSource {
   private var binStarts = Buffer<Int32>()
   private var fractions = Buffer<SIMD3<Double>>()
   private var unpacked = Buffer<SIMD3<Double>>()
-  /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at once.
+  /// Coordinates and owners of points, bin by bin; coordinates apart, so that distances are worked out for several at
+  /// once.
   private var sortedX = Buffer<Double>()
   private var sortedY = Buffer<Double>()
   private var sortedZ = Buffer<Double>()
@@ -24,23 +25,25 @@ public final class NeighbourSearch: EdgeSource {
   private var types = Buffer<Int32>()
   private var grid = Grid(origin: .zero, inverseWidth: .zero, counts: .one)
   private var squaredCutoff = 0.0
-  /// Of the last system begun; all atoms are centres.
+  /// Number of atoms of the system begun last, all of which are centres.
   public private(set) var atomCount = 0
   public var centreCount: Int { atomCount }
 
-  /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between atoms.
+  /// Bounds on what is worth trying: images of each atom, and coordinates (Å) that still resolve distances between
+  /// atoms.
   private static let mostImages = 10000.0
   private static let farthest = 1e10
 
-  /// What messages call the first atom.
+  /// The number by which messages name the first atom.
   private let firstAtom: Int
 
+  /// A search that has no system yet.
   /// - Parameter firstAtom: what messages call the first atom: 1 as in files, 0 as in arrays.
   public init(firstAtom: Int = 1) { self.firstAtom = firstAtom }
 
   /// Fills `edges` with all pairs closer than `cutoff` (Å). Edges point at atoms themselves, not at images.
-  /// - Throws: where a position is not finite, two atoms are in one place, or the cell is so small against the cutoff
-  ///   that its images would not fit into memory.
+  /// - Throws: where a position is not finite, two atoms coincide, or the cell is so small against the cutoff that its
+  ///   images would not fit into memory.
   public func fill(
     _ edges: EdgeList, cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>,
     cutoff: Double
@@ -63,7 +66,8 @@ public final class NeighbourSearch: EdgeSource {
     try sortPoints(grid)
   }
 
-  /// The same with the coordinates of atoms one after the other [atoms][3].
+  /// Takes over a system whose positions are given as coordinates one after the other (Å) [atoms][3].
+  /// - Throws: as `fill`.
   public func begin(
     cell: Cell, packedPositions x: UnsafePointer<Double>, types: UnsafeBufferPointer<Int32>, cutoff: Double
   ) throws {
@@ -107,8 +111,8 @@ public final class NeighbourSearch: EdgeSource {
     return try append(found, centre, edges)
   }
 
-  /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared distances, and
-  /// returns how many there are then.
+  /// Writes the points of a run that are near into the list's `near`, behind those present, with their squared
+  /// distances, and returns how many there are then.
   @inline(__always)
   private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ edges: EdgeList, behind count: Int) -> Int {
     let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
@@ -119,7 +123,8 @@ public final class NeighbourSearch: EdgeSource {
     }
     var found = count
     for k in run {
-      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can predict.
+      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can
+      // predict.
       near[found] = k
       found &+= Int((squares[k] - squaredCutoff).bitPattern >> 63)
     }
@@ -146,20 +151,22 @@ public final class NeighbourSearch: EdgeSource {
     return found - added
   }
 
-  /// What to say where some other atom is in the place of atom i, which is the first of them.
+  /// The error to throw where another atom coincides with atom i, the first of them.
   private func coincident(_ i: Int) -> DiffNNPError {
     let (points, owners) = (points.pointer, owners.pointer)
     let j = (0..<pointCount).first { owners[$0] != Int32(i) && points[$0] == points[i] }.map { Int(owners[$0]) } ?? i
     return DiffNNPError("atoms \(j + firstAtom) and \(i + firstAtom) are in one place; remove one of them")
   }
 
-  /// Convenience for a whole configuration.
+  /// Fills `edges` with all pairs of a configuration closer than `cutoff` (Å).
+  /// - Throws: as `fill(_:cell:positions:types:cutoff:)`.
   public func fill(_ edges: EdgeList, _ configuration: Configuration, cutoff: Double) throws {
     try begin(configuration, cutoff: cutoff)
     try fill(edges)
   }
 
-  /// Convenience for a whole configuration.
+  /// Takes over a configuration whose edges closer than `cutoff` (Å) are asked for by `fill(_:centres:)`.
+  /// - Throws: as `fill(_:cell:positions:types:cutoff:)`.
   public func begin(_ configuration: Configuration, cutoff: Double) throws {
     let types = configuration.types.map { Int32($0) }
     try configuration.positions.withUnsafeBufferPointer { x in

@@ -1,13 +1,13 @@
-/// All edges of a system, in a list for each share of the centres, which the threads that share the work fill. Lists only grow.
+/// All edges of a system, in one list for each thread's share of the centres, which the threads fill. Lists only grow.
 public final class SharedEdges: SharedWork {
-  /// Of one thread.
+  /// The edge list of one thread.
   private final class Part {
     let edges = EdgeList()
-    /// Why its edges were not to be had.
+    /// The error with which the last search ended; nil where it succeeded.
     var error: (any Error)?
   }
 
-  /// Threads that share the work, as long as each has some atoms.
+  /// Threads that share the work, which is split as long as each gets some atoms.
   var team: ThreadTeam? {
     didSet { parts = (0..<(team?.count ?? 1)).map { _ in Part() } }
   }
@@ -30,7 +30,7 @@ public final class SharedEdges: SharedWork {
     }
   }
 
-  /// Those of the centres of a share.
+  /// The list of the edges of a share's centres.
   func list(ofShare share: Int) -> EdgeList { parts[share].edges }
 
   func centres(ofShare share: Int) -> Range<Int> {

@@ -2,16 +2,16 @@
   import Glibc
 #endif
 
-/// Memory that could not be had.
+/// The error where the system has no more memory.
 public struct OutOfMemory: Error, CustomStringConvertible {
-  /// Bytes.
+  /// Size of the memory that was asked for (bytes).
   public let size: Int
 
   public var description: String { "no memory for \(size) bytes; fewer atoms or neighbours need less" }
 }
 
-/// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts no
-/// references.
+/// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts
+/// no references.
 struct Buffer<Element>: ~Copyable {
   private(set) var pointer: UnsafeMutablePointer<Element>
   private var capacity = 0
@@ -29,7 +29,8 @@ struct Buffer<Element>: ~Copyable {
     return pointer
   }
 
-  /// The same where the size is that of a model or of what a trainer works on; without memory for that, the process ends.
+  /// Room for `count` elements, where that size follows from the model or the trainer's batch; without memory for it,
+  /// the process ends.
   @inline(__always)
   @discardableResult
   mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
@@ -50,8 +51,8 @@ struct Buffer<Element>: ~Copyable {
     UnsafeMutablePointer(bitPattern: MemoryLayout<Element>.alignment)!
   }
 
-  /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a stream
-  /// of edges would stop at the end of each.
+  /// Pages are large where the memory is large itself: atoms are visited in an order that would miss small ones, and a
+  /// stream of edges would stop at the end of each.
   private static var largePage: Int { 1 << 21 }
 
   /// Uninitialised memory, which `free` gives back.
@@ -66,7 +67,8 @@ struct Buffer<Element>: ~Copyable {
   }
 }
 
-/// What is done in memory of a size that no caller decides: as Swift's own objects, it ends the process where there is none.
+/// Runs `body` on memory whose size no caller decides; where there is none, the process ends, as it does for Swift's
+/// own objects.
 @inline(__always)
 func orEnd<Result>(_ body: () throws -> Result) -> Result {
   do { return try body() } catch { fatalError("\(error)") }

@@ -1,6 +1,7 @@
-/// Uniform cubic B-splines: within one knot interval, the four that do not vanish.
+/// Uniform cubic B-splines: the four basis functions that do not vanish within one knot interval.
 public enum CubicBSpline {
-  /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
+  /// Values and derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost
+  /// first.
   @inlinable @inline(__always)
   public static func basis(_ t: Double) -> (value: SIMD4<Double>, slope: SIMD4<Double>) {
     let u = 1 - t
@@ -11,11 +12,12 @@ public enum CubicBSpline {
     return (value, slope)
   }
 
-  /// Second derivatives with respect to t.
+  /// Second derivatives with respect to t of the four basis functions at t in [0, 1] of an interval, leftmost first.
   @inlinable @inline(__always)
   public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
 
-  /// Writes what `basis` says of four places at once: values of the first function, of the second, …, and then derivatives.
+  /// Writes what `basis` says at four values of t at once: values of the first function, of the second, …, and then
+  /// derivatives.
   @inline(__always)
   static func basis(_ t: SIMD4<Double>, into functions: UnsafeMutablePointer<SIMD4<Double>>) {
     let u = 1 - t
@@ -37,8 +39,8 @@ public enum CubicBSpline {
       (c.x + 4 * c.y + c.z) / 6, 0.5 * (c.z - c.x), 0.5 * (c.x + c.z) - c.y, (c.w - c.x + 3 * (c.y - c.z)) / 6)
   }
 
-  /// The knot intervals of four places s ≥ 0, which are in units of the knots' spacing, and the places t within them. What lies
-  /// beyond the interval `last` is counted to it.
+  /// The knot intervals of four positions s ≥ 0, which are in units of the knot spacing, and the positions t within
+  /// them. Positions beyond the interval `last` are counted to it.
   @inline(__always)
   static func locate(_ s: SIMD4<Double>, last: Double) -> (interval: SIMD4<Int>, t: SIMD4<Double>) {
     let last = SIMD4(repeating: last)

@@ -30,7 +30,8 @@ protocol Lanes: Elementary {
   /// What a product g·x adds to the gradient of a weight that multiplies x, where g is the gradient with respect to
   /// the result: g·x itself or, where there are tangents, its tangent.
   static func weightGradient(_ g: Self, _ x: Scalar) -> Weight
-  /// The same for a weight that is added.
+  /// What a gradient g with respect to a result adds to the gradient of a weight that is added: g itself or, where
+  /// there are tangents, its tangent.
   static func weightGradient(_ g: Self) -> Weight
 }
 
@@ -51,7 +52,7 @@ extension Lanes {
 
 /// Lanes without tangents.
 protocol PlainLanes: Lanes, SIMD where Weight == Self, Scalar: FloatingPoint & SIMDScalar {
-  /// Sums over the channels of each.
+  /// Sums over the channels of each of four vectors.
   static func sums(_ a: Self, _ b: Self, _ c: Self, _ d: Self) -> SIMD4<Scalar>
 }
 
@@ -84,7 +85,7 @@ extension PlainLanes {
     let four = Self.sums(lanes[0], lanes[1], lanes[2], lanes[3])
     UnsafeMutableRawPointer(sums).storeBytes(of: four, as: SIMD4<Scalar>.self)
   }
-  /// Both by Horner's scheme, that of the slope with what is in that of the value.
+  /// By Horner's scheme; that of the slope uses intermediate results of that of the value.
   @inline(__always) static func spline(_ c: UnsafePointer<Self>, at t: Scalar) -> (value: Self, slope: Self) {
     let t = Self(repeating: t)
     let value2 = c[2].multiplyAdding(c[3], t)
@@ -103,8 +104,8 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
     b.replacing(with: a, where: x .< .zero)
   }
 
-  /// e^x = 2ⁿ e^r with |r| ≤ ½ log 2, and e^r by Taylor's series, whose first term left out is 5 · 10⁻⁹: within 2 ulp of
-  /// the exact value. Below -86.5 and above 88 it stays as it is there: finite, and not denormal.
+  /// e^x = 2ⁿ e^r with |r| ≤ ½ log 2, and e^r by Taylor's series, whose first term left out is 5 · 10⁻⁹: within 2 ulp
+  /// of the exact value. Below -86.5 and above 88 it stays as it is there: finite, and not denormal.
   @inline(__always) public static func exp(_ x: Self) -> Self {
     let (lowest, highest) = (Self(repeating: -86.5), Self(repeating: 88))
     var r = x.replacing(with: lowest, where: x .< lowest)
@@ -134,8 +135,8 @@ extension SIMD8<Float>: PlainLanes, Lanes, Elementary {
   }
 }
 
-/// For processors with vectors of this width, where the channels fill them: half the instructions, and registers for twice the
-/// sums.
+/// For processors with vectors of this width, where the channels fill them: half the instructions, and registers for
+/// twice the sums.
 extension SIMD16<Float>: PlainLanes, Lanes, Elementary {
   typealias Weight = Self
 

@@ -7,7 +7,9 @@
 /// A stream is named by what it is for (seed, purpose, frame, draw), not by who asks, so that results do not depend on
 /// the number of threads or on the order of work.
 public struct Philox: RandomNumberGenerator {
-  /// What a stream is for.
+  /// The use of a stream: `noise` on frames; `candidates` of the pseudo-likelihood; initial parameters, noise and order
+  /// of frames of a `network`; noise of the held-out `objective`; chains of the refinement by `likelihood`; positions
+  /// on a `lattice` that a validation starts from; `resampling` of frames; candidates that enter a `hessian`.
   public enum Purpose: UInt32, Sendable {
     case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian, validation
   }

@@ -1,4 +1,4 @@
-/// Arithmetic of networks: single precision for dynamics, double for checks.
+/// Arithmetic of networks: `single` precision (32 bits) for dynamics, `double` precision (64 bits) for checks.
 public enum Precision: String, CaseIterable, Sendable {
   case single, double
 }

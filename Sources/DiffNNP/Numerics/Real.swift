@@ -2,11 +2,15 @@
   import Glibc
 #endif
 
-/// What polynomials are written over: numbers, and lanes of them.
+/// Numbers, or SIMD vectors of numbers, that polynomials can be computed on.
 public protocol Arithmetic {
+  /// The value, in every lane, without a tangent.
   init(_ value: Double)
+  /// Sum.
   static func + (a: Self, b: Self) -> Self
+  /// Difference.
   static func - (a: Self, b: Self) -> Self
+  /// Product.
   static func * (a: Self, b: Self) -> Self
 }
 
@@ -15,16 +19,19 @@ extension Arithmetic {
   @inline(__always) static func -= (a: inout Self, b: Self) { a = a - b }
 }
 
-/// Numbers that the potential is written over: Float for dynamics, Double for checks, `Dual` for derivatives.
+/// Number types that the potential can be computed in: Float for dynamics, Double for checks, `Dual` for derivatives.
 public protocol Real: Equatable, Arithmetic, Elementary {
-  /// With a derivative, where the type has one; plain numbers drop it.
+  /// The number with its derivative along one direction, which plain numbers drop.
   init(_ value: Double, tangent: Double)
   /// The number without its tangent.
   var primal: Double { get }
   /// The tangent; zero for plain numbers.
   var derivative: Double { get }
+  /// The number with the opposite sign.
   static prefix func - (a: Self) -> Self
+  /// Sine of an angle (radians).
   static func sin(_ x: Self) -> Self
+  /// Cosine of an angle (radians).
   static func cos(_ x: Self) -> Self
 }
 
@@ -51,9 +58,12 @@ extension Double: Real {
 /// A number with its derivative along one direction: v + t·ε, ε² = 0. Any function written over `Real` computes its
 /// directional derivative when given dual numbers.
 public struct Dual<T: Real>: Real {
+  /// The number v.
   public var value: T
+  /// The derivative t.
   public var tangent: T
 
+  /// A number with its derivative.
   @inline(__always) public init(_ value: T, _ tangent: T) {
     self.value = value
     self.tangent = tangent

@@ -2,10 +2,11 @@
   import Glibc
 #endif
 
-/// Where the time of an evaluator goes. Give it to `Evaluator.clock`; without one, no time is taken.
+/// Measures how an evaluator spends its time. Give it to `Evaluator.clock`; without one, no time is taken.
 public final class StageClock {
-  /// A part of the work; each term has stages of its own.
+  /// A stage of the work; each term has stages of its own.
   public struct Stage: Equatable, Sendable {
+    /// Name in reports.
     public let name: String
 
     /// Edges, where they are found block by block.
@@ -14,13 +15,14 @@ public final class StageClock {
 
   /// Time of the thread in each stage (s), in the order in which they came first.
   public private(set) var times: [(stage: Stage, seconds: Double)] = []
-  /// Where the stage that goes on is among them.
+  /// Index in `times` of the stage that is going on; nil for none.
   private var current: Int?
   private var since = 0.0
 
+  /// A clock that has not run yet.
   public init() {}
 
-  /// Ends the stage before, and begins another; nil for none.
+  /// Ends the stage that is going on, and begins another; nil for none.
   func enter(_ stage: Stage?) {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)

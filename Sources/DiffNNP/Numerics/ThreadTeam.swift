@@ -4,30 +4,30 @@ import Synchronization
   import Glibc
 #endif
 
-/// Work that threads share: each does its share of it.
+/// Work that is split into shares, one for each thread of a `ThreadTeam`.
 protocol SharedWork: AnyObject {
   func perform(share: Int)
 }
 
 /// How work on atoms is dealt out to threads.
 enum Shares {
-  /// Of a share: fewer are not worth waking a thread.
+  /// Fewest atoms of a share: fewer are not worth waking a thread.
   private static let fewestAtoms = 64
 
-  /// As many as there are threads, as long as each has some atoms.
+  /// Number of shares: one for each thread, as long as each has some atoms.
   static func count(atoms: Int, threads: Int) -> Int { max(1, min(threads, atoms / fewestAtoms)) }
 
-  /// Centres that a share has as a whole, so that no thread ends in the middle of what goes through a layer together.
+  /// Shares have a multiple of so many centres, because that many go through a layer together.
   static let blockSize = 16
 
-  /// The centres of a share, consecutive ones: whole blocks of them, but for the last.
+  /// The consecutive centres of a share: a multiple of `blockSize`, except for the last share.
   @inline(__always)
   static func centres(_ count: Int, ofShare share: Int, among shareCount: Int) -> Range<Int> {
     let blocks = items((count + blockSize - 1) / blockSize, ofShare: share, among: shareCount)
     return blocks.lowerBound * blockSize..<min(blocks.upperBound * blockSize, count)
   }
 
-  /// The items of a share, consecutive ones.
+  /// The consecutive items of a share.
   @inline(__always)
   static func items(_ count: Int, ofShare share: Int, among shareCount: Int) -> Range<Int> {
     count * share / shareCount..<count * (share + 1) / shareCount
@@ -36,8 +36,8 @@ enum Shares {
 
 /// Threads that wait for work, and do it together with the thread that asks. They end with the team.
 ///
-/// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of them. So
-/// whoever waits looks for a while before it sleeps.
+/// A step of dynamics is many pieces of work, one soon after the other, and to wake a thread takes longer than some of
+/// them. So a thread that waits spins for a while before it sleeps.
 public final class ThreadTeam {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let called = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -45,14 +45,14 @@ public final class ThreadTeam {
   private var threads: [pthread_t] = []
   /// Counts calls for work; conditions are signalled with the mutex held, after it or `atWork` has changed.
   private let call = Atomic<Int>(0)
-  /// Threads that have not done their share.
+  /// Number of threads that have not finished their share.
   private let atWork = Atomic<Int>(0)
   private let ends = Atomic<Bool>(false)
   private let started = Atomic<Int>(0)
   // Set before a call.
   private unowned(unsafe) var work: (any SharedWork)?
 
-  /// How long to look before sleeping (s).
+  /// How long a waiting thread spins before it sleeps (s).
   private static let patience = 1e-4
 
   /// - Parameter count: of threads, the one that asks included. There are fewer where the system has no more.
@@ -84,7 +84,7 @@ public final class ThreadTeam {
     mutex.deallocate()
   }
 
-  /// Shares of the work.
+  /// Number of shares: threads of the team, the one that asks included.
   var count: Int { threads.count + 1 }
 
   /// Returns when all shares, 0..<count, are done.
@@ -110,7 +110,7 @@ public final class ThreadTeam {
     }
   }
 
-  /// Returns when something is so: looks for a while, then sleeps until it is signalled.
+  /// Returns when a condition holds: spins for a while, then sleeps until it is signalled.
   @inline(__always)
   private func wait(for condition: UnsafeMutablePointer<pthread_cond_t>, until isSo: () -> Bool) {
     let end = Self.now() + Self.patience
@@ -123,7 +123,7 @@ public final class ThreadTeam {
     }
   }
 
-  /// With the mutex, so that nobody falls asleep between looking and sleeping.
+  /// Signals with the mutex held, so that no thread falls asleep between its check and its sleep.
   private func signal(_ condition: UnsafeMutablePointer<pthread_cond_t>) {
     pthread_mutex_lock(mutex)
     pthread_cond_broadcast(condition)

@@ -1,9 +1,10 @@
 /// Energies and forces of one periodic configuration after the other, neighbours included. For one thread.
 public final class Calculator {
+  /// Energy, forces and grades of one configuration.
   public struct Result: Sendable {
-    /// eV.
+    /// Potential energy (eV).
     public var energy: Double
-    /// eV/Å [atoms].
+    /// Forces (eV/Å) [atoms].
     public var forces: [SIMD3<Double>]
     /// Extrapolation grades [atoms]; nil where the potential has none, or they were not asked for.
     public var grades: [Double]?
@@ -12,6 +13,7 @@ public final class Calculator {
   private let evaluator: Evaluator
   private let search = NeighbourSearch()
 
+  /// A calculator of a potential, whose networks compute in the given precision.
   public init(_ potential: Potential, _ precision: Precision = .single) {
     evaluator = Evaluator(potential, precision: precision)
   }

@@ -1,10 +1,10 @@
-/// The terms in which the energy of a centre follows from its own edges. Threads take shares of the centres; each but the first
-/// sums forces in memory of its own, and these sums are added in the order of shares.
+/// The terms in which the energy of a centre follows from its own edges. Threads take shares of the centres; each but
+/// the first sums forces in memory of its own, and these sums are added in the order of shares.
 final class CentreTerms: SharedWork {
-  /// What makes evaluators of a term, and the stage that its time is counted to.
+  /// The stage that a term's time is counted to, and a function that makes evaluators of the term.
   typealias Kind = (stage: StageClock.Stage, make: () -> any CentreEvaluating)
 
-  /// One call.
+  /// The arguments of one call.
   private struct Job {
     let edges: Edges
     let scale: Double
@@ -13,11 +13,11 @@ final class CentreTerms: SharedWork {
     let shareCount: Int
   }
 
-  /// What a thread needs for itself.
+  /// Memory that belongs to one thread.
   private final class Scratch {
     /// The edges of a block.
     let edges = EdgeList()
-    /// Why its edges were not to be had.
+    /// The error with which the thread's last work ended; nil where it succeeded.
     var error: (any Error)?
     var ownSums = OwnForceSums()
     let evaluators: [any CentreEvaluating]
@@ -28,7 +28,7 @@ final class CentreTerms: SharedWork {
   private enum Phase { case centres, gather }
 
   var clock: StageClock?
-  /// Threads that share the work, as long as each has some atoms.
+  /// Threads that share the work, which is split as long as each gets some atoms.
   var team: ThreadTeam? {
     didSet { scratch = (0..<(team?.count ?? 1)).map { _ in Scratch(kinds) } }
   }

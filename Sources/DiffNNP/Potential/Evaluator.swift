@@ -1,16 +1,18 @@
 /// Computes energy, forces and virial of a potential. Holds buffers that only grow; one for each thread.
 public final class Evaluator {
+  /// The potential that is evaluated.
   public let potential: Potential
+  /// Arithmetic of networks.
   public let precision: Precision
-  /// Takes the time of each stage; nil for not at all.
+  /// Clock that takes the time of each stage; nil for none.
   public var clock: StageClock? {
     didSet {
       centreTerms.clock = clock
       graphTerms.forEach { $0.clock = clock }
     }
   }
-  /// How many threads share the work; for small systems it is done by one. Energies do not depend on the number, forces and
-  /// virials to rounding alone.
+  /// Number of threads; small systems are computed by one. Energies do not depend on the number, forces and virials to
+  /// rounding alone.
   public var threads = 1 {
     didSet {
       threads = max(1, threads)
@@ -28,6 +30,7 @@ public final class Evaluator {
   /// The edges of a source, which terms that need all at once keep.
   private let edges = SharedEdges()
 
+  /// An evaluator of a potential, whose networks compute in the given precision.
   public init(_ potential: Potential, precision: Precision = .single) {
     self.potential = potential
     self.precision = precision
@@ -42,7 +45,7 @@ public final class Evaluator {
     self.graphTerms = graphTerms
   }
 
-  /// What to compute. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
+  /// The results that are wanted. Forces, atom energies and virials are overwritten, not added to; nil where unwanted.
   public struct Outputs {
     /// Energies of the centres (eV) [centreCount].
     public var atomEnergies: UnsafeMutablePointer<Double>?
@@ -50,16 +53,17 @@ public final class Evaluator {
     public var forces: UnsafeMutablePointer<Double>?
     /// Virial -Σ r ⊗ dE/dr (eV): xx, yy, zz, xy, xz, yz.
     public var virial: UnsafeMutablePointer<Double>?
-    /// The same for each atom [atomCount][6]: the symmetric part, half of each edge's to either end, or all of it to the
-    /// centre, as forces are folded.
+    /// Virial of each atom (eV) [atomCount][6], in the order of `virial`: the symmetric part. Half of an edge's virial
+    /// goes to either end, or all of it to the centre, as forces are folded.
     public var atomVirials: UnsafeMutablePointer<Double>?
-    /// Virial of each atom about the centres whose energy acts on it [atomCount][9]: xx, yy, zz, xy, xz, yz, yx, zx, zy,
-    /// the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at the
-    /// far end, so with these the heat flux is Σ (E_i + W_i) v_i.
+    /// Virial of each atom about the centres whose energy acts on it [atomCount][9]: xx, yy, zz, xy, xz, yz, yx, zx,
+    /// zy, the first letter that of r. An edge's belongs to its far end: the energy is the centre's, the force acts at
+    /// the far end, so with these the heat flux is Σ (E_i + W_i) v_i.
     public var centroidVirials: UnsafeMutablePointer<Double>?
     /// Extrapolation grades of the centres [centreCount]; the potential must have them.
     public var atomGrades: UnsafeMutablePointer<Double>?
 
+    /// Pointers to the results that are wanted.
     public init(
       atomEnergies: UnsafeMutablePointer<Double>? = nil, forces: UnsafeMutablePointer<Double>? = nil,
       virial: UnsafeMutablePointer<Double>? = nil, atomVirials: UnsafeMutablePointer<Double>? = nil,
@@ -79,11 +83,12 @@ public final class Evaluator {
   public func compute(
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
-    // Edges that are there cannot be missing; without memory for the rest, there is no energy.
+    // A list that is complete cannot fail; without memory for other buffers, there is no energy.
     (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
   }
 
-  /// The same with the edges of a source. Where no term needs all at once, no more are kept than those of a few centres.
+  /// Computes the energy (eV) of the centres, and what `outputs` asks for, with the edges of a source. Where no term
+  /// needs all edges at once, no more are kept than those of a few centres.
   /// - Throws: what the source throws; `OutOfMemory`.
   public func compute(
     _ source: any EdgeSource, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs

@@ -2,13 +2,15 @@
   import Glibc
 #endif
 
-/// How far the surroundings of an atom lie outside the training data of a potential: less than 1 inside, 1 at the edge of
-/// the data, more outside. It is the larger of two numbers.
+/// How far the surroundings of an atom lie outside the training data of a potential: less than 1 inside, 1 at the edge
+/// of the data, more outside. It is the larger of two numbers.
 ///
 /// - |Aᵀ(f - μ)| for the description f of the atom (`Surroundings`), with mean μ and matrix A for its type: the
 ///   Mahalanobis distance from the mean of the training data, divided by the largest one in them.
-/// - 1 + 10 (1 - r/r₀) for a neighbour at distance r, with r₀ the smallest distance of the two types in the training data.
+/// - 1 + 10 (1 - r/r₀) for a neighbour at distance r, with r₀ the smallest distance of the two types in the training
+///   data.
 public struct ExtrapolationGrade: Equatable, Sendable {
+  /// The description f of an atom's surroundings.
   public let surroundings: Surroundings
   /// μ [type][dimension].
   public let means: [Double]
@@ -17,9 +19,12 @@ public struct ExtrapolationGrade: Equatable, Sendable {
   /// r₀ (Å) of each pair of types [pair], in the order of `TypePairs.index`; rMax where none came nearer.
   public let closest: [Double]
 
-  /// What a distance smaller than r₀ by the whole of it adds.
+  /// Increase of the grade as r falls from r₀ to 0.
   private static let steepness = 10.0
 
+  /// A grade with means [type][dimension], whitening matrices [type][dimension][dimension] and smallest distances (Å)
+  /// [pair].
+  /// - Throws: where the arrays do not fit the surroundings, or a smallest distance is not positive.
   public init(_ surroundings: Surroundings, means: [Double], whitening: [Double], closest: [Double]) throws {
     let (types, dimension) = (surroundings.typeCount, surroundings.dimension)
     guard means.count == types * dimension, whitening.count == types * dimension * dimension,
@@ -38,7 +43,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
     self.closest = closest
   }
 
-  /// Room that the functions below need.
+  /// Size of the scratch memory that `grade` and `distance` need (numbers).
   public var scratchSize: Int { surroundings.paddedDimension + 2 * surroundings.dimension }
 
   /// The grade of a centre of an edge list.
@@ -47,7 +52,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
     max(distance(of: centre, edges, scratch: scratch), nearness(of: centre, edges))
   }
 
-  /// |Aᵀ(f - μ)|.
+  /// The Mahalanobis distance |Aᵀ(f - μ)| of a centre from the training data, 1 for the farthest of them.
   public func distance(of centre: Int, _ edges: EdgeList, scratch: UnsafeMutablePointer<Double>) -> Double {
     let dimension = surroundings.dimension
     let (f, y) = (scratch, scratch + dimension)

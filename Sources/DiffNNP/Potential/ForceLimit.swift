@@ -1,9 +1,9 @@
-/// Finds forces that make no sense, so that nothing continues from them.
+/// Finds forces that are not finite or too large, so that no simulation continues from them.
 public enum ForceLimit {
-  /// How many neighbours of an atom a complaint names.
+  /// Number of nearest neighbours that a message names.
   private static let namedNeighbours = 3
 
-  /// What is wrong with the first force that is not finite or larger than `limit` (eV/Å): the atom, and its nearest
+  /// The message about the first force that is not finite or larger than `limit` (eV/Å): the atom, and its nearest
   /// neighbours, which are the usual reason. Nil where all forces are well.
   /// - Parameters:
   ///   - forces: eV/Å [atomCount][3].

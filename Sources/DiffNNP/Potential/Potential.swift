@@ -1,20 +1,21 @@
-/// A learned potential: U(x) = energyScale · Σ terms. Immutable, and safe to share between threads; each thread computes with an
-/// `Evaluator` of its own.
+/// A learned potential: U(x) = energyScale · Σ terms. Immutable, and safe to share between threads; each thread
+/// computes with an `Evaluator` of its own.
 public final class Potential: Sendable {
   /// Names of the types, in the order of their indices.
   public let typeNames: [String]
   /// eV for one unit of the terms' energy: kT of the training data, or 1 for terms in eV.
   public let energyScale: Double
-  /// One of each kind at most, in the order of `TermRegistry`.
+  /// Terms of the energy, one of each kind at most, in the order of `TermRegistry`.
   public let terms: [any Term]
-  /// Says where the training data end; nil where nothing is known of them.
+  /// Extrapolation grade, which says how far atoms are outside the training data; nil where nothing is known of these.
   public let grade: ExtrapolationGrade?
   /// The further members of an ensemble, trained on resampled data: their spread says how uncertain forces are.
   public let others: [Potential]
-  /// What the weight file says besides: temperature, provenance, ….
+  /// Metadata of the weight file besides the terms: temperature, provenance, ….
   public let metadata: PotentialMetadata
 
-  /// Checksum of the weight file that it was read from: tells one model from another.
+  /// Checksum of the weight file that the potential was read from, by which models are told apart; nil where there is
+  /// none.
   public let checksum: String?
 
   /// A longer cutoff (Å) is a damaged file: tables and neighbour lists grow with it.
@@ -84,10 +85,10 @@ public final class Potential: Sendable {
   /// The largest cutoff of the terms (Å).
   public var rMax: Double { terms.reduce(0) { max($0, $1.rMax) } }
 
-  /// Whether a term is: forces act on neighbours that no edge of theirs tells of.
+  /// Whether any term is many-body: forces then act between atoms that no edge joins.
   public var isManyBody: Bool { terms.contains { $0.isManyBody } }
 
-  /// How many numbers of each atom travel between domains in each exchange of features, in order.
+  /// Numbers of each atom that travel between domains in each exchange of features, in order.
   public var exchangeWidths: [Int] { terms.flatMap(\.exchangeWidths) }
 }
 
@@ -106,5 +107,6 @@ public struct PotentialMetadata: Equatable, Sendable {
   /// Free text about origin: program version, data, settings; keys in alphabetical order.
   public var provenance: [String: String] = [:]
 
+  /// Metadata that say nothing.
   public init() {}
 }

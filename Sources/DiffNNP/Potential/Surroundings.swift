@@ -1,22 +1,24 @@
-/// What the surroundings of an atom are described by: for each type b and function k the smooth count of neighbours
-/// f_bk = Σ_j∈b B(r_ij/h - k + 3), with uniform cubic B-splines B of knot spacing h on [0, rMax].
-///
-/// The last three functions are left out, so that neighbours come and go smoothly at rMax.
+/// Description of the surroundings of an atom: for each type b and function k the smooth count of neighbours
+/// f_bk = Σ_j∈b B(r_ij/h - k + 3), with uniform cubic B-splines B of knot spacing h on [0, rMax]. The last three
+/// functions are left out, so that neighbours come and go smoothly at rMax.
 public struct Surroundings: Equatable, Sendable {
+  /// Number of atom types.
   public let typeCount: Int
-  /// Neighbours farther away do not count (Å).
+  /// Cutoff (Å): neighbours farther away do not count.
   public let rMax: Double
   /// Knot intervals in [0, rMax]; also the number of functions for each type of neighbour.
   public let intervals: Int
 
   /// Numbers that describe an atom.
   public var dimension: Int { typeCount * intervals }
-  /// The same with the functions that are left out: room for `describe`.
+  /// Numbers that describe an atom, the functions that are left out included: room that `describe` needs.
   public var paddedDimension: Int { typeCount * (intervals + 3) }
 
-  /// More functions of a type are a damaged file: matrices grow with their square.
+  /// Most functions of a type in a sound file: more are a sign of damage, and matrices grow with their square.
   private static let mostIntervals = 200
 
+  /// A description of neighbours of `typeCount` types within rMax (Å) by `intervals` functions for each type.
+  /// - Throws: where there is no type, the cutoff is not positive, or `intervals` is below 1 or too large.
   public init(typeCount: Int, rMax: Double, intervals: Int) throws {
     guard typeCount > 0, rMax.isFinite, rMax > 0, 1...Self.mostIntervals ~= intervals else {
       throw DiffNNPError(

@@ -1,10 +1,12 @@
 /// A potential as a safetensors file: docs/FORMAT.md says what is in it.
 public enum WeightFile {
+  /// Value of the metadata key `format`.
   public static let format = "diffnnp"
+  /// Version of the format that is written and read: metadata key `format_version`.
   public static let version = 1
-  /// What the names of the grade's tensors begin with.
+  /// Prefix of the names of the grade's tensors.
   private static let gradePrefix = "grade."
-  /// More members are a damaged file.
+  /// Most members of a sound file: more are a sign of damage.
   private static let mostMembers = 100
 
   /// The bytes of the file.
@@ -20,7 +22,7 @@ public enum WeightFile {
 
   /// The potential in a weight file.
   /// - Parameter kinds: of terms that it may hold.
-  /// - Throws: where it is not a whole, undamaged weight file of a known version.
+  /// - Throws: where it is not a complete, undamaged weight file of a known version.
   public static func decode(
     _ bytes: [UInt8], kinds: [any Term.Type] = TermRegistry.kinds
   ) throws -> Potential {
@@ -82,7 +84,7 @@ public enum WeightFile {
     return values
   }
 
-  /// What the names of tensors and of the metadata of terms begin with, for members counted from 0.
+  /// Prefix of the names of tensors, and of the metadata keys of terms, for ensemble members counted from 0.
   private static func memberPrefix(_ k: Int) -> String { k == 0 ? "" : "member\(k + 1)." }
 
   private static func addTerms(of potential: Potential, to file: inout SafetensorsFile, prefix: String) {
@@ -219,7 +221,7 @@ public enum WeightFile {
     }
   }
 
-  /// FNV-1a over all that has a meaning: metadata by key, then tensors by name.
+  /// FNV-1a hash of metadata in the order of keys and tensors in the order of names, without the checksum itself.
   static func checksum(_ file: SafetensorsFile) -> String {
     var fingerprint = Fingerprint()
     func add(_ text: String) {
@@ -320,13 +322,14 @@ public enum WeightFile {
 
 extension Potential {
   /// Reads a weight file.
-  /// - Throws: where it cannot be read, or is not a whole, undamaged weight file of a known version.
+  /// - Throws: where it cannot be read, or is not a complete, undamaged weight file of a known version.
   public static func load(path: String) throws -> Potential {
     let bytes = try FileIO.read(path)
     return try naming(path) { try WeightFile.decode(bytes) }
   }
 
-  /// Writes a weight file, beside the one of this name and then in its place.
+  /// Writes a weight file beside an old one of this name, and then replaces that.
+  /// - Throws: where a number is not finite, or the file cannot be written; a file of this name is then as it was.
   public func save(path: String) throws {
     do { try FileIO.write(WeightFile.encode(self), to: path) } catch let error as DiffNNPError {
       throw error.message.hasPrefix(path) ? error : DiffNNPError("\(path): \(error.message)")

@@ -1,12 +1,12 @@
-/// Carries values of atoms between the domains of a simulation, by functions of the caller: what a network needs whose
+/// Carries values of atoms between the domains of a simulation, by functions of the caller, as a network needs it whose
 /// atoms are spread over several domains. One for each thread; its buffer only grows.
 ///
-/// All domains make the same calls in the same order, those without atoms and those that fail too: the others would wait
-/// for them for ever. Only where a call itself fails, none follows.
+/// All domains make the same calls in the same order, those without atoms and those that fail too: the others would
+/// wait for them for ever. Only where a call itself fails, none follows.
 public final class AtomExchange {
   /// Called with the context, values [rowCount][width], and the width; gives zero where all went well.
   public typealias Function = @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Double>?, CInt) -> CInt
-  /// The same for values in single precision.
+  /// A function like `Function` for values in single precision.
   public typealias SingleFunction =
     @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<Float>?, CInt) -> CInt
 
@@ -16,10 +16,13 @@ public final class AtomExchange {
     public var forward: Function
     /// Adds the values of each ghost to its owner.
     public var reverse: Function
-    /// Both in single precision; where they are given, a network of single precision calls these alone.
+    /// The functions `forward` and `reverse` in single precision; where they are given, a network of single precision
+    /// calls these alone.
     public var single: (forward: SingleFunction, reverse: SingleFunction)?
+    /// First argument of every call.
     public var context: UnsafeMutableRawPointer?
 
+    /// The caller's functions, with the context that is their first argument.
     public init(
       forward: @escaping Function, reverse: @escaping Function,
       single: (forward: SingleFunction, reverse: SingleFunction)? = nil, context: UnsafeMutableRawPointer?
@@ -35,15 +38,16 @@ public final class AtomExchange {
     case forward, reverse
   }
 
-  /// Whether a function of the caller reported failure: what was computed since then is worth nothing.
+  /// Whether a function of the caller reported failure: everything computed since then is worthless.
   public private(set) var failed = false
-  /// That of the values that travel.
+  /// Precision of the values that travel.
   private(set) var precision = Precision.double
   private var functions: Functions?
   private var rowCount = 0
   private var rows: UnsafePointer<Int32>?
   private var buffer = Buffer<Double>()
 
+  /// An exchange that has not begun.
   public init() {}
 
   /// Sets out on the exchanges of one configuration.
@@ -81,8 +85,8 @@ public final class AtomExchange {
 
   /// Copies the values of centres to the ghosts that are copies of them.
   /// - Parameters:
-  ///   - inPlace: the values of all atoms of the edge list [atomCount][width], where they lie like that; they travel from there,
-  ///     without a copy, if no atom of the caller is left out.
+  ///   - inPlace: the values of all atoms of the edge list [atomCount][width], where they lie like that; they travel
+  ///     from there, without a copy, if no atom of the caller is left out.
   ///   - pack: writes the values [width] of a centre.
   ///   - unpack: reads those of a ghost.
   @inline(__always)

@@ -1,25 +1,27 @@
-/// Keeps triplets and networks from seeing two atoms come nearer than any were in the training data: what they would say there
-/// is made up, and could outweigh the wall of the pair term. Where the wall begins, at r_in, the distance that they see, instead of r,
-/// begins to slow down, and 1 d below it stands still, with continuous second derivatives:
+/// Keeps triplets and networks from extrapolating to distances below any in the training data, where their energies
+/// mean nothing and could outweigh the wall of the pair term. Where the wall begins, at r_in, their radial functions
+/// use a distance that begins to slow down against the real one, r, and 1 d below it stands still, with continuous
+/// second derivatives:
 ///
 ///   r_seen(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
 ///
-/// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts. It does change with
-/// the direction of that line, as before.
+/// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts.
+/// It does change with the direction of that line, as before.
 public struct DistanceFloor: Equatable, Sendable {
   /// r_in (Å) of each pair of types, in the order of `TypePairs.index`; 0 for none.
   public let distances: [Double]
   /// d (Å).
   public let width: Double
-  /// The largest r_in: atoms farther apart are seen where they are.
+  /// The largest r_in (Å): radial functions of atoms farther apart use the real distance.
   public let reach: Double
   private let typeCount: Int
 
-  /// All atoms are seen where they are.
+  /// No floor: radial functions always use the real distance.
   public static let none = DistanceFloor()
 
   private init() { (distances, width, reach, typeCount) = ([], 1, 0, 0) }
 
+  /// A floor that begins at `distances` (Å) for each pair of types [pair].
   /// - Throws: where the distances are not one of at least 0 for each pair of types, or the width is not positive.
   public init(typeCount: Int, distances: [Double], width: Double) throws {
     guard distances.count == TypePairs.count(typeCount), distances.allSatisfy({ $0.isFinite && $0 >= 0 }),
@@ -35,14 +37,15 @@ public struct DistanceFloor: Equatable, Sendable {
     reach = distances.max() ?? 0
   }
 
-  /// A distance as it is seen (Å), and its first and second (1/Å) derivative with respect to the real one.
+  /// The distance that radial functions use instead of the real one (Å), with its first and second (1/Å) derivative by
+  /// the real one.
   struct Seen {
     var distance: Double
     var slope = 1.0
     var curvature = 0.0
   }
 
-  /// What is seen of atoms of types a and b at distance r.
+  /// The distance that radial functions use for atoms of types a and b at distance r (Å).
   @inline(__always)
   func seen(_ a: Int, _ b: Int, at r: Double) -> Seen { r < reach ? slowed(a, b, at: r) : Seen(distance: r) }
 
@@ -59,12 +62,12 @@ public struct DistanceFloor: Equatable, Sendable {
 }
 
 extension DistanceFloor {
-  /// What the metadata of a term say of it, which is nothing where there is none.
+  /// Members of a term's metadata that describe the floor; empty where there is none.
   var json: [JSONValue.Member] {
     self == .none ? [] : [.init("floor", ["distances": JSONValue(distances), "width": .number(width)])]
   }
 
-  /// From the metadata of a term.
+  /// Reads the floor from the metadata of a term.
   init(json settings: JSONValue, typeCount: Int) throws {
     guard let floor = settings["floor"] else {
       self = .none

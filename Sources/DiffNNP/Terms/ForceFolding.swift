@@ -1,4 +1,4 @@
-/// Where the force on the far end of an edge goes.
+/// Which atom receives the force on the far end of an edge.
 public enum ForceFolding {
   /// To the atom the edge points at. For edges that point at atoms themselves, or codes that add forces on ghosts
   /// to their owners.

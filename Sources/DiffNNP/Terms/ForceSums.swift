@@ -1,5 +1,5 @@
-/// Where gradients of the energy with respect to edge vectors go: forces and virials follow from these alone, in one place
-/// for every term of a potential. Nil where unwanted.
+/// Sums of forces and virials: gradients of the energy by edge vectors are added here for every term of a potential,
+/// and nowhere else. Nil where unwanted.
 public struct ForceSums {
   /// Forces (eV/Å) [atomCount][3].
   var forces: UnsafeMutablePointer<Double>?
@@ -19,8 +19,8 @@ public struct ForceSums {
     centroidVirials?.update(repeating: 0, count: 9 * atomCount)
   }
 
-  /// Adds what a gradient `g` with respect to an edge's vector `r` gives to its far end, and to the virials. That it gives
-  /// the centre a force g is for `addForce`, with those of all edges together.
+  /// Adds what a gradient `g` with respect to an edge's vector `r` gives to its far end, and to the virials. The force
+  /// g on the centre is left to `addForce`, which adds the sum over all its edges.
   @inline(__always)
   func add(_ g: SIMD3<Double>, _ r: SIMD3<Double>, from centre: Int, to neighbour: Int) {
     if folding == .neighbours, let forces {
@@ -63,7 +63,7 @@ public struct ForceSums {
   // Apart, to keep loops over edges small.
   @inline(never)
   private func addVirials(_ g: SIMD3<Double>, _ r: SIMD3<Double>, from centre: Int, to neighbour: Int) {
-    // Of a pair term alone, the edge from the far end has the same virials, and gives them to this centre.
+    // For a pair term alone, the edge from the far end has the same virials, and gives them to this centre.
     let end = folding == .centres ? centre : neighbour
     add(-1, r, g, to: virial)
     if let atomVirials {
@@ -103,7 +103,7 @@ struct OwnForceSums: ~Copyable {
   private(set) var sums = ForceSums()
   private var buffer = Buffer<Double>()
 
-  /// Makes room for what is wanted, of all atoms, and clears it.
+  /// Makes room for the sums that `wanted` has, for all atoms, and clears them.
   mutating func begin(like wanted: ForceSums, atomCount: Int) throws {
     try reserve(atomCount: atomCount)
     beginReserved(like: wanted, atomCount: atomCount)
@@ -111,7 +111,7 @@ struct OwnForceSums: ~Copyable {
 
   mutating func reserve(atomCount: Int) throws { try buffer.reserve(6 + 18 * atomCount) }
 
-  /// Clears what is wanted, for which there is room.
+  /// Clears the sums that `wanted` has, for which there must be room.
   mutating func beginReserved(like wanted: ForceSums, atomCount: Int) {
     var place = buffer.pointer
     func take(_ isWanted: Bool, _ count: Int) -> UnsafeMutablePointer<Double>? {

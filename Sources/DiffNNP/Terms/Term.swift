@@ -1,44 +1,51 @@
-/// A part of the energy of a potential, in units of the potential's `energyScale`. Immutable, and safe to share between threads.
+/// An additive contribution to the energy of a potential, in units of the potential's `energyScale`. Immutable, and
+/// safe to share between threads.
 ///
 /// A new one is a folder in `Terms`, and a line in `TermRegistry`.
 public protocol Term: Sendable {
   /// What weight files and messages call this kind of term: `pair`.
   static var name: String { get }
-  /// What the names of its tensors begin with in weight files: as a rule its name and a dot. No two kinds have the same.
+  /// Prefix of the names of the term's tensors in weight files: as a rule its name and a dot, and different for each
+  /// kind.
   static var tensorPrefix: String { get }
-  /// Types of atoms that it knows.
+  /// Number of atom types that the term is made for.
   var typeCount: Int { get }
-  /// Atoms farther apart do not know of each other (Å).
+  /// Cutoff (Å): atoms farther apart do not interact.
   var rMax: Double { get }
-  /// Whether the energy of an edge depends on more than its two ends, so that forces act on neighbours that no edge of theirs
-  /// tells of.
+  /// Whether the energy of an edge depends on more than its two ends: forces then act between atoms that no edge joins.
   var isManyBody: Bool { get }
-  /// How many numbers of each atom travel between domains in each exchange of features (see `AtomExchange`); empty for a term that
-  /// needs none.
+  /// Numbers of each atom that travel between domains in each exchange of features (see `AtomExchange`), in order;
+  /// empty for a term that needs no exchange.
   var exchangeWidths: [Int] { get }
   /// A description for people, in lines.
   var summary: [String] { get }
-  /// What a weight file holds of it.
+  /// Settings and tensors of the term, as a weight file holds them.
   var stored: StoredTerm { get }
-  /// From what a weight file holds.
+  /// Makes the term from what a weight file holds.
   /// - Throws: where something is missing, or does not fit together.
   init(_ stored: StoredTerm, typeNames: [String]) throws
-  /// What computes it, for one evaluator.
+  /// Makes what computes the term, for one evaluator.
   /// - Parameter energyScale: eV for one unit of its energy.
   func makeEvaluator(_ precision: Precision, energyScale: Double) -> TermEvaluator
 }
 
 extension Term {
+  /// The default prefix: the name of the kind and a dot.
   public static var tensorPrefix: String { name + "." }
+  /// The name of the term's kind.
   public var name: String { Self.name }
+  /// The default: no exchanges.
   public var exchangeWidths: [Int] { [] }
 }
 
 /// A term as a weight file holds it: what the metadata say of it, and its tensors, under their names in the file.
 public struct StoredTerm: Sendable {
+  /// Hyperparameters, as JSON under the term's key in the metadata.
   public var settings: JSONValue
+  /// Tensors, whose names begin with the term's prefix.
   public var tensors: [NamedTensor]
 
+  /// Settings and tensors of a term.
   public init(settings: JSONValue, tensors: [NamedTensor]) {
     self.settings = settings
     self.tensors = tensors
@@ -57,11 +64,12 @@ public struct StoredTerm: Sendable {
   }
 }
 
-/// What computes a term.
+/// How a term is computed.
 public enum TermEvaluator {
-  /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some centres.
+  /// The energy of a centre follows from its own edges. Each thread has an evaluator of its own, and takes some
+  /// centres.
   case centres(stage: StageClock.Stage, make: () -> any CentreEvaluating)
-  /// All edges are needed at once; threads are shared out within.
+  /// All edges are needed at once; the evaluator divides the work among its threads itself.
   case graph(any GraphEvaluating)
 }
 
@@ -79,7 +87,7 @@ public protocol CentreEvaluating: AnyObject {
 
 /// Computes a term of all centres at once.
 public protocol GraphEvaluating: AnyObject {
-  /// Takes the time of each stage; nil for not at all.
+  /// Clock that takes the time of each stage; nil for none.
   var clock: StageClock? { get set }
   /// Threads that share the work; nil for one.
   var team: ThreadTeam? { get set }

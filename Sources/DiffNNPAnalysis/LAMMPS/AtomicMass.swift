@@ -15,7 +15,7 @@ private let atomicMasses: [Double] = [
   293.208, 294.214,
 ]
 
-/// The mass (g/mol) of an element by its symbol; nil for names that are none.
+/// The mass of an element by its symbol (g/mol); nil where the name is no element's.
 public func atomicMass(of symbol: String) -> Double? {
   Element.symbols.firstIndex(of: symbol).flatMap { number in
     (1...atomicMasses.count).contains(number) ? atomicMasses[number - 1] : nil

@@ -1,17 +1,18 @@
 import DiffNNP
 
-/// What the log of a LAMMPS run tells.
+/// The contents of the log of a LAMMPS run.
 public struct LAMMPSLog: Equatable, Sendable {
-  /// "LAMMPS (29 Sep 2021 - Update 2)" without the program's name and brackets; nil where the log does not say.
+  /// Version of LAMMPS: "29 Sep 2021 - Update 2"; nil where the log does not say.
   public var version: String?
-  /// Rows of thermodynamic output: step and temperature (K), in order, of all runs.
+  /// Rows of thermodynamic output of all runs, in order: `steps`, and `temperatures` (K).
   public var steps: [Int] = []
   public var temperatures: [Double] = []
   /// Speed of the last run that ended (ns/day).
   public var nanosecondsPerDay: Double?
-  /// The line that stopped the run; nil where none did.
+  /// The last line that reports an error; nil where there is none.
   public var error: String?
 
+  /// Reads the text of a log; lines that are not understood are passed over.
   public init(parsing text: String) {
     var columns: (step: Int, temperature: Int)?
     for line in text.split(separator: "\n") {

@@ -7,8 +7,9 @@ import DiffNNPFrames
 
 /// A Langevin run of one frame in LAMMPS, as the files that define it. Units: `metal` (Å, ps, eV, K, g/mol).
 public struct LAMMPSSimulation: Sendable {
-  /// Where the run starts; its cell is kept.
+  /// The frame that the run starts from; its cell is kept.
   public var start: Frame
+  /// Names of the atom types, which are chemical symbols where they are elements.
   public var typeNames: [String]
   /// Mass of each type (g/mol).
   public var masses: [Double]
@@ -20,11 +21,14 @@ public struct LAMMPSSimulation: Sendable {
   public var timestep: Double
   /// Damping time of the thermostat (ps).
   public var damping: Double
+  /// Number of steps of the run.
   public var steps: Int
   /// Steps between frames written.
   public var dumpInterval: Int
+  /// Seed of velocities and thermostat.
   public var seed: Int
 
+  /// A run of `steps` steps with the given settings.
   public init(
     start: Frame, typeNames: [String], masses: [Double], potential: [String], temperature: Double, timestep: Double,
     damping: Double = 0.5, steps: Int, dumpInterval: Int, seed: Int
@@ -41,14 +45,20 @@ public struct LAMMPSSimulation: Sendable {
     self.seed = seed
   }
 
-  // Names of the files of a run in its directory.
+  // MARK: Names of the files of a run in its directory
+
+  /// Name of the input file.
   public static let inputName = "in.lammps"
+  /// Name of the data file that the run starts from.
   public static let dataName = "start.data"
+  /// Name of the log.
   public static let logName = "log.lammps"
+  /// Name of the dump of frames.
   public static let dumpName = "trajectory.lammpstrj"
 
-  /// Writes the input and the data file into a directory, which is made where it is missing. What an earlier run left there
-  /// is removed, so that it is not taken for the result of the next.
+  /// Writes the input and the data file into a directory, which is made where it is missing. What an earlier run left
+  /// there is removed, so that it is not taken for the result of the next.
+  /// - Throws: where the directory or a file cannot be made, or an old file cannot be removed.
   public func write(to directory: String) throws {
     try makeDirectory(directory)
     for name in [Self.logName, Self.dumpName] where unlink("\(directory)/\(name)") != 0 && errno != ENOENT {
@@ -60,8 +70,8 @@ public struct LAMMPSSimulation: Sendable {
 
   /// The input file.
   ///
-  /// Random forces are left as they are: made to sum to zero, they would heat light atoms and cool heavy ones. So the centre
-  /// of mass moves, and all 3N degrees of freedom are counted.
+  /// Random forces are left as they are: made to sum to zero, they would heat light atoms and cool heavy ones. So the
+  /// centre of mass moves, and all 3N degrees of freedom are counted.
   public var input: String {
     """
     units           metal
@@ -87,7 +97,8 @@ public struct LAMMPSSimulation: Sendable {
     """
   }
 
-  /// The data file. LAMMPS wants the first cell vector along x and the second in the xy plane: the whole system is turned.
+  /// The data file. LAMMPS wants the first cell vector along x and the second in the xy plane, so that all coordinates
+  /// are rotated.
   public var data: String {
     let cell = start.cell
     let (a, b, c) = turnedCell

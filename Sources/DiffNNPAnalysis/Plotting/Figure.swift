@@ -2,14 +2,18 @@ import DiffNNP
 
 /// One line of a plot.
 public struct Curve: Sendable {
-  /// Text in the legend.
+  /// Label in the legend.
   public var label: String
+  /// Abscissas of the points.
   public var x: [Double]
+  /// Ordinates of the points, as many as abscissas.
   public var y: [Double]
-  /// Half width of the band around the curve, one standard error; nil for none.
+  /// Standard errors of the ordinates, drawn as a band of this half width; nil for none.
   public var errors: [Double]?
+  /// Colour, width and dashes.
   public var style: CurveStyle
 
+  /// A curve through points, with standard errors where there are any.
   public init(_ label: String, x: [Double], y: [Double], errors: [Double]? = nil, style: CurveStyle) {
     self.label = label
     self.x = x
@@ -19,23 +23,25 @@ public struct Curve: Sendable {
   }
 }
 
-/// How a curve is drawn.
+/// Colour, width and dashes of a curve.
 public struct CurveStyle: Equatable, Sendable {
-  /// "#rrggbb"
+  /// Colour: "#rrggbb".
   public var colour: String
   /// Width (points).
   public var width: Double
+  /// Whether the line is dashed.
   public var dashed: Bool
 
+  /// A solid or dashed line of a colour.
   public init(colour: String, width: Double = 1.8, dashed: Bool = false) {
     self.colour = colour
     self.width = width
     self.dashed = dashed
   }
 
-  /// What others are compared with.
+  /// Style of the curve that others are compared with.
   public static let reference = CurveStyle(colour: "#262626", width: 1.6)
-  /// Behind the others.
+  /// Style of curves in the background.
   public static let faint = CurveStyle(colour: "#a8a8a8", width: 1.0)
   /// Muted colours, told apart by readers with any colour vision.
   public static let palette: [CurveStyle] = ["#2b6ca3", "#c65d3b", "#4f8a5b", "#8a6bb0", "#b8902f", "#4fa3a5"].map {
@@ -48,20 +54,27 @@ public struct CurveStyle: Equatable, Sendable {
 
 /// A pair of axes with curves.
 public struct Panel: Sendable {
+  /// Title above the axes.
   public var title: String
+  /// Label of the horizontal axis, with its unit.
   public var xLabel: String
+  /// Label of the vertical axis, with its unit.
   public var yLabel: String
+  /// The curves, later ones drawn over earlier ones.
   public var curves: [Curve]
-  /// Ends of the axes; nil fits the data.
+  /// Limits of the axes, `xRange` and `yRange`; nil fits the data.
   public var xRange: (Double?, Double?)
   public var yRange: (Double?, Double?)
   /// Height of a thin horizontal line, such as g = 1.
   public var guide: Double?
+  /// Whether the horizontal axis is logarithmic.
   public var isXLogarithmic = false
+  /// Whether the vertical axis is logarithmic.
   public var isYLogarithmic = false
-  /// Whether the points of curves are marked.
+  /// Whether points of curves are drawn as symbols.
   public var hasPoints = false
 
+  /// A pair of axes with linear scales.
   public init(
     _ title: String, xLabel: String, yLabel: String, curves: [Curve], xRange: (Double?, Double?) = (nil, nil),
     yRange: (Double?, Double?) = (nil, nil), guide: Double? = nil
@@ -77,7 +90,7 @@ public struct Panel: Sendable {
 }
 
 extension Panel {
-  /// Ends of the axes; on logarithmic ones those of the data with some room, where none are given.
+  /// Limits of the axes; on logarithmic ones those of the data with some room, where none are given.
   var xLimits: (Double?, Double?) { isXLogarithmic ? Self.limits(xRange, curves.flatMap(\.x)) : xRange }
   var yLimits: (Double?, Double?) { isYLogarithmic ? Self.limits(yRange, curves.flatMap(\.y)) : yRange }
 
@@ -89,10 +102,12 @@ extension Panel {
 
 /// Panels side by side with one legend above them, drawn by gnuplot.
 public struct Figure: Sendable {
+  /// The panels, row by row.
   public var panels: [Panel]
-  /// Panels in a row.
+  /// Number of panels in a row.
   public var columns: Int
 
+  /// A figure of panels, at most three in a row unless `columns` says otherwise.
   public init(_ panels: [Panel], columns: Int? = nil) {
     self.panels = panels
     self.columns = columns ?? min(panels.count, 3)
@@ -107,6 +122,7 @@ public struct Figure: Sendable {
   }
 
   /// The figure as a PNG image.
+  /// - Throws: where gnuplot is missing or fails.
   public func png() throws -> [UInt8] { try Gnuplot.run(GnuplotScript(self, terminal: .png).text) }
 
   /// Writes the figure, as SVG or PNG by the ending of `path`.

@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// The text that makes gnuplot draw a `Figure`.
+/// The gnuplot script that draws a `Figure`.
 struct GnuplotScript {
   enum Terminal {
     case svg
@@ -160,7 +160,8 @@ struct GnuplotScript {
     return [guide].compactMap { $0 } + bands + lines
   }
 
-  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few; more where these are too few.
+  /// 1, 2 and 5 times powers of ten on a logarithmic axis, where decades alone are too few; more where these are too
+  /// few.
   private static func tics(_ isLogarithmic: Bool, _ range: (Double?, Double?)) -> String {
     guard isLogarithmic, let low = range.0, let high = range.1, low > 0 else { return "autofreq" }
     func tics(_ factors: [Double]) -> [Double] {

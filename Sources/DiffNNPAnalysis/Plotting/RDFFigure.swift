@@ -1,10 +1,13 @@
-/// A g(r) with its name in a legend.
+/// A g(r) with its label in a legend.
 public struct LabelledRDF: Sendable {
+  /// Label in the legend.
   public var label: String
+  /// The curves of all pairs of types.
   public var distribution: RadialDistribution
-  /// How to draw it; nil takes the next colour of the palette.
+  /// Style of the curve; nil takes the next colour of the palette.
   public var style: CurveStyle?
 
+  /// A g(r) with its label.
   public init(_ label: String, _ distribution: RadialDistribution, style: CurveStyle? = nil) {
     self.label = label
     self.distribution = distribution
@@ -12,8 +15,8 @@ public struct LabelledRDF: Sendable {
   }
 }
 
-/// g(r) overlaid, one panel for each pair of types, from where atoms begin to be found up to `rMax` (Å). Curves are drawn
-/// in the order given, later ones over earlier ones.
+/// g(r) overlaid, one panel for each pair of types, from where atoms begin to be found up to `rMax` (Å). Curves are
+/// drawn in the order given, later ones over earlier ones.
 public func rdfFigure(_ curves: [LabelledRDF], rMax: Double) -> Figure {
   guard let typeNames = curves.first?.distribution.typeNames else { return Figure([]) }
   var colours = 0

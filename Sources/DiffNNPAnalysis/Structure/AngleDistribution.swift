@@ -7,29 +7,33 @@ import DiffNNPFrames
 
 /// Three atom types around an angle: first – centre – second, first ≤ second.
 public struct TypeTriple: Hashable, Sendable {
+  /// Type of one neighbour, at most `second`.
   public let first: Int
+  /// Type of the atom at the apex.
   public let centre: Int
+  /// Type of the other neighbour.
   public let second: Int
 
+  /// The triple of a centre and two neighbours, given in either order.
   public init(_ first: Int, _ centre: Int, _ second: Int) {
     self.first = min(first, second)
     self.centre = centre
     self.second = max(first, second)
   }
 
-  /// Both legs of one type, every centre: the set that comparisons use.
+  /// Triples with two neighbours of one type, for every centre: those that comparisons use.
   public static func equalLegs(typeCount: Int) -> [TypeTriple] {
     (0..<typeCount).flatMap { centre in (0..<typeCount).map { TypeTriple($0, centre, $0) } }
   }
 
-  /// All triples.
+  /// All triples of `typeCount` types.
   public static func all(typeCount: Int) -> [TypeTriple] {
     (0..<typeCount).flatMap { centre in
       TypePair.all(typeCount: typeCount).map { TypeTriple($0.first, centre, $0.second) }
     }
   }
 
-  /// "Li-Cl-Li"
+  /// Label for readers and keys: "Li-Cl-Li".
   public func label(_ typeNames: [String]) -> String {
     "\(typeNames[first])-\(typeNames[centre])-\(typeNames[second])"
   }
@@ -37,11 +41,14 @@ public struct TypeTriple: Hashable, Sendable {
 
 /// Distributions of the angle at a centre between two neighbours closer than a radius, on equal bins over 0…180°.
 public struct AngleDistribution: Sendable {
+  /// Names of the atom types.
   public let typeNames: [String]
+  /// The triples of types that angles are counted for.
   public let triples: [TypeTriple]
-  /// Probability of each bin [triple][bin]: sums to one, or is zero where no such angle was seen.
+  /// Probability of each bin [triple][bin]: sums to one, or is zero where no such angle was found.
   public let probabilities: [[Double]]
 
+  /// Distributions with given probabilities [triple][bin].
   public init(typeNames: [String], triples: [TypeTriple], probabilities: [[Double]]) {
     self.typeNames = typeNames
     self.triples = triples
@@ -54,7 +61,8 @@ public struct AngleDistribution: Sendable {
     return (0..<n).map { (Double($0) + 0.5) * 180 / Double(n) }
   }
 
-  /// Angles of trajectories taken together. Each angle counts once, so that frames count by the angles that they have.
+  /// The distributions of angles in several trajectories together. Each angle counts once, so that frames count by the
+  /// angles that they have.
   /// - Parameters:
   ///   - radius: legs are shorter than this (Å).
   ///   - triples: which angles; nil takes both legs of one type, at every centre.
@@ -70,7 +78,8 @@ public struct AngleDistribution: Sendable {
     self.init(counts, typeNames: typeNames)
   }
 
-  /// Angles of one trajectory.
+  /// The distributions of angles in one trajectory.
+  /// - Throws: where the radius is not positive, or so large that a frame's images would not fit into memory.
   public init(_ trajectory: Trajectory, radius: Double, triples: [TypeTriple]? = nil, binCount: Int = 36) throws {
     try self.init([trajectory], radius: radius, triples: triples, binCount: binCount)
   }
@@ -105,12 +114,12 @@ public struct AngleDistribution: Sendable {
 struct AngleCounts {
   let triples: [TypeTriple]
   private(set) var histogram: [[Double]]
-  /// Å.
+  /// Largest distance of the neighbours from the centre (Å).
   private let radius: Double
   private let edges = EdgeList()
   private let search = NeighbourSearch()
 
-  /// No angles yet.
+  /// Counts that are all zero.
   init(_ triples: [TypeTriple], radius: Double, binCount: Int = 36) throws {
     guard radius.isFinite, radius > 0 else {
       throw DiffNNPError("angles between neighbours closer than \(radius) Å: expected a positive distance")
@@ -145,7 +154,8 @@ struct AngleCounts {
   }
 }
 
-/// ½ Σ p ln(p/m) + ½ Σ q ln(q/m) with m = (p + q)/2.
+/// The Jensen–Shannon divergence ½ Σ p ln(p/m) + ½ Σ q ln(q/m) with m = (p + q)/2 (Lin, IEEE Trans. Inf. Theory 37, 145
+/// (1991)).
 func jensenShannonDivergence(_ p: [Double], _ q: [Double]) -> Double {
   zip(p, q).reduce(0) { sum, bin in
     let m = (bin.0 + bin.1) / 2

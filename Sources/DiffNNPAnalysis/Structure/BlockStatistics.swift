@@ -8,7 +8,8 @@
 /// much longer than the correlation time are independent (Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989)).
 public enum BlockStatistics {
   /// The mean of a time series and its standard error; the error is NaN where the series is too short for blocks.
-  /// - Parameter weights: of the values; nil where all count the same. A mean over the atoms of a frame counts by their number.
+  /// - Parameter weights: of the values; nil where all count the same. A mean over the atoms of a frame counts by their
+  ///   number.
   public static func mean(_ series: [Double], weights: [Double]? = nil) -> (mean: Double, error: Double) {
     func sums(_ range: Range<Int>) -> (a: Double, b: Double) {
       range.reduce((0, 0)) { sums, k in
@@ -31,12 +32,12 @@ public enum BlockStatistics {
     (0..<blockCount).map { $0 * frameCount / blockCount..<($0 + 1) * frameCount / blockCount }
   }
 
-  /// Standard error of the mean of `blocks`, which are means over equally long parts.
+  /// Standard error of the mean of `blocks`, which are means over equally long blocks.
   static func standardError(_ blocks: [Double]) -> Double { standardError(blocks.map { ($0, 1) }) }
 
-  /// Standard error of the ratio of two sums, Σ a / Σ b, from blocks of both: that of the mean of a/b with weights b (Cochran,
-  /// Sampling Techniques, 1977, §6.4). Blocks with b = 0 say nothing; weights that differ make as many blocks worth
-  /// n = (Σ b)² / Σ b². NaN where one block alone says something.
+  /// Standard error of the ratio of two sums, Σ a / Σ b, from blocks of both: that of the mean of a/b with weights b
+  /// (Cochran, Sampling Techniques, 1977, §6.4). Blocks with b = 0 say nothing; weights that differ make as many blocks
+  /// worth n = (Σ b)² / Σ b². NaN where one block alone says something.
   ///
   /// For Gaussian blocks it is unbiased: the square root of the sample variance is too small by the factor
   /// c4(n) ≈ 1 - 1/(4n) - 7/(32n²).

@@ -1,13 +1,16 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// A table with a name for each column, as text with commas.
+/// A table with a name for each column, written as comma-separated values.
 public struct CSVTable: Equatable, Sendable {
+  /// Names of the columns.
   public var names: [String]
+  /// Cells as text [row][column].
   public var rows: [[String]]
-  /// Where the table comes from, for messages.
+  /// The origin of the table in messages.
   private var source = "table"
 
+  /// A table of numbers, given column by column, in six significant digits.
   public init(names: [String], columns: [[Double]]) {
     self.names = names
     rows = (columns.first?.indices ?? 0..<0).map { row in columns.map { $0[row].significant(6) } }
@@ -61,7 +64,7 @@ public struct CSVTable: Equatable, Sendable {
     }
   }
 
-  /// The same, of finite numbers alone.
+  /// The column of one of `names` as finite numbers; nil where there is none of them.
   func finite(_ names: [String]) throws -> [Double]? {
     let column = try numbers(names)
     if let row = column?.firstIndex(where: { !$0.isFinite }) {
@@ -72,6 +75,7 @@ public struct CSVTable: Equatable, Sendable {
     return column
   }
 
+  /// The table as text: a line of names, then a line for each row.
   public var text: String { ([names] + rows).map { $0.joined(separator: ",") + "\n" }.joined() }
 }
 
@@ -115,6 +119,7 @@ extension RadialDistribution {
 
 extension AngleDistribution {
   /// Reads distributions from a table with columns `angle_deg`, `Li-Cl-Li`, …; each is normalised.
+  /// - Throws: where the file cannot be read, has no angles of these types, or a probability is negative or not finite.
   public init(csv path: String, typeNames: [String]) throws {
     let table = try CSVTable(path: path)
     let triples = TypeTriple.all(typeCount: typeNames.count).filter {

@@ -1,12 +1,12 @@
 import DiffNNP
 
-// What one g(r), or two of them, say in a number.
+// Measures of one g(r), or of the difference of two.
 extension RadialDistribution {
   /// Bins that lie below `limit` (Å).
   func bins(below limit: Double) -> Range<Int> { 0..<min(binCount, Int((limit / binWidth).rounded())) }
 
-  /// Mean absolute difference of two g(r) over the bins below `rMax`, for each pair; NaN for pairs that no frame of one of
-  /// them has.
+  /// Mean absolute difference of two g(r) over the bins below `rMax`, for each pair; NaN for pairs that no frame of one
+  /// of them has.
   /// - Throws: where they have different bins or species.
   public func meanAbsoluteError(against reference: RadialDistribution, rMax: Double = 10) throws -> [Double] {
     let bins = try commonBins(reference, rMax: rMax)
@@ -21,15 +21,16 @@ extension RadialDistribution {
   func has(_ pair: Int) -> Bool { counts.map { $0.framesWithPairs[pair] > 0 } ?? true }
 
   /// The mean absolute error that sampling alone is expected to leave in the bins below `rMax`, for each pair: what a
-  /// perfect model of these frames would show against the truth if it were sampled by as many frames, and what the frames
-  /// themselves show. From the standard errors of the bins, √(2/π) times their mean. Nil where errors are unknown, NaN where
-  /// those of a pair are, and where no frame has it.
+  /// perfect model of these frames would show against the truth if it were sampled by as many frames, and what the
+  /// frames themselves show. From the standard errors of the bins, √(2/π) times their mean. Nil where errors are
+  /// unknown, NaN where those of a pair are, and where no frame has it.
   public func samplingFloor(rMax: Double = 10) -> [Double]? {
     errors?.enumerated().map { p, errors in has(p) ? meanAbsoluteDeviation(errors, bins(below: rMax)) : .nan }
   }
 
   /// The mean absolute error between two samplings of one truth: the errors of both, added in quadrature.
-  /// Nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
+  /// The floor is nil where the errors of neither are known, NaN as in `samplingFloor(rMax:)`.
+  /// - Throws: where they have different bins or species.
   public func samplingFloor(against other: RadialDistribution, rMax: Double = 10) throws -> [Double]? {
     let bins = try commonBins(other, rMax: rMax)
     guard let mine = errors ?? other.errors else { return nil }
@@ -65,18 +66,17 @@ extension RadialDistribution {
 extension RadialDistribution {
   /// The first peak of a g(r) and the minimum behind it.
   public struct FirstShell: Equatable, Sendable {
-    /// Position (Å) and height of the first maximum.
+    /// Position r (Å) and height g of the first maximum.
     public let peak: (r: Double, g: Double)
-    /// Position (Å) and depth of the minimum behind it.
+    /// Position r (Å) and depth g of the minimum behind it.
     public let minimum: (r: Double, g: Double)
 
     public static func == (a: FirstShell, b: FirstShell) -> Bool { a.peak == b.peak && a.minimum == b.minimum }
   }
 
-  /// The first maximum, and the first minimum behind it, of g smoothed over five bins. Noise is not a peak: g must fall from a
-  /// maximum, and rise from a minimum, by more than a twentieth of its largest value and three standard errors of the
-  /// smoothed curve.
-  /// Nil where g does not have both.
+  /// The first maximum, and the first minimum behind it, of g smoothed over five bins. Noise is not a peak: g must fall
+  /// from a maximum, and rise from a minimum, by more than a twentieth of its largest value and three standard errors
+  /// of the smoothed curve. Nil where g does not have both.
   public func firstShell(_ pair: TypePair) -> FirstShell? {
     let g = smoothed(values[index(pair)])
     // Errors of bins are nearly independent: weights 1 2 3 2 1 leave √19/9 of them.
@@ -107,8 +107,8 @@ extension RadialDistribution {
     return bins(below: end).dropFirst(bins(below: begin).count).map { g[$0] }.max() ?? 0
   }
 
-  /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`, over the frames that have such
-  /// pairs; nil for curves without counts, and where no frame has.
+  /// Mean number of atoms of type `neighbour` closer than `radius` (Å) to one of type `centre`, over the frames that
+  /// have such pairs; nil for curves without counts, and where no frame has.
   public func coordinationNumber(of neighbour: Int, around centre: Int, within radius: Double) -> Double? {
     let pair = TypePair(centre, neighbour)
     guard let counts, counts.framesWithPairs[index(pair)] > 0 else { return nil }
@@ -117,8 +117,8 @@ extension RadialDistribution {
     return pairs * (centre == neighbour ? 2 : 1) / (centre == pair.first ? atoms.first : atoms.second)
   }
 
-  /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774 (1951)):
-  /// times the density of one type, by how many of it there are more around one of the other than without it.
+  /// The Kirkwood–Buff integral ∫ (g - 1) 4πr² dr up to a distance (Å), in Å³ (Kirkwood & Buff, J. Chem. Phys. 19, 774
+  /// (1951)): times the density of one type, the excess number of its atoms around an atom of the other.
   public func kirkwoodBuffIntegral(_ pair: TypePair, within radius: Double) -> Double {
     let g = values[index(pair)]
     return bins(below: radius).reduce(0) { sum, k in

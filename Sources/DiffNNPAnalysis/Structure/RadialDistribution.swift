@@ -3,25 +3,28 @@ import DiffNNPFrames
 
 /// Radial distribution functions g(r) for each pair of types, on equal bins from zero.
 ///
-/// Normalisation: a histogram of the distances between the atoms of a pair of types over all frames, divided by what ideal
-/// gases of the frames' densities have in a shell, the sum of N_pairs · 4πr²Δr / V over frames with r at the middle of the bin.
-/// So each frame counts by the pairs that it has, and one that lacks a species says nothing about its pairs. Pairs that no frame
-/// has have zeros.
+/// Normalisation: a histogram of the distances between the atoms of a pair of types over all frames, divided by what
+/// ideal gases of the frames' densities have in a shell, the sum of N_pairs · 4πr²Δr / V over frames with r at the
+/// middle of the bin. So each frame counts by the pairs that it has, and one that lacks a species says nothing about
+/// its pairs. Pairs that no frame has have zeros.
 public struct RadialDistribution: Sendable {
+  /// Names of the atom types.
   public let typeNames: [String]
   /// Width of a bin (Å).
   public let binWidth: Double
   /// g at the middle of each bin [pair][bin]; pairs in the order of `TypePair.all`.
   public let values: [[Double]]
-  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown, NaN for pairs that all stand in one block.
+  /// Standard errors of `values` [pair][bin] from block averages; nil where unknown, NaN for pairs that occur in one
+  /// block alone.
   public let errors: [[Double]]?
-  /// What counting frames tells besides; nil for curves read from a table.
+  /// Counts of frames, pairs and atoms; nil for curves read from a table.
   public let counts: Counts?
 
-  /// Plain counts behind the curves.
+  /// Counts of frames, pairs and atoms that the curves are made from.
   public struct Counts: Sendable {
+    /// Number of frames.
     public let frameCount: Int
-    /// Frames that have two atoms of each pair of types.
+    /// Number of frames that have two atoms of each pair of types [pair].
     public let framesWithPairs: [Int]
     /// Pairs of atoms in each bin, over all frames [pair][bin]; each pair of atoms counts once.
     let pairs: [[Double]]
@@ -31,6 +34,7 @@ public struct RadialDistribution: Sendable {
     public let smallestDistances: [Double?]
   }
 
+  /// Curves with given values and standard errors [pair][bin].
   public init(
     typeNames: [String], binWidth: Double, values: [[Double]], errors: [[Double]]? = nil, counts: Counts? = nil
   ) {
@@ -41,7 +45,9 @@ public struct RadialDistribution: Sendable {
     self.counts = counts
   }
 
+  /// The pairs of types, in the order of `values`.
   public var pairs: [TypePair] { TypePair.all(typeCount: typeNames.count) }
+  /// Number of bins.
   public var binCount: Int { values.first?.count ?? 0 }
   /// End of the last bin (Å).
   public var rMax: Double { Double(binCount) * binWidth }
@@ -68,6 +74,8 @@ extension RadialDistribution {
   }
 
   /// g(r) of several trajectories of one system taken together, say independent runs.
+  /// - Throws: where there are no frames, species differ, a cell does not repeat in all directions, or positions are
+  ///   not finite.
   public init(
     _ trajectories: [Trajectory], rMax: Double = 10, binWidth: Double = 0.05, blockCount: Int? = nil
   ) throws {
@@ -81,7 +89,7 @@ extension RadialDistribution {
       rMax: rMax, binWidth: binWidth, blockCount: blockCount)
   }
 
-  /// g(r) of frames that are looked at one after the other, and need not be in memory together.
+  /// g(r) of frames that are read one after the other, and need not be in memory together.
   /// - Parameter count: how many they are.
   init(
     _ frames: some Sequence<Frame>, count: Int, typeNames: [String], rMax: Double, binWidth: Double,
@@ -124,7 +132,8 @@ private struct PairHistogram {
   private let pairs: [TypePair]
   /// Pairs of atoms [pair][bin].
   private(set) var counts: [[Double]]
-  /// Pairs of atoms over the volume they are in, N_pairs / V (1/Å³), of each pair of types: what g is normalised by.
+  /// Sum over frames of the number of pairs divided by the volume, N_pairs / V (1/Å³), for each pair of types: what g
+  /// is normalised by.
   private var densities: [Double]
   /// Atoms of both types of each pair, of the frames that have such pairs, and how many these are.
   private(set) var atoms: [(first: Double, second: Double)]

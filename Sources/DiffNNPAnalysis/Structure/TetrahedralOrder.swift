@@ -5,8 +5,8 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// The tetrahedral order parameter q of an atom and its four nearest neighbours (Errington & Debenedetti, Nature 409, 318
-/// (2001)): 1 in a regular tetrahedron, 0 on average in an ideal gas,
+/// The tetrahedral order parameter q of an atom and its four nearest neighbours (Errington & Debenedetti, Nature 409,
+/// 318 (2001)): 1 in a regular tetrahedron, 0 on average in an ideal gas,
 ///
 ///     q = 1 - ⅜ Σ_{j<k} (cos ψ_jk + ⅓)²
 public enum TetrahedralOrder {

@@ -2,10 +2,11 @@ import DiffNNP
 
 /// An unordered pair of atom types, first ≤ second.
 public struct TypePair: Hashable, Sendable {
-  /// Indices into a list of type names.
+  /// Indices `first` and `second` of the types in a list of type names.
   public let first: Int
   public let second: Int
 
+  /// The pair of two types, given in either order.
   public init(_ a: Int, _ b: Int) {
     first = min(a, b)
     second = max(a, b)
@@ -16,12 +17,12 @@ public struct TypePair: Hashable, Sendable {
     (0..<typeCount).flatMap { a in (a..<typeCount).map { TypePair(a, $0) } }
   }
 
-  /// "Li–Cl", for readers.
+  /// Label for readers: "Li–Cl".
   public func label(_ typeNames: [String]) -> String { "\(typeNames[first])–\(typeNames[second])" }
 
-  /// "LiCl", for keys of tables and JSON.
+  /// Key for tables and JSON: "LiCl".
   public func key(_ typeNames: [String]) -> String { typeNames[first] + typeNames[second] }
 
-  /// "LiCl" and "ClLi": either order means the same pair.
+  /// The keys of both orders, "LiCl" and "ClLi", which mean the same pair.
   func keys(_ typeNames: [String]) -> [String] { [key(typeNames), typeNames[second] + typeNames[first]] }
 }

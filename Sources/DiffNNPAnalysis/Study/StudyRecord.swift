@@ -1,16 +1,19 @@
 import DiffNNP
 
-/// What became of one training and its runs in a study: a small JSON file, which is all that tables and figures need.
+/// The results of one training and its runs in a study: a small JSON file, which is all that tables and figures need.
 public struct StudyRecord: Sendable {
-  /// Which of a row's trainings it is.
+  /// The identity of a training within a study.
   public struct Key: Hashable, Sendable {
+    /// Name of the system.
     public var system: String
+    /// Name of the row: a way of training.
     public var row: String
-    /// Frames of training data.
+    /// Number of frames of training data.
     public var frameCount: Int
-    /// From 1 on; each has its own frames and seed.
+    /// Number of the replica, from 1; each has its own frames and seed.
     public var replica: Int
 
+    /// The identity of a training by its system, row, number of frames and replica.
     public init(system: String, row: String, frameCount: Int, replica: Int) {
       self.system = system
       self.row = row
@@ -18,20 +21,24 @@ public struct StudyRecord: Sendable {
       self.replica = replica
     }
 
-    /// "licl-aa/default-500-1", a path below the results.
+    /// Path of the training below the results: "licl-aa/default-500-1".
     public var name: String { "\(system)/\(row)-\(frameCount)-\(replica)" }
   }
 
+  /// Identity of the training.
   public var key: Key
   /// All that the result depends on, in one line; a record of other settings is out of date.
   public var settings: String
+  /// Measures of the training and its runs.
   public var measures: [Measure]
   /// g(r) of all runs together; nil where none lasted long enough.
   public var distribution: RadialDistribution?
+  /// Distributions of angles of all runs together; nil where none are compared.
   public var angles: AngleDistribution?
   /// Why a run did not reach its end; nil where all did.
   public var failure: String?
 
+  /// A record with given results.
   public init(
     key: Key, settings: String, measures: [Measure], distribution: RadialDistribution?, angles: AngleDistribution?,
     failure: String?
@@ -44,7 +51,8 @@ public struct StudyRecord: Sendable {
     self.failure = failure
   }
 
-  /// A measure, or "kirkwood_buff.PAIR" (Å³, up to 10 Å), which follows from g(r); nil where the run has no such.
+  /// A measure, or "kirkwood_buff.PAIR" (Å³, up to 10 Å), which follows from g(r); nil where the record has none of
+  /// this name.
   public func value(_ measure: String) -> Double? {
     if let stored = measures.first(where: { $0.name == measure }) { return stored.value }
     guard let g = distribution else { return nil }
@@ -57,6 +65,7 @@ public struct StudyRecord: Sendable {
 // MARK: - Files
 
 extension StudyRecord {
+  /// The record as JSON, with g(r) and probabilities in four decimals.
   public var json: JSONValue {
     func rounded(_ values: [Double]) -> JSONValue { JSONValue(values.map { ($0 * 1e4).rounded() / 1e4 }) }
     var members: [JSONValue.Member] = [

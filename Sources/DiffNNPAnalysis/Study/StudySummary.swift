@@ -4,12 +4,15 @@ import DiffNNP
   import Glibc
 #endif
 
-/// All trainings of one row on one number of frames, taken together.
+/// Averages over all trainings of one row on one number of frames.
 public struct StudySummary: Sendable {
+  /// Name of the system.
   public let system: String
+  /// Name of the row.
   public let row: String
+  /// Number of frames of training data.
   public let frameCount: Int
-  /// Its records, in order of replicas.
+  /// Records of the trainings, in order of replicas.
   public let records: [StudyRecord]
 
   /// Groups records, in the order of `rows`, then by frames.
@@ -39,7 +42,8 @@ public struct StudySummary: Sendable {
     }
   }
 
-  /// Mean over the records, and its standard error from their scatter (NaN for one record); nil where none has the measure.
+  /// Mean over the records, and its standard error from their scatter (NaN for one record); nil where none has the
+  /// measure.
   public func mean(_ measure: String) -> (value: Double, error: Double)? {
     let values = values(measure)
     guard !values.isEmpty else { return nil }
@@ -60,22 +64,22 @@ public struct StudySummary: Sendable {
   }
 }
 
-/// How many frames a way of training needs to be as good as another one.
+/// The number of frames with which one way of training becomes as good as another.
 public struct FramesNeeded: Sendable {
-  /// The number of frames where the curve crosses the target, and the ends of its 95 % confidence interval. Nil where it does not
-  /// come down to the target; the fewest frames tried where it begins below it.
+  /// The number of frames where the curve crosses the target, and the ends `lower` and `upper` of its 95 % confidence
+  /// interval. Nil where it does not come down to the target; the fewest frames tried where it begins below it.
   public let frames: Double?
   public let lower: Double?
   public let upper: Double?
+  /// The fewest frames that were tried.
   public let fewestTried: Int
 
+  /// Finds the crossing of a curve with a target. The curve is straight between points of log N and log measure. The
+  /// interval is a bootstrap over the replicas of each point and of the target.
   /// - Parameters:
   ///   - curve: summaries of one row, by frames.
   ///   - target: what is to be matched.
   ///   - measure: smaller is better.
-  ///
-  /// The curve is straight between points of log N and log measure. The interval is a bootstrap over the replicas of each point
-  /// and of the target.
   public init(_ curve: [StudySummary], toMatch target: StudySummary, measure: String) {
     let points = curve.map { (count: Double($0.frameCount), values: $0.values(measure)) }.filter { !$0.values.isEmpty }
     let goal = target.values(measure)

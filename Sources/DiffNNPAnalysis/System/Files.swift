@@ -5,6 +5,7 @@ import DiffNNP
 #endif
 
 /// Makes a directory, and those above it, where they are missing.
+/// - Throws: where a directory cannot be made, or a file is in its place.
 public func makeDirectory(_ path: String) throws {
   var prefix = path.hasPrefix("/") ? "/" : ""
   for part in path.split(separator: "/") {
@@ -20,5 +21,5 @@ public func makeDirectory(_ path: String) throws {
   }
 }
 
-/// What the last failed system call says.
+/// The system's text for the last failed call.
 func systemError() -> String { String(cString: strerror(errno)) }

@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// A number of things: "1 frame", "2 frames".
+/// A count with its noun: "1 frame", "2 frames".
 public func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 extension Double {

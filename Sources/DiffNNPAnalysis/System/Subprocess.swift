@@ -8,23 +8,25 @@ import DiffNNP
 public struct Subprocess: Sendable {
   /// Name (looked up on PATH) or path of the program; absolute where there is a directory to run in.
   public var program: String
+  /// Arguments, without the program's name.
   public var arguments: [String]
   /// Directory to run in; nil for the present one.
   public var directory: String?
 
+  /// A program with its arguments, which is not started yet.
   public init(_ program: String, _ arguments: [String] = [], directory: String? = nil) {
     self.program = program
     self.arguments = arguments
     self.directory = directory
   }
 
-  /// How a program ended.
+  /// The exit status and the output of a program.
   public struct Result: Sendable {
     /// Exit status; 128 + signal where a signal ended it, as shells report it.
     public let status: Int32
     /// Standard output, byte by byte.
     public let bytes: [UInt8]
-    /// Standard error.
+    /// Standard error as text.
     public let error: String
 
     /// Standard output as text.
@@ -38,6 +40,7 @@ public struct Subprocess: Sendable {
   /// Starts the program without waiting for it.
   ///
   /// Input and output go through unnamed files: unlike pipes, they never fill up and block either side.
+  /// - Throws: where the program cannot be started, or a temporary file cannot be made.
   public func start(input: String = "") throws -> Running {
     let streams = try (0..<3).map { _ in try UnnamedFile() }
     try streams[0].write(input)
@@ -61,13 +64,14 @@ public struct Subprocess: Sendable {
     return Running(pid: pid, output: streams[1], error: streams[2])
   }
 
-  /// A program under way. It must be waited for.
+  /// A program that runs, and has to be waited for.
   public struct Running {
     let pid: pid_t
     let output: UnnamedFile
     let error: UnnamedFile
 
-    /// Waits for the end.
+    /// Waits until the program ends.
+    /// - Throws: where the system knows the program no more.
     public func wait() throws -> Result {
       var status: Int32 = 0
       while waitpid(pid, &status, 0) < 0 {
@@ -80,8 +84,8 @@ public struct Subprocess: Sendable {
     }
   }
 
-  /// The path of a program: beside the running one, or on PATH; nil where it is in neither place. A name with a slash is a
-  /// path already.
+  /// The path of a program: beside the running one, or on PATH; nil where it is in neither place. A name with a slash
+  /// is a path already.
   public static func find(_ name: String) -> String? {
     guard !name.contains("/") else { return access(name, X_OK) == 0 ? name : nil }
     let path = getenv("PATH").map { String(cString: $0) } ?? ""
@@ -128,7 +132,7 @@ final class UnnamedFile {
     lseek(descriptor, 0, SEEK_SET)
   }
 
-  /// All there is in the file.
+  /// The contents of the file.
   func read() throws -> [UInt8] {
     let size = Int(max(lseek(descriptor, 0, SEEK_END), 0))
     lseek(descriptor, 0, SEEK_SET)

@@ -1,16 +1,18 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Angles of runs beside those of frames.
+/// Distributions of angles of runs, compared with those of frames.
 public struct AngleComparison: Sendable {
-  /// Legs are shorter than this (Å).
+  /// Largest distance of the neighbours that form the angles (Å).
   public let radius: Double
+  /// Angles of all runs together.
   public let simulated: AngleDistribution
+  /// Angles of the given frames.
   public let frames: AngleDistribution
   /// Jensen–Shannon divergence of each triple of types, runs from frames.
   public let divergences: [Double]
-  /// The divergence that sampling alone would leave, of runs and frames of these lengths; NaN where too few frames have such
-  /// angles.
+  /// The divergence that sampling alone would leave, of runs and frames of these lengths; NaN where too few frames have
+  /// such angles.
   public let expected: [Double]
 
   /// - Parameter runs: independent runs, taken together.
@@ -23,7 +25,7 @@ public struct AngleComparison: Sendable {
     expected = simulated.triples.indices.map { Self.samplingFloor(mine, $0) + Self.samplingFloor(theirs, $0) }
   }
 
-  /// So many contiguous blocks of frames are counted: halves are made of them.
+  /// Number of contiguous blocks of frames that are counted, from which halves are made.
   private static let blockCount = 20
 
   private static func blocks(_ trajectories: [Trajectory], _ radius: Double) throws -> [AngleCounts] {
@@ -43,8 +45,9 @@ public struct AngleComparison: Sendable {
     AngleDistribution(blocks.dropFirst().reduce(into: blocks[0]) { $0.add($1) }, typeNames: typeNames)
   }
 
-  /// What the whole differs from the truth by, from the difference of two parts of it in time with about as many angles.
-  /// Divergences are squares of differences: parts with n and m angles differ by (n + m)²/nm times that.
+  /// The divergence of a distribution from the truth by sampling alone, from the difference of two halves in time with
+  /// about as many angles. Divergences are squares of differences: halves with n and m angles differ by (n + m)²/nm
+  /// times as much.
   private static func samplingFloor(_ blocks: [AngleCounts], _ triple: Int) -> Double {
     let rows = blocks.map { $0.histogram[triple] }
     let ends = rows.reduce(into: [0]) { $0.append($0.last! + $1.reduce(0, +)) }
@@ -59,7 +62,7 @@ public struct AngleComparison: Sendable {
       / (total * total)
   }
 
-  /// Triples that both have, as positions in `divergences`.
+  /// Positions in `divergences` of the triples that both have.
   var known: [Int] {
     simulated.triples.indices.filter { k in
       [simulated, frames].allSatisfy { $0.probabilities[k].reduce(0, +) > 0 }

@@ -1,12 +1,12 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// How far from the training data of a potential atoms were along a run.
+/// Extrapolation grades of the atoms along a run.
 public struct GradeSummary: Sendable {
-  /// The largest extrapolation grade of an atom, and the time it was met at (ps).
+  /// The `largest` extrapolation grade of an atom, and the `time` at which it occurred (ps).
   public private(set) var largest = 0.0
   public private(set) var time = 0.0
-  /// Part of the atoms with a grade above 1.
+  /// Fraction of the atoms with a grade above 1.
   public private(set) var outside = 0.0
 
   /// - Parameter interval: time between frames of consecutive numbers (ps).

@@ -4,24 +4,26 @@ import DiffNNP
   import Glibc
 #endif
 
-/// What a training left of itself, in its weight file and beside it.
+/// The files that a training wrote: provenance in the weight file, and tables beside it.
 public struct TrainingRecord: Sendable {
-  /// What the weight file says of its origin.
+  /// Provenance of the weight file, by key.
   public var provenance: [String: String]
   /// The settings of pairs and triplets that were compared, with a column `chosen`; nil where there is no such file.
   public var candidates: CSVTable?
-  /// The course of a network's training and of the refinement, with a column `step`; nil where there was none.
+  /// The courses of the `network`'s training and of the `refinement`, with a column `step`; nil where there was none.
   public var network: CSVTable?
   public var refinement: CSVTable?
 
+  /// A record of given tables.
   public init(
     provenance: [String: String], candidates: CSVTable? = nil, network: CSVTable? = nil, refinement: CSVTable? = nil
   ) {
     (self.provenance, self.candidates, self.network, self.refinement) = (provenance, candidates, network, refinement)
   }
 
-  /// Reads what `diffnnp train` writes beside a weight file. A training begins with the table of candidates: courses that are older
-  /// than it are those of another.
+  /// Reads the tables that `diffnnp train` writes beside a weight file. A training begins with the table of candidates:
+  /// courses that are older than it belong to another training.
+  /// - Throws: where a table is there, but cannot be read.
   public init(_ potential: Potential, path: String) throws {
     let candidates = path + ".pair.csv"
     let began = Self.modified(candidates)
@@ -42,7 +44,7 @@ public struct TrainingRecord: Sendable {
     return Double(status.st_mtim.tv_sec) + 1e-9 * Double(status.st_mtim.tv_nsec)
   }
 
-  /// A section of a report; none where nothing is known.
+  /// Adds a section to a report; none where nothing is known.
   func add(to page: inout HTMLPage) throws {
     guard !provenance.isEmpty || candidates != nil || network != nil || refinement != nil else { return }
     page.heading("Training")

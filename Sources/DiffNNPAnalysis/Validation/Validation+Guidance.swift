@@ -1,8 +1,9 @@
 // What limits the agreement of runs and frames, and what would help.
 extension Validation {
-  /// Angles may differ by so many times what sampling explains.
+  /// Largest ratio of a divergence of angles to the one expected from sampling that still counts as agreement.
   private static let angleAgreement = 4.0
 
+  /// Sentences about what limits the agreement of runs and frames, and what would help.
   func guidance() throws -> [String] {
     let comparisons = try comparisons().filter { $0.expected != nil }
     guard let simulated, !comparisons.isEmpty, runs.allSatisfy({ $0.failure == nil }) else { return [] }

@@ -1,16 +1,17 @@
 import DiffNNP
 
-/// What a report says besides the results of a validation.
+/// What a report contains besides the results of a validation.
 public struct ValidationContext: Sendable {
   /// Path of the model, as the user gave it.
   public var model: String
   /// Path of the frames.
   public var frames: String
-  /// Numbers to go with the report, such as the seconds that training took.
+  /// Numbers that are copied into the report, such as the seconds that training took.
   public var records: [(name: String, value: Double)]
-  /// How the potential was learned; nil where that is not known.
+  /// The course of the training; nil where that is not known.
   public var training: TrainingRecord?
 
+  /// A context for a model and frames.
   public init(
     model: String, frames: String, records: [(name: String, value: Double)] = [], training: TrainingRecord? = nil
   ) {
@@ -23,6 +24,7 @@ public struct ValidationContext: Sendable {
 
 extension Validation {
   /// Writes `report.json`, `report.html`, and the runs' g(r) as `rdf.csv` into the directory of the runs.
+  /// - Throws: where gnuplot is missing or fails, or a file cannot be written.
   public func writeReport(_ context: ValidationContext) throws {
     try FileIO.write((json(context).serialised(pretty: true) + "\n").utf8, to: "\(settings.directory)/report.json")
     if let simulated { try FileIO.write(simulated.csv.text.utf8, to: "\(settings.directory)/rdf.csv") }
@@ -39,6 +41,7 @@ extension Validation {
   ]
 
   /// The report for programs.
+  /// - Throws: where structures cannot be compared.
   public func json(_ context: ValidationContext) throws -> JSONValue {
     let comparisons = try comparisons()
     func pairs(_ value: (PairComparison) -> Double?) -> JSONValue {
@@ -90,6 +93,7 @@ extension Validation {
   }
 
   /// The report for readers.
+  /// - Throws: where gnuplot is missing or fails, or structures cannot be compared.
   public func html(_ context: ValidationContext) throws -> String {
     var page = HTMLPage(title: "Validation of \(context.model)")
     page.paragraph(

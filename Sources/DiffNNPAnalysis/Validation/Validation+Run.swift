@@ -3,7 +3,7 @@ import DiffNNPFrames
 
 // Judging a run from what it left in its directory.
 extension Validation.Run {
-  /// So many standard deviations above its target, a temperature does not come from the canonical ensemble.
+  /// A temperature so many standard deviations above its target does not come from the canonical ensemble.
   private static let hot = 10.0
 
   /// - Parameter expected: what the run should look like: the frames, with the noise that the potential belongs to.
@@ -51,8 +51,8 @@ extension Validation.Run {
     temperature = Self.meanTemperature(log, settings)
   }
 
-  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in one
-  /// place, and the reason.
+  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in
+  /// one place, and the reason.
   private static func readableFrames(
     _ path: String, species: [String], count: Int
   ) throws -> (Trajectory, unreadable: String?) {
@@ -113,13 +113,13 @@ extension Validation.Run {
   }
 }
 
-/// Looks for pairs of atoms much closer than any in the frames a potential was made from.
+/// Looks for pairs of atoms much closer than any in the frames that a potential was made from.
 private struct CollapseWatch {
-  /// A distance below this part of the smallest one seen is a collapse.
+  /// A distance below this fraction of the smallest one in the frames is a collapse.
   private static let part = 0.7
 
   private let typeCount: Int
-  /// Smallest distance seen of each pair (Å), zero where none was.
+  /// Smallest distance of each pair in the frames (Å), zero where there was none.
   private let seen: [Double]
   private let edges = EdgeList()
   private let search = NeighbourSearch()

@@ -1,12 +1,13 @@
 import DiffNNP
 
-/// How one pair of types fares in a validation.
+/// The comparison of runs and frames for one pair of types.
 struct PairComparison {
   let label: String
   let key: String
   /// Mean absolute difference between the runs' g(r) and the frames'.
   let error: Double
-  /// The same that sampling alone would leave, from the errors of both; nil where these are not known.
+  /// The mean absolute difference that sampling alone would leave, from the errors of both; nil where these are not
+  /// known.
   let expected: Double?
   /// The sampling floor of the frames alone.
   let framesFloor: Double?
@@ -18,19 +19,19 @@ struct PairComparison {
   /// Smallest distances (Å).
   let smallest: Double?
   let framesSmallest: Double?
-  /// Where g differs most, relative to sampling: r (Å), g of the runs, g of the frames.
+  /// The bin where g differs most: r (Å), g of the runs, g of the frames.
   let worst: (r: Double, simulated: Double, frames: Double)
 }
 
 extension Validation {
-  /// How often the expected difference two g(r) of one truth may differ by.
+  /// Largest ratio of the difference of two g(r) to the expected one that still counts as agreement.
   static let agreement = 1.5
   private static let closeness = 3.0
 
   /// Shortest time that all runs were stable for (ps).
   public var stableTime: Double { runs.map(\.stableTime).min() ?? 0 }
 
-  /// Of the pairs that both runs and frames have.
+  /// Comparisons of the pairs that both runs and frames have.
   func comparisons() throws -> [PairComparison] {
     guard let simulated else { return [] }
     let rMax = settings.rMax
@@ -54,7 +55,8 @@ extension Validation {
     }
   }
 
-  /// What all of it means, in sentences: stability, structure, temperature, and what would make it better.
+  /// The results in sentences: stability, structure, temperature, and what would make it better.
+  /// - Throws: where structures cannot be compared.
   public func verdict() throws -> [String] { try [stability] + structure() + temperature + surroundings + guidance() }
 
   /// An atom with a grade above this is outside the training data, as `pair_style diffnnp` warns.

@@ -7,13 +7,13 @@ import DiffNNPFrames
 
 /// Runs a potential in LAMMPS and compares the structure it makes with that of given frames.
 public struct Validation: Sendable {
-  /// What to run, and how long.
+  /// Settings of the runs and of the comparison.
   public struct Settings: Sendable {
-    /// The LAMMPS program.
+    /// Path of the LAMMPS program.
     public var launcher: String
     /// `pair_style` and `pair_coeff` commands.
     public var potential: [String]
-    /// Where all files go.
+    /// Directory of all files.
     public var directory: String
     /// Temperature (K).
     public var temperature: Double
@@ -29,23 +29,25 @@ public struct Validation: Sendable {
     public var interval = 1.0
     /// Time at the beginning of each run that is not counted (ps).
     public var discarded = 50.0
-    /// Independent runs, started from frames at equal distances.
+    /// Number of independent runs, started from frames at equal distances.
     public var runs = 1
-    /// One run more, from a lattice of atoms in random order.
+    /// Whether there is one run more, from a lattice of atoms in random order.
     public var lattice = false
     /// Seed of velocities, thermostat and lattice.
     public var seed = 1
-    /// Largest r compared (Å).
+    /// Largest distance of g(r) that is compared (Å).
     public var rMax = 10.0
     /// Width of the bins of g(r) (Å).
     public var binWidth = 0.05
-    /// Legs of the angles compared are shorter than this (Å); nil takes the first minimum of the frames' g(r).
+    /// Largest distance of the neighbours that form the angles compared (Å); nil takes the first minimum of the frames'
+    /// g(r).
     public var angleRadius: Double?
     /// The noise level that the potential belongs to (Å): runs with it should look like frames with this noise.
     public var sigma = 0.0
-    /// Tells how far from its training data the potential is used; nil where that is not known.
+    /// The potential's extrapolation grade; nil where it has none.
     public var grade: ExtrapolationGrade?
 
+    /// Settings of one run of 1000 ps, with defaults for all that is not given.
     public init(launcher: String, potential: [String], directory: String, temperature: Double, masses: [Double]) {
       self.launcher = launcher
       self.potential = potential
@@ -55,32 +57,35 @@ public struct Validation: Sendable {
     }
   }
 
-  /// One run and what became of it.
+  /// One run with its results.
   public struct Run: Sendable {
-    /// "frame 0", counted as in the file, or "a lattice".
+    /// The start of the run: "frame 0", counted as in the file, or "a lattice".
     public let start: String
+    /// LAMMPS's log of the run.
     public let log: LAMMPSLog
     /// Time until something failed, or until the end (ps).
     public let stableTime: Double
-    /// What failed; nil where nothing did.
+    /// The reason of the failure; nil where nothing failed.
     public let failure: String?
-    /// Mean temperature behind the discarded part (K) and its standard error.
+    /// Mean temperature after the discarded time (K) and its standard error.
     public let temperature: (mean: Double, error: Double)
     /// Extrapolation grades of the atoms of all frames up to a failure; nil where the potential has none.
     public let grades: GradeSummary?
-    /// Frames behind the discarded part and before a failure.
+    /// Frames after the discarded time and before a failure.
     public let frames: Trajectory
   }
 
+  /// Settings of the runs.
   public let settings: Settings
+  /// The runs, in order of their starts.
   public let runs: [Run]
-  /// Of the given frames.
+  /// g(r) of the given frames.
   public let frames: RadialDistribution
-  /// Of all runs together; nil where no run lasted long enough.
+  /// g(r) of all runs together; nil where no run lasted long enough.
   public let simulated: RadialDistribution?
-  /// What both are compared with besides, say from a longer run; nil for none.
+  /// A further g(r) that both are compared with, say from a longer run; nil for none.
   public let reference: RadialDistribution?
-  /// Of the frames with the noise that the potential belongs to; nil where that is none.
+  /// g(r) of the frames with the noise that the potential belongs to; nil where that is none.
   public let noised: RadialDistribution?
   /// Angles of frames and runs; nil where g(r) has no first minimum, or no run lasted.
   public let angles: AngleComparison?
@@ -89,7 +94,7 @@ public struct Validation: Sendable {
 // MARK: - Running
 
 extension Validation {
-  /// Runs LAMMPS and compares.
+  /// Runs LAMMPS, and compares the structures.
   /// - Parameters:
   ///   - settings: what to run.
   ///   - trajectory: the frames to start from and to compare with.
@@ -146,6 +151,7 @@ extension Validation {
 }
 
 extension Validation.Settings {
+  /// Checks whether runs can be made with these settings.
   /// - Throws: where a run cannot be made so.
   public func check() throws {
     try Temperature.check(temperature)
@@ -177,7 +183,7 @@ extension Validation.Settings {
 
   private static let mostSteps = 1e12
   private static let mostRuns = 1000
-  /// Those of LAMMPS's generators end at 900 000 000; each run has its own.
+  /// Seeds that are accepted: those of LAMMPS's generators end at 900 000 000, and each run has its own.
   private static let seeds = 1...800_000_000
 
   /// Steps between frames, and the time they take (ps): `interval` as whole steps.
@@ -209,7 +215,7 @@ extension Validation.Settings {
 }
 
 extension Frame {
-  /// The same atoms on the points of a lattice as even as the cell allows, types in random order.
+  /// The frame with its atoms on the points of a lattice as even as the cell allows, types in random order.
   func onLattice(seed: Int) -> Frame {
     let heights = cell.heights
     let spacing = cbrt(cell.volume / Double(positions.count))

@@ -8,7 +8,7 @@ struct Adam: Equatable, Sendable {
   private(set) var step = 0
   private(set) var firstMoment: [Double]
   private(set) var secondMoment: [Double]
-  /// The averaged parameters: what is validated and kept.
+  /// The averaged parameters, which are validated and kept.
   private(set) var average: [Double]
   /// Running mean of the gradient's norm.
   private(set) var usualNorm = 0.0

@@ -16,7 +16,7 @@ struct ConditionedParameters: Equatable, Sendable {
 
   var parameterCount: Int { values.count / order }
 
-  /// At every noise level the same `parameters`.
+  /// Parameters that are the same at every noise level.
   init(parameters: [Double], sigmas: [Double], order: Int) {
     smallestSigma = sigmas.min()!
     largestSigma = sigmas.max()!

@@ -12,13 +12,14 @@ public struct NetworkSettings: Equatable, Sendable {
   public var rMax = 5.0
   /// Bessel functions.
   public var basisCount = 8
-  /// Hidden layers of the radial network, and their width.
+  /// Number of hidden layers of the radial network: `radialLayers`, and their width: `radialWidth`.
   public var radialLayers = 2
   public var radialWidth = 32
   /// Steps of the optimiser at most.
   public var steps = 2000
   /// Frames for each step; each is noised with both signs.
   public var batchSize = 1
+  /// Largest learning rate of Adam; it falls to zero as half a cosine.
   public var learningRate = 0.01
   /// Noise levels (Å), visited in turn. The network is run at the smallest.
   public var sigmas = [0.01, 0.02, 0.04]
@@ -32,11 +33,14 @@ public struct NetworkSettings: Equatable, Sendable {
   public var patience = 1000
   /// Learning rate of a refinement by likelihood that follows (see `LikelihoodRefinement`).
   public var likelihoodRate = 0.002
+  /// Seed of initial parameters, noise, and order of frames.
   public var seed: UInt64 = 1
 
+  /// The default settings.
   public init() {}
 
-  /// What decides the course of the stage, by its keys in the configuration; what follows it, the refinement, is not there.
+  /// The settings that decide the course of training, by their keys in the configuration; those of the refinement that
+  /// follows are left out.
   var json: JSONValue {
     .object([
       .init("features", JSONValue(features)), .init("layers", JSONValue(layers)), .init("l_max", JSONValue(lMax)),
@@ -50,6 +54,7 @@ public struct NetworkSettings: Equatable, Sendable {
     ])
   }
 
+  /// Checks all settings.
   /// - Throws: where a setting makes no sense, naming its key in the configuration.
   public func validate() throws {
     if let fault { throw DiffNNPError("network.\(fault.key) \(fault.reason)") }

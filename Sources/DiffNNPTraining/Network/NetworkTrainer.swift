@@ -5,25 +5,31 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Trains a network on what pairs and triplets leave of the score, by denoising over a ladder of noise levels with antithetic
-/// noise; early stopping on the held-out objective at the smallest level, over the last block of time.
+/// Trains a network on what pairs and triplets leave of the score, by denoising over a ladder of noise levels with
+/// antithetic noise; stops early by the held-out objective at the smallest level, over the last block of time.
 public final class NetworkTrainer {
-  /// What a step, and now and then a validation, gave.
+  /// The outcome of a step and, now and then, of a validation.
   public struct Report: Sendable {
+    /// Number of the step, from 0.
     public var step: Int
+    /// Noise level of the step (Å).
     public var sigma: Double
     /// Objective for an atom of the training configurations, the mean of all steps since the last validation.
     public var loss: Double
     /// Held-out objective for an atom at the smallest noise level, of the averaged parameters; nil between validations.
     public var heldOut: Double?
+    /// Learning rate of the step.
     public var learningRate: Double
   }
 
+  /// Settings of the network stage.
   public let settings: NetworkSettings
+  /// Architecture of the network.
   public let architecture: NetworkArchitecture
-  /// The smallest held-out objective so far, and the step it came from.
+  /// The smallest held-out objective so far: `bestHeldOut`, and its step: `bestStep`.
   public var bestHeldOut: Double { state.bestHeldOut }
   public var bestStep: Int { state.bestStep }
+  /// Number of steps done.
   public var step: Int { state.optimiser.step }
   /// Noise levels (Å) of the training.
   public let sigmas: [Double]
@@ -34,7 +40,7 @@ public final class NetworkTrainer {
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
   private let network: TrainableNetwork
-  /// What the network adds to, at each level.
+  /// The potential that the network is added to, at each noise level.
   private let bases: [Double: Potential]
   private let threads: Int
   private let ranks: Ranks
@@ -42,7 +48,9 @@ public final class NetworkTrainer {
   private var gradients: [TrainableNetwork.Gradient] = []
   private let workers: WorkerPool<ScoreObjective>
 
+  /// A trainer at its first step.
   /// - Parameter pair: the fit that the network adds to; nil for a network alone.
+  /// - Throws: where settings make no sense, there are too few frames, or forces are missing that the objective needs.
   public init(
     _ settings: NetworkSettings, pair: PairFit.Result?, pairSettings: PairFit.Settings, trajectory: Trajectory,
     temperature: Double
@@ -72,15 +80,17 @@ public final class NetworkTrainer {
         order: settings.sigmaOrder))
   }
 
-  /// The ladder is the network's own: it needs levels above zero. Force labels have none.
+  /// Noise levels (Å) of the training. Those of a ladder are the network's own, because it needs levels above zero;
+  /// force labels have none.
   private static func levels(_ settings: NetworkSettings, _ pair: PairFit.Settings) -> [Double] {
     if pair.objective == .forces { return [0] }
     if case .ladder = pair.noise { return settings.sigmas }
     return pair.noise.sigmas
   }
 
-  /// What the network adds to at each level, in kT: on a ladder, the pair term of that level. With triplets, which are fitted without
-  /// noise alone, all levels have what is to be run; those of a network are small.
+  /// The potential that the network is added to, at each level, in kT: on a ladder, the pair term of that level. With
+  /// triplets, which are fitted without noise alone, all levels have the potential that is to be run; those of a
+  /// network are small.
   private static func bases(
     _ result: PairFit.Result, _ settings: PairFit.Settings, _ sigmas: [Double], _ trajectory: Trajectory,
     temperature: Double
@@ -116,11 +126,13 @@ public final class NetworkTrainer {
 
   // MARK: Steps
 
+  /// Whether all steps are done, or none of the last `patience` steps gave a better validation.
   public var isFinished: Bool {
     step >= settings.steps || (settings.patience > 0 && step - bestStep > settings.patience)
   }
 
   /// One step of the optimiser, and a validation when it is due.
+  /// - Throws: where the training diverges, a frame cannot be read, or another rank fails.
   public func advance() throws -> Report {
     let sigma = sigma(ofStep: step)
     network.set(state.parameters.parameters(sigma: sigma))
@@ -206,13 +218,14 @@ public final class NetworkTrainer {
     return heldOut
   }
 
-  /// About as many held-out atoms are looked at in one validation.
+  /// Number of held-out atoms in one validation, approximately.
   private static let validationAtoms = 10_000
 
-  /// The network to be run: that of the best validation, at the smallest noise level.
+  /// The network that is to be run: that of the best validation, at the smallest noise level.
+  /// - Throws: where a parameter is not finite.
   public func result() throws -> Network { try Network(architecture, parameters: bestParameters) }
 
-  /// Its parameters.
+  /// Parameters of the best validation, at the smallest noise level.
   public var bestParameters: [Double] { parameters(state.best) }
 
   /// Parameters at the smallest noise level.
@@ -222,14 +235,15 @@ public final class NetworkTrainer {
     return conditioned.parameters(sigma: runSigma)
   }
 
-  /// All that is needed to continue.
+  /// Everything that is needed to continue, as a file.
   public func checkpoint() -> SafetensorsFile { state.file(identity: identity) }
 
   /// Continues from a checkpoint.
   /// - Throws: where it belongs to another run.
   public func resume(from file: SafetensorsFile) throws { try state.restore(file, identity: identity) }
 
-  /// Settings and frames in one line; threads do not matter, nor what follows the last step, nor what the pair term says.
+  /// Settings and frames in one line; without the number of threads, the refinement that follows the last step, and the
+  /// pair term.
   private lazy var identity: String = {
     var architecture = architecture
     architecture.floor = .none

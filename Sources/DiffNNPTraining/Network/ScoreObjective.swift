@@ -8,10 +8,12 @@ import DiffNNP
 public final class ScoreObjective {
   /// One configuration with its target.
   public struct Item {
+    /// The noised configuration.
     public var configuration: Configuration
-    /// 1/Å, [atoms].
+    /// The target t (1/Å) [atoms].
     public var target: [SIMD3<Double>]
 
+    /// A configuration with its target (1/Å) [atoms].
     public init(configuration: Configuration, target: [SIMD3<Double>]) {
       self.configuration = configuration
       self.target = target
@@ -21,11 +23,12 @@ public final class ScoreObjective {
   private let model: TrainableScore
   private var score: [SIMD3<Double>] = []
 
-  /// For the work of one thread; the network's parameters may change between evaluations.
+  /// An objective for one thread; the network's parameters may change between evaluations.
   public init(_ network: TrainableNetwork) { model = TrainableScore(network) }
 
-  /// The objective for an atom. Where `gradient` is given, it receives the gradient of `weight` times that.
+  /// The objective for an atom (1/Å²). Where `gradient` is given, it receives the gradient of `weight` times that.
   /// - Parameter base: what the network adds to at the item's noise level, in units of kT.
+  /// - Throws: where neighbours cannot be found.
   public func evaluate(
     _ item: Item, base: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {

@@ -10,9 +10,10 @@ struct TrainingItems: Sendable {
   /// kT (eV).
   let thermalEnergy: Double
   let seed: UInt64
-  /// Share of the force label in a mixed target, for each noise level.
+  /// Weight of the force label in a mixed target, for each noise level.
   private let forceShares: [Double: Double]
 
+  /// Prepares the items of all frames.
   /// - Throws: where the objective needs forces that frames lack.
   init(
     frames: Frames, noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,
@@ -29,7 +30,8 @@ struct TrainingItems: Sendable {
     var shares: [Double: Double] = [:]
     if objective == .mixed {
       let variance = Self.forceVariance(frames, thermalEnergy)
-      // The share a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's variance.
+      // The weight a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's
+      // variance.
       for sigma in sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
     }
     forceShares = shares

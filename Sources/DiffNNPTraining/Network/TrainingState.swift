@@ -1,7 +1,7 @@
 import DiffNNP
 
-/// All that a network's training carries from step to step. Noise and the order of frames follow from the seed and the
-/// step, so that a run continued from here ends as one that was never interrupted.
+/// The state that a network's training carries from step to step. Noise and the order of frames follow from the seed
+/// and the step, so that a run continued from here ends as one that was never interrupted.
 struct TrainingState: Equatable, Sendable {
   var parameters: ConditionedParameters
   var optimiser: Adam
@@ -21,10 +21,10 @@ struct TrainingState: Equatable, Sendable {
   // MARK: Checkpoints
 
   private static let format = "diffnnp-checkpoint"
-  /// More steps than this are no training's.
+  /// Numbers of steps that are accepted from a checkpoint.
   static let sensibleSteps = 0...1 << 40
 
-  /// As a safetensors file; numbers keep all their digits.
+  /// The state as a safetensors file; numbers keep all their digits.
   /// - Parameter identity: names the run; only a run of the same identity may continue.
   func file(identity: String) -> SafetensorsFile {
     func tensor(_ name: String, _ values: [Double]) -> NamedTensor {

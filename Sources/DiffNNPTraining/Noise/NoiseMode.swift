@@ -1,10 +1,9 @@
 import DiffNNP
 
-/// How frames x are noised, y = x + σε with ε ~ N(0, I), and what is learned from that.
-///
-/// In all modes the potential u (in kT) minimises E[½|∇u(y)|²] - h(u), where h is an estimate of E[Δu(y)]; the modes
-/// differ in the estimate. For y drawn from noised data these are denoising score matching (Vincent 2011), whose
-/// minimiser is the potential of the *noised* density, F_σ = kT E[-ε/σ | y].
+/// The noise on frames x, y = x + σε with ε ~ N(0, I), and the objective that is learned from it. In all modes the
+/// potential u (in kT) minimises E[½|∇u(y)|²] - h(u), where h is an estimate of E[Δu(y)]; the modes differ in the
+/// estimate. For y drawn from noised data these are denoising score matching (Vincent 2011), whose minimiser is the
+/// potential of the *noised* density, F_σ = kT E[-ε/σ | y].
 public enum NoiseMode: Equatable, Sendable {
   /// One draw for each frame, made once: h = ε·∇u(y)/σ.
   case fixed(sigma: Double)
@@ -24,7 +23,7 @@ public enum NoiseMode: Equatable, Sendable {
   /// The default ladder (Å): dense where sharp wells are still resolved.
   public static let defaultSigmas = [0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4]
 
-  /// Draws for each frame that `copies` and its like may ask for.
+  /// Numbers of draws for each frame that are accepted.
   public static let sensibleDraws = 1...10_000
 
   /// Noise levels (Å), in increasing order.
@@ -37,6 +36,7 @@ public enum NoiseMode: Equatable, Sendable {
     }
   }
 
+  /// Checks levels and numbers of draws.
   /// - Throws: where a level or a number of draws makes no sense.
   public func validate() throws {
     switch self {
@@ -63,7 +63,7 @@ public enum NoiseMode: Equatable, Sendable {
     }
   }
 
-  /// The mode and its numbers, as identities of runs name them.
+  /// The mode and its numbers, as checkpoints record them.
   var json: JSONValue {
     func object(_ name: String, _ draws: Int? = nil) -> JSONValue {
       let levels = JSONValue.Member("sigma", .array(sigmas.map { .number($0) }))

@@ -1,11 +1,12 @@
 import DiffNNP
 
-/// Contiguous blocks of time for cross-validation. Frames close in time resemble each other, so whole blocks are held
-/// out, never frames at random.
+/// Contiguous blocks of time for cross-validation. Frames close in time resemble each other, so complete blocks are
+/// held out, never frames at random.
 public struct TimeBlocks: Equatable, Sendable {
   /// Consecutive ranges of frames, of equal size to within one frame.
   public let ranges: [Range<Int>]
 
+  /// Splits frames into blocks of time; there are no more blocks than frames.
   /// - Throws: where there are fewer than two frames or fewer than two blocks.
   public init(frameCount: Int, blockCount: Int) throws {
     guard frameCount >= 2 else {
@@ -18,9 +19,11 @@ public struct TimeBlocks: Equatable, Sendable {
     ranges = (0..<count).map { $0 * frameCount / count..<($0 + 1) * frameCount / count }
   }
 
+  /// Number of blocks.
   public var count: Int { ranges.count }
+  /// Number of frames in all blocks.
   public var frameCount: Int { ranges.last!.upperBound }
 
-  /// Frames of all blocks but one.
+  /// Number of frames in all blocks but one.
   public func trainingFrameCount(holdingOut block: Int) -> Int { frameCount - ranges[block].count }
 }

@@ -25,7 +25,8 @@ final class CholeskyFactor: @unchecked Sendable {
     guard factorise() else { return nil }
   }
 
-  /// Block by block, each taken from all that is to the right of it.
+  /// Factorises block by block, and subtracts the outer products of each block's columns from the matrix to the right
+  /// of it.
   private func factorise() -> Bool {
     let lower = lower.start
     for start in stride(from: 0, to: count, by: Self.blockSize) {
@@ -41,7 +42,7 @@ final class CholeskyFactor: @unchecked Sendable {
 
   private func column(_ k: Int) -> UnsafeMutablePointer<Double> { block.start + k * size }
 
-  /// Takes the earlier columns of the block from column j, and divides it by the root of its pivot.
+  /// Subtracts the earlier columns of the block from column j, and divides it by the root of its pivot.
   private func finishColumn(_ j: Int, from start: Int) -> Bool {
     let own = column(j - start)
     for k in 0..<j - start {

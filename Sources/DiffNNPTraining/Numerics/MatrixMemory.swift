@@ -1,10 +1,10 @@
 import DiffNNP
 
-/// The memory that a fit needs: dense matrices of all pairs of functions, whose size grows with the square of their number, which
-/// itself grows with the cube of the types.
+/// Memory for the matrices of a fit: dense ones of all pairs of functions, whose size grows with the square of their
+/// number, which itself grows with the cube of the types.
 enum MatrixMemory {
-  /// Matrices at a time: of each objective one for each block of time, their sum, and three for each thread, which sums a part of a
-  /// block, has one that waits, or solves for a prior.
+  /// Number of matrices in memory at once: for each objective one for each block of time, their sum, and three for each
+  /// thread, which sums over some frames of a block, has one result that waits, or solves for a prior.
   static func matrices(objectives: Int, blocks: Int, threads: Int) -> Int { objectives * blocks + 1 + 3 * threads }
 
   /// - Parameters:
@@ -28,7 +28,7 @@ enum MatrixMemory {
   private static func gigabytes(_ bytes: Int) -> Double { (Double(bytes) / 1e8).rounded() / 10 }
 }
 
-/// The memory of this machine, as far as this process may have it.
+/// The memory of this machine that is available to this process.
 enum SystemMemory {
   /// Free memory (bytes), or what its control group leaves where that is less; nil where the system does not say.
   static var available: Int? {

@@ -4,13 +4,13 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Work shared by threads. Each item of work is done by one thread from start to end and writes only its own result,
-/// so that results do not depend on the number of threads.
+/// Work that threads do together. Each item of work is done by one thread from start to end and writes only its own
+/// result, so that results do not depend on the number of threads.
 public enum Parallel {
-  /// Processors of this machine.
+  /// Number of processors of this machine.
   public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
-  /// Those that this process may use: a launcher or a queue may have bound it to some.
+  /// Number of processors that this process may use: a launcher or a queue may have bound it to some.
   public static var usableProcessorCount: Int {
     guard let status = try? FileIO.read("/proc/self/status") else { return processorCount }
     let lines = String(decoding: status, as: UTF8.self).split(separator: "\n")
@@ -31,8 +31,8 @@ public enum Parallel {
     }
   }
 
-  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other.
-  /// They are added in the order of items, as they come: beside the sums there are never more than two results for each thread.
+  /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts. Results are
+  /// added in the order of items, as they come: beside the sums there are never more than two results for each thread.
   /// - Throws: the error of the first item (by number) that failed.
   static func sums<Sum: Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
@@ -65,7 +65,7 @@ public enum Parallel {
   }
 }
 
-/// What can be added up.
+/// Values that can be added up.
 protocol Summable {
   mutating func add(_ other: Self)
 }
@@ -155,7 +155,7 @@ private final class SummingPool<Sum: Summable>: AnyPool {
   }
 }
 
-/// A mutex at an address of its own, and what lets threads that hold it wait for each other.
+/// A mutex at an address of its own, with a condition for which threads that hold it wait.
 final class Lock: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>

@@ -5,12 +5,14 @@ import DiffNNP
 
 /// ½ c'Gc - h'c, with symmetric G: an objective whose minimiser solves G c = h.
 public struct QuadraticForm: Equatable, Sendable {
+  /// Number of coefficients c.
   public let count: Int
   /// G [count][count].
   public var matrix: [Double]
   /// h [count].
   public var vector: [Double]
 
+  /// The form that is zero, of `count` coefficients.
   public init(count: Int) {
     self.count = count
     matrix = Array(repeating: 0, count: count * count)
@@ -73,8 +75,8 @@ public struct QuadraticForm: Equatable, Sendable {
     return solution
   }
 
-  /// What the factor of G gives first that is not nil. Where G is singular to rounding (functions that no data touch), the
-  /// smallest multiple of its mean diagonal that mends it is added.
+  /// The first result of `answer` that is not nil, for factors of G with a growing multiple of its mean diagonal added.
+  /// Where G is singular to rounding (functions that vanish on all data), the smallest multiple that mends it is used.
   func firstOf<Answer>(_ answer: (CholeskyFactor) -> Answer?) -> Answer? {
     let scale = trace / Double(count)
     var ridge = 1e-13 * scale

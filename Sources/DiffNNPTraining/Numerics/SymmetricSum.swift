@@ -4,7 +4,7 @@ final class SymmetricSum {
   private let padded: Int
   /// The tiles at and below the diagonal [padded][padded].
   private let matrix: Values<Double>
-  /// Rows that wait [batchSize][padded].
+  /// Rows that have not been added yet [batchSize][padded].
   private let batch: Values<Double>
   private var filled = 0
 

@@ -1,6 +1,7 @@
-/// Adds sums of outer products to symmetric matrices: what sums of squares and factorisations spend their time on.
+/// Adds sums of outer products to symmetric matrices, where sums of squares and factorisations spend most of their
+/// time.
 enum Tiles {
-  /// Of a tile of the matrix, which stays in registers.
+  /// Rows and columns of a tile of the matrix, which stays in registers.
   static let (rows, columns) = (4, 16)
 
   /// A count rounded up to whole tiles.

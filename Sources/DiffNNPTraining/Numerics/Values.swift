@@ -1,4 +1,4 @@
-/// Numbers in a place of their own, which only grows.
+/// An array of numbers at a fixed address, whose memory only grows.
 final class Values<Number: Numeric> {
   private(set) var start: UnsafeMutablePointer<Number>
   private var capacity: Int
@@ -11,7 +11,7 @@ final class Values<Number: Numeric> {
 
   deinit { start.deallocate() }
 
-  /// What was there is lost where it has to grow.
+  /// Makes room for `count` numbers; where the memory has to grow, its contents are lost.
   func reserve(_ count: Int) {
     guard count > capacity else { return }
     start.deallocate()

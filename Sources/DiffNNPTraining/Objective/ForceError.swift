@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// How far computed forces are from given ones, over all components of all atoms.
+/// The difference of computed forces from given ones, over all components of all atoms.
 public struct ForceError: Sendable {
   private var squaredError = 0.0
   private var squared = 0.0
@@ -8,9 +8,10 @@ public struct ForceError: Sendable {
   /// Σ F·f and Σ |f|² of the given forces F and the computed ones f, for each frame.
   private var frames: [(numerator: Double, denominator: Double)] = []
 
+  /// A comparison without frames.
   public init() {}
 
-  /// Adds the atoms of a frame (eV/Å).
+  /// Adds the atoms of a frame, with computed and given forces (eV/Å) [atoms].
   public mutating func add(_ computed: [SIMD3<Double>], given: [SIMD3<Double>]) {
     var sums = (numerator: 0.0, denominator: 0.0)
     for (computed, given) in zip(computed, given) {
@@ -23,19 +24,21 @@ public struct ForceError: Sendable {
     frames.append(sums)
   }
 
-  /// Whether there is nothing to judge by.
+  /// Whether no atoms were added.
   public var isEmpty: Bool { count == 0 }
-  /// Root mean square of the errors, and of the given forces (eV/Å).
+  /// Root mean square `rmse` of the errors, and `rms` of the given forces, for a component (eV/Å).
   public var rmse: Double { (squaredError / Double(count)).squareRoot() }
   public var rms: Double { (squared / Double(count)).squareRoot() }
-  /// The first over the second.
+  /// The ratio of `rmse` to `rms`.
   public var relative: Double { rmse / rms }
 
-  /// Less of the given forces' mean square explained by the computed ones says nothing of how large they are.
+  /// Smallest fraction of the given forces' mean square that computed ones have to explain before anything is said of
+  /// their scale.
   private static let fewestExplained = 0.05
 
-  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign: where they are
-  ///   alike but for a factor that is known, and that no potential is off by.
+  /// Checks that the given forces are in eV/Å.
+  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign:
+  ///   where they are alike but for a factor that is known, and that no potential is off by.
   public func requireUnits() throws {
     guard !isEmpty else { return }
     guard squared > 0 else {

@@ -6,16 +6,19 @@ import DiffNNPFrames
 
 /// How large given forces are in units of what they should be: a ratio of sums over frames, with its standard error.
 public struct ForceScale: Sendable {
-  /// 1 for forces that are right.
+  /// The ratio: 1 for forces that are right.
   public let slope: Double
-  /// Standard error, from groups of frames that follow each other; infinite where there are fewer than three.
+  /// Standard error of the slope, from groups of consecutive frames; infinite where there are fewer than three.
   public let error: Double
-  /// The mean difference of numerator and denominator, in units of what is no chance. Beside the slope's error, which takes the
-  /// denominator for known, it counts what chance makes of both where the slope is 1.
+  /// Mean difference of numerator and denominator, in units of the largest that chance explains, by the grouping that allows chance
+  /// the most. Unlike the slope's error, which takes the denominator as known, it includes the fluctuations of both.
   private let difference: Double
+  /// The same by the groups as they are given.
+  private let finestDifference: Double
   /// Standard errors that are no chance.
   private let significance: Double
 
+  /// The ratio of sums over groups.
   /// - Parameter groups: numerator and denominator of the ratio, for groups of frames in order of time. Groups that follow each other
   ///   may be alike: the error is the largest of those by these groups and by ones of two and of four (blocking, Flyvbjerg &
   ///   Petersen, J. Chem. Phys. 91, 461 (1989)).
@@ -23,16 +26,21 @@ public struct ForceScale: Sendable {
     let numerator = groups.reduce(0) { $0 + $1.numerator }
     let denominator = groups.reduce(0) { $0 + $1.denominator }
     let slope = numerator / denominator
-    let groupings = [1, 2, 4].map { Self.joined(groups, by: $0) }.filter { $0.count >= Self.fewestGroups }
+    let groupings =
+      (groups.count < Self.fewestGroups ? [] : [groups])
+      + [2, 4].map { Self.joined(groups, by: $0) }.filter { $0.count >= Self.fewestJoined }
+    let differences = groupings.map {
+      abs(numerator - denominator) / (Self.error($0, 1) * Self.significance(groups: $0.count))
+    }
     self.slope = slope
     error = groupings.map { Self.error($0, slope) / abs(denominator) }.max() ?? .infinity
-    difference =
-      groupings.map { abs(numerator - denominator) / (Self.error($0, 1) * Self.significance(groups: $0.count)) }.min()
-      ?? 0
+    difference = differences.min() ?? 0
+    finestDifference = differences.first ?? 0
     significance = Self.significance(groups: groups.count)
   }
 
-  private static let fewestGroups = 3
+  /// Groups that an error can be had from, and those that are worth a second look.
+  private static let (fewestGroups, fewestJoined) = (3, 5)
 
   /// As rare as four standard errors of a normal distribution; more where few groups tell how large one is.
   private static func significance(groups: Int) -> Double { 4 * (1 + 8 / exp(1.5 * log(max(1, Double(groups) - 1)))) }
@@ -56,10 +64,13 @@ public struct ForceScale: Sendable {
   /// Differences from 1 that integration errors and a thermostat a little off may make.
   private static let tolerance = 0.1
 
-  /// Whether the slope is known so well that it says something.
+  /// Whether the slope is known precisely enough to judge by.
   public var isKnown: Bool { error.isFinite && significance * error < max(0.5, 0.5 * abs(slope)) }
-  /// Whether the slope cannot be 1, nor near it.
-  public var isWrong: Bool { difference > 1 && abs(slope - 1) > Self.tolerance + 2 * error }
+  /// Whether the slope is neither 1 nor near it, beyond what chance explains; where it is off by a factor, few groups tell.
+  public var isWrong: Bool {
+    guard abs(slope - 1) > Self.tolerance + 2 * error else { return false }
+    return difference > 1 || (finestDifference > 1 && !(0.4...2.5 ~= slope))
+  }
 
   /// The slope with its error, in as many digits as they mean.
   public var text: String {
@@ -79,7 +90,7 @@ public struct ForceScale: Sendable {
     return "\((x * scale).rounded() / scale)"
   }
 
-  /// What forces that are off by this slope may be; nil where no cause is known.
+  /// The probable cause where forces are off by this slope; nil where no cause is known.
   /// - Parameter temperature: of the frames (K), as it was given.
   public func cause(temperature: Double) -> String? {
     if abs(slope) <= 2 * error { return "they have nothing to do with the configurations" }

@@ -2,10 +2,11 @@
   import Glibc
 #endif
 
-/// A unit in which programs write forces, as one may find it in a file that does not name it.
+/// A unit in which programs write forces, as it may occur in a file that does not name it.
 public struct ForceUnit: Sendable {
+  /// Name, as it is usually written.
   public let name: String
-  /// What 1 eV/Å is in it.
+  /// The size of 1 eV/Å in this unit.
   public let factor: Double
 
   /// eV in kcal/mol, kJ/mol and Hartree, and Å in Bohr (CODATA 2018).
@@ -21,9 +22,9 @@ public struct ForceUnit: Sendable {
     ForceUnit(name: "K/Å, energies over Boltzmann's constant", factor: 11604.518),
   ]
 
-  /// The known units, of either sign, whose factors are a slope on forces in eV/Å to within a tolerance, the nearest first. Among
-  /// negative ones, eV/Å itself is a gradient.
-  /// - Parameter tolerance: how far off factors may be, as a part of them.
+  /// The known units, of either sign, whose factors are a slope on forces in eV/Å to within a tolerance, the nearest
+  /// first. Among negative ones, eV/Å itself is a gradient.
+  /// - Parameter tolerance: largest relative difference of factors.
   static func candidates(for slope: Double, within tolerance: Double) -> [ForceUnit] {
     guard slope.isFinite, slope != 0 else { return [] }
     let units = slope < 0 ? known + [ForceUnit(name: "eV/Å", factor: 1)] : known

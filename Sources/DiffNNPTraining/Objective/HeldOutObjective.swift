@@ -14,13 +14,17 @@ public struct HeldOutObjective: Sendable {
   public let sigma: Double
   /// Draws of noise for each frame.
   public let draws: Int
+  /// Seed of the noise.
   public let seed: UInt64
 
+  /// Default of the noise (Å).
   public static let defaultSigma = 0.01
-  /// Å. Below, differences of forces are rounding errors; above, wells are no longer resolved.
+  /// Noise levels that are accepted (Å): below, differences of forces are rounding errors; above, wells are no longer
+  /// resolved.
   private static let sensibleSigmas = 1e-5...1.0
   private static let mostDraws = 10_000
 
+  /// An objective for frames at a temperature.
   /// - Parameter temperature: of the frames (K).
   /// - Throws: where temperature, noise or draws make no sense.
   public init(temperature: Double, sigma: Double = defaultSigma, draws: Int = 1, seed: UInt64 = 1) throws {
@@ -39,7 +43,7 @@ public struct HeldOutObjective: Sendable {
 
   /// The estimate from one frame: the mean over draws.
   /// - Parameters:
-  ///   - frame: the frame's number, which names its noise: all models see the same.
+  ///   - frame: the frame's number, which names its noise, so that it is the same for all models.
   ///   - forces: computes forces (eV/Å), [atoms].
   public func estimate(
     _ configuration: Configuration, frame: Int, forces: (Configuration) throws -> [SIMD3<Double>]

@@ -1,27 +1,30 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// How the pair potential gets better with the number of frames: fits to fewer and fewer of them, all judged by the
-/// objective on the same frames, the last block of time, which none of them sees.
+/// The objective of pair potentials as a function of the number of training frames: fits to fewer and fewer of them,
+/// all judged on the same frames, the last block of time, to which none was fitted.
 public struct LearningCurve: Sendable {
   /// Fits to one number of frames.
   public struct Point: Sendable {
+    /// Number of frames of each fit.
     public let frameCount: Int
-    /// How many sets of so many frames were fitted.
+    /// Number of subsets of so many frames that were fitted.
     public let subsetCount: Int
-    /// Objective for an atom (1/Å²) of each held-out frame, in order of time, the mean over subsets.
+    /// Objective for an atom (1/Å²) of each held-out frame, in order of time, averaged over subsets.
     public let objectives: [Double]
   }
 
+  /// Settings of the fits.
   public let settings: PairFit.Settings
-  /// K.
+  /// Temperature of the frames (K).
   public let temperature: Double
 
-  /// Fewer frames are no training.
+  /// Fewest frames of a fit.
   private static let fewestFrames = 10
   private static let mostPoints = 7
   private static let mostSubsets = 4
 
+  /// A learning curve of fits with these settings, to frames at a temperature (K).
   public init(_ settings: PairFit.Settings, temperature: Double) {
     self.settings = settings
     self.temperature = temperature
@@ -60,12 +63,12 @@ public struct LearningCurve: Sendable {
 /// The law by which an objective falls with the number N of frames, L(N) = L∞ + a/N: the error of a fit with
 /// as many parameters as before.
 public struct LearningLaw: Equatable, Sendable {
-  /// Objective for an atom with endless frames (1/Å²).
+  /// Objective for an atom in the limit of endless frames (1/Å²).
   public let limit: Double
   /// a (1/Å²).
   public let slope: Double
 
-  /// Least squares over points (N, L), weighted by N.
+  /// Fits the law by least squares over points (N, L), weighted by N.
   public init(_ points: [(frameCount: Int, objective: Double)]) {
     var (w, x, y, xx, xy) = (0.0, 0.0, 0.0, 0.0, 0.0)
     for point in points {
@@ -80,14 +83,14 @@ public struct LearningLaw: Equatable, Sendable {
     limit = (y - slope * x) / w
   }
 
-  /// The part of the root mean square force that is error for want of frames: with a score s whose objective is
-  /// -½⟨s²⟩ + ½⟨δs²⟩, √(⟨δs²⟩/⟨s²⟩). Nil where the law is no decrease.
+  /// Relative root mean square error of forces for want of frames: with a score s whose objective is -½⟨s²⟩ + ½⟨δs²⟩,
+  /// √(⟨δs²⟩/⟨s²⟩). Nil where the law does not decrease.
   public func relativeForceError(frameCount: Double) -> Double? {
     guard slope > 0, limit < 0 else { return nil }
     return (slope / frameCount / -limit).squareRoot()
   }
 
-  /// Frames needed for such an error.
+  /// The number of frames at which the relative error of forces is `error`; nil where the law does not decrease.
   public func frameCount(relativeForceError error: Double) -> Double? {
     guard slope > 0, limit < 0 else { return nil }
     return slope / (-limit * error * error)

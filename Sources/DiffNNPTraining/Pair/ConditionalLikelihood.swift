@@ -4,42 +4,41 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// How likely each atom is where it is, given all others: denoising with large noise on one atom at a time, posed as a
-/// choice. The atom is noised to a point z within a ball about x_i; K more points are drawn in the same way about z; the
-/// potential has to tell which of the K + 1 places the atom came from,
+/// The pseudo-likelihood of each atom's position given all others, as a choice between candidates: the atom is noised
+/// to a point z within a ball about x_i; K more points are drawn in the same way about z; the potential has to tell
+/// which of the K + 1 candidates the atom came from,
 ///
 ///   -log p = u(x_i) + log Σ_k exp(-u(y_k)),   y_0 = x_i,
 ///
-/// with u the energy of the atom among all others. Given z the K + 1 points are exchangeable but for the density itself,
-/// so the minimiser is the true potential for any K and any radius (pseudo-likelihood, Besag 1975; ranking
+/// with u the energy of the atom among all others. Given z the K + 1 points are exchangeable but for the density
+/// itself, so the minimiser is the true potential for any K and any radius (pseudo-likelihood, Besag 1975; ranking
 /// noise-contrastive estimation, Ma & Collins 2018). It has no noise bias, needs no derivatives, and, unlike scores, it
-/// compares separated wells: it is what fixes the relative weight of contact and solvent-separated pairs.
-/// It is convex in the coefficients of a linear potential, of pairs and of triplets: Newton's method minimises it in a few
-/// passes.
+/// compares separated wells: it is what fixes the relative weight of contact and solvent-separated pairs. It is convex
+/// in the coefficients of a linear potential, of pairs and of triplets: Newton's method minimises it in a few passes.
 struct ConditionalLikelihood {
   let basis: LinearBasis
   let frames: Frames
   let blocks: TimeBlocks
   /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
   var radii = [0.75, 1.5, 3.0]
-  /// K, the number of places offered beside the true one.
+  /// K, the number of candidates beside the true position.
   var candidates = 16
-  /// Atoms closer to a neighbour than this (Å, for each pair of types) are in a trap or an error: no question is asked
-  /// about them, as no finite energy would explain where they are.
+  /// Atoms closer to a neighbour than this (Å) [pair] are in a trap or an error: they pose no choice, as no finite
+  /// energy would explain their positions.
   let smallestDistances: [Double]
   let seed: UInt64
   let threads: Int
   var ranks = Ranks.one
 
-  /// How many choices are posed.
+  /// The number of choices that are posed.
   enum Effort {
     /// On the way to the minimum.
     case low
     /// For the answer: several choices for each atom where frames are few.
     case full
 
-    /// Choices over all frames, at most; where there are more atoms, they are taken evenly. More make forces of pairs alone no
-    /// better.
+    /// Choices over all frames, at most; where there are more atoms, they are taken evenly. More make forces of pairs
+    /// alone no better.
     func choices(_ basis: LinearBasis) -> Int {
       switch self {
       case .low: 12_000
@@ -49,15 +48,15 @@ struct ConditionalLikelihood {
 
     static let mostChoicesForAnAtom = 4
 
-    /// The Hessian is summed over as many of their places, about, which are drawn: its error is one of the step, not of the
-    /// minimum. The more functions, the more steps with fewer.
+    /// Approximate number of candidates, drawn at random, that the Hessian is summed over: its error is one of the
+    /// step, not of the minimum. The more functions, the more steps a smaller number would cost.
     static func hessianPlaces(_ basis: LinearBasis) -> Double { basis.triplets == nil ? 12_000 : 32_000 }
 
     /// Newton steps at most. Two priors that are equally good may take turns in being chosen.
     var mostSteps: Int { self == .low ? 20 : 3 }
 
-    /// What a step may promise, for each coefficient, and yet be the last: most of it is gained by then, and ½ is what a
-    /// coefficient costs by its own uncertainty.
+    /// The gain for each coefficient below which a Newton step is the last: most is gained by then, and a coefficient's
+    /// own uncertainty costs ½.
     static let tolerance = 0.1
   }
 
@@ -106,7 +105,7 @@ struct ConditionalLikelihood {
     }.map { expansion(about: coefficients, $0.form, value: $0.value) }
   }
 
-  /// Of each `stride` atoms one is asked about, and that `repeats` times.
+  /// The density of choices: one of each `stride` atoms is asked about, and that `repeats` times.
   private func sampling(_ effort: Effort) -> (stride: Int, repeats: Int) {
     let (atoms, choices) = (frames.atomCount, effort.choices(basis))
     return (max(1, atoms / choices), max(1, min(choices / max(1, atoms), Effort.mostChoicesForAnAtom)))
@@ -141,7 +140,7 @@ private final class Choices {
   private let atom: AtomFeatures
   private let hessian: SymmetricSum
   private var gradient: [Double]
-  /// Functions at all places [place][function], and their mean over places by their probabilities.
+  /// Functions at all candidates [candidate][function], and their mean weighted by the candidates' probabilities.
   private var rows: [Double]
   private var mean: [Double]
   private var energies: [Double]
@@ -150,13 +149,13 @@ private final class Choices {
   private var count: Int { likelihood.basis.count }
   private var places: Range<Int> { 0..<likelihood.candidates + 1 }
 
-  /// Places less likely than this add nothing to gradients that counts.
+  /// Candidates less likely than this are left out of gradients.
   private static let leastForGradient = 1e-7
 
   /// - Parameters:
   ///   - stride: every how many atoms one is asked about.
   ///   - repeats: choices for each of those.
-  ///   - hessianChance: times √p is the chance of a place to be in the sum that makes the Hessian.
+  ///   - hessianChance: times √p is the probability with which a candidate enters the Hessian.
   init(
     _ likelihood: ConditionalLikelihood, _ coefficients: [Double], stride: Int, repeats: Int, hessianChance: Double
   ) {
@@ -183,10 +182,11 @@ private final class Choices {
     return form
   }
 
-  /// How far candidates may be from the atom's place: the noised one is a radius away, and they are one from there.
+  /// The largest distance of candidates from the atom's position (Å): the noised one is up to a radius away, and they
+  /// are up to a radius from there.
   private static func reach(_ radius: Double) -> Double { 2 * radius }
 
-  /// Whether there is a question in a frame.
+  /// Whether any atom of a frame poses a choice.
   func asks(inFrame number: Int, ofAtoms count: Int) -> Bool { (stride - number % stride) % stride < count }
 
   func add(_ frame: Frame, number: Int) throws {
@@ -211,7 +211,7 @@ private final class Choices {
     }
   }
 
-  /// Fills `rows` and `energies` for atom i at its place and at others about a noised one.
+  /// Fills `rows` and `energies` for atom i at its own position and at candidates about a noised one.
   private func pose(_ i: Int, radius: Double, _ random: inout Philox) {
     atom.look(about: i, reach: Self.reach(radius))
     let noised = radius * random.inBall()
@@ -242,8 +242,8 @@ private final class Choices {
           for k in 0..<count { mean[k] += p * row[k] }
         }
         for k in 0..<count { gradient[k] += weight * (rows[k] - mean[k]) }
-        // Σ p (x - mean)(x - mean)ᵀ, of which likely places are added as they are, others drawn: by √p, because unlikely places
-        // are all that is known of functions that only they touch.
+        // Σ p (x - mean)(x - mean)ᵀ: likely candidates are added, others drawn with probability √p, because functions
+        // that vanish at all likely ones are known from unlikely ones alone.
         for place in places {
           let share = min(1, hessianChance * probabilities[place].squareRoot())
           guard draws.uniform() < share else { continue }

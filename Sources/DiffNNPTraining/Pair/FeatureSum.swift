@@ -42,7 +42,7 @@ final class FeatureSum {
     if count > 0 { count < 48 ? addSparse(runs, count, weight) : addDense(runs, count, weight) }
   }
 
-  /// Adds weight · values · factor to h, at a run's place.
+  /// Adds factor · values to h, at a run's entries.
   @inline(__always)
   func addVector(_ run: Run, _ factor: Double) {
     let to = vector + Int(run.first)

@@ -19,7 +19,7 @@ struct NoisedDistances {
   /// Directed pairs in each bin [pair][bin].
   private(set) var counts: [Double]
 
-  /// For noise up to `largestSigma` (Å).
+  /// Empty histograms for noise up to `largestSigma` (Å).
   init(_ basis: PairBasis, largestSigma: Double) {
     self.basis = basis
     binCount = Int((Self.cutoff(basis, largestSigma: largestSigma) / Self.width).rounded(.up)) + 1
@@ -31,7 +31,7 @@ struct NoisedDistances {
     basis.rMax + reach * largestSigma * 2.0.squareRoot()
   }
 
-  /// With counts that were made elsewhere.
+  /// Histograms of given counts [pair][bin].
   init(_ basis: PairBasis, counts: [Double]) {
     self.basis = basis
     self.counts = counts
@@ -54,8 +54,8 @@ struct NoisedDistances {
   /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
   /// for pairs that never come within rMax.
   ///
-  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is wider. It
-  /// means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
+  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is
+  /// wider. It means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
   static func smallestConnected(
     _ parts: [NoisedDistances], gap: Double = 1.5, neighbours: Double = 20
   ) -> [Double] {

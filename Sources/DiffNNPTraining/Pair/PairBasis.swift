@@ -3,25 +3,28 @@ import DiffNNP
 /// The functions a pair potential is expanded in: for each pair of types, cubic B-splines of the distance that vanish
 /// smoothly at the cutoff (see `PairTerm`).
 public struct PairBasis: Equatable, Sendable {
+  /// Number of atom types.
   public let typeCount: Int
   /// Cutoff (Å).
   public let rMax: Double
   /// Knot intervals in [0, rMax]; functions for each pair of types.
   public let intervals: Int
 
+  /// A basis of `intervals` functions up to rMax (Å) for each pair of types.
   public init(typeCount: Int, rMax: Double, intervals: Int) {
     self.typeCount = typeCount
     self.rMax = rMax
     self.intervals = intervals
   }
 
+  /// Number of unordered pairs of types.
   public var pairCount: Int { TypePairs.count(typeCount) }
   /// Knot spacing (Å).
   public var spacing: Double { rMax / Double(intervals) }
   /// Number of functions.
   public var count: Int { pairCount * intervals }
 
-  /// How the number of functions comes about.
+  /// The number of functions as a product, in words for messages.
   var arithmetic: String { "\(intervals) for each of \(pairCount) pairs of \(typeCount) types" }
 
   /// Functions for each pair with the three that are left out at the cutoff: the layout that sums are made in.
@@ -61,7 +64,8 @@ public struct PairBasis: Equatable, Sendable {
     }
   }
 
-  /// The pair term with these coefficients [count].
+  /// The pair term with coefficients [count] (kT).
+  /// - Throws: where the number of coefficients is not `count`, or the cutoff is not positive.
   public func pairTerm(_ coefficients: [Double]) throws -> PairTerm {
     try PairTerm(typeCount: typeCount, rMax: rMax, intervals: intervals, free: coefficients)
   }

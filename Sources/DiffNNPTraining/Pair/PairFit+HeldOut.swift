@@ -5,7 +5,7 @@ extension PairFit {
   /// Draws of noise for each held-out frame.
   private static let heldOutDraws = 4
 
-  /// The objective of denoising without noise, for an atom (1/Å²), of each of some frames that the fit has not seen.
+  /// The objective of denoising without noise, for an atom (1/Å²), of each of some frames that are not in the fit.
   ///
   /// Without walls: where pairs are closer than any before, steep walls would be all that the objective sees.
   func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {

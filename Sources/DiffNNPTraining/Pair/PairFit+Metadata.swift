@@ -2,7 +2,7 @@ import DiffNNP
 import DiffNNPFrames
 
 extension PairFit.Result {
-  /// What a weight file says of the frames that were fitted, and of the noise level.
+  /// Metadata of a weight file: properties of the frames that were fitted, and the noise level.
   /// - Parameter temperature: of the frames (K).
   public func metadata(_ trajectory: Trajectory, temperature: Double) -> PotentialMetadata {
     var metadata = PotentialMetadata()

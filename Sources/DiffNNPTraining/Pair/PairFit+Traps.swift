@@ -2,14 +2,16 @@ import DiffNNP
 import DiffNNPFrames
 
 extension PairFit {
-  /// Above this share of frames, what lies beyond a gap in the distances is no accident.
+  /// Largest fraction of frames that may be left out: if more frames are beyond a gap in the distances, that is no
+  /// accident.
   private static let largestTrappedShare = 0.05
-  /// Items of work that frames are dealt to.
+  /// Number of items of work that frames are split into.
   private static let trapParts = 16
 
-  /// The frames without those in which a pair is beyond a gap in the distances of all (`NoisedDistances.smallestConnected`): such
-  /// a pair fell into a trap, or is an error. Nothing in the data says how far its energy is from that of the others, yet
-  /// its forces would outweigh all of theirs. Where such frames are many, all are kept.
+  /// The frames without those in which a pair is beyond a gap in the distances of all
+  /// (`NoisedDistances.smallestConnected`): such a pair fell into a trap, or is an error. Nothing in the data says how
+  /// far its energy is from that of the others, yet its forces would outweigh all of theirs. Where such frames are
+  /// many, all are kept.
   /// - Throws: what `check` throws.
   public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
     let basis = try prepare(trajectory).basis

@@ -4,100 +4,112 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// What training learns from.
+/// The data that training learns from.
 public enum TrainingObjective: String, CaseIterable, Sendable {
-  /// Configurations alone.
+  /// Configurations alone, by denoising.
   case denoising
   /// Force labels alone.
   case forces
-  /// Both.
+  /// Configurations and force labels together.
   case mixed
 }
 
 /// The first stage of training: a potential that is linear in its coefficients, in closed form.
 ///
 /// 1. Denoising: quadratic objectives on a ladder of noise levels (`PairStatistics`), solved for all candidate ranges,
-///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0. Where 2
-///    or 3 follows, the level without noise is enough to start from.
+///    weights, degrees in τ = σ² and priors; cross-validation over blocks of time picks one by the objective at σ → 0.
+///    Where 2 or 3 follows, the level without noise is enough to start from.
 /// 2. Conditional likelihood: from there, Newton steps on `ConditionalLikelihood`, which also knows the relative weight
 ///    of wells that scores cannot compare; its prior is picked by cross-validation on the likelihood.
-/// 3. With force labels, their Gaussian log-likelihood takes the place of 2 or is added to it.
+/// 3. With force labels, their Gaussian log-likelihood replaces that of 2 or is added to it.
 /// 4. Triplets, where they are wanted: from there, Newton steps on the same objective for pairs and triplets together.
-/// 5. Below the smallest distance seen a repulsive wall takes over.
+/// 5. Below the smallest distance in the data a repulsive wall is joined on.
 ///
 /// `LikelihoodRefinement` may follow.
 public struct PairFit: Sendable {
+  /// Settings of the fit.
   public struct Settings: Sendable {
+    /// The data that are fitted: configurations, force labels or both.
     public var objective = TrainingObjective.denoising
+    /// Noise on the frames for denoising.
     public var noise = NoiseMode.ladder(sigmas: NoiseMode.defaultSigmas)
     /// Whether stage 2 follows stage 1; it needs a noise ladder.
     public var usesLikelihood = true
-    /// Cutoff (Å); nil for 12 Å, half the smallest height of a cell, or as far as the mean atom has 150 neighbours, whichever is
-    /// least.
+    /// Cutoff (Å); nil for 12 Å, half the smallest height of a cell, or as far as the mean atom has 150 neighbours,
+    /// whichever is least.
     public var rMax: Double?
     /// Knot spacing (Å).
     public var spacing = 0.1
     /// Triplets beside the pair term; nil for none. They need stage 2 or 3.
     public var triplets: TripletSettings?
+    /// Number of blocks of time for cross-validation.
     public var blockCount = 5
+    /// Seed of noise and of candidates.
     public var seed: UInt64 = 1
+    /// Number of threads.
     public var threads = Parallel.processorCount
     /// Processes that share the work; the result does not depend on them.
     public var ranks = Ranks.one
 
+    /// The default settings.
     public init() {}
 
-    /// Whether a likelihood follows the closed form, 2 or 3; triplets need one.
+    /// Whether stage 2 or 3 follows stage 1; triplets need one of them.
     public var isRefined: Bool {
       guard case .ladder = noise else { return false }
       return objective != .denoising || usesLikelihood
     }
 
-    /// Whether it is, or contains, the conditional one, 2.
+    /// Whether stage 2 follows: a likelihood that is, or contains, the conditional one.
     public var hasLikelihood: Bool { isRefined && objective != .forces }
   }
 
-  /// One way to fit; the numbers cross-validation compares.
+  /// One way to fit, with the numbers that cross-validation compares.
   public struct Candidate: Equatable, Sendable {
     /// What was minimised: `levels 0.05-0.15 Å`, `likelihood`, ….
     public var name: String
     /// Degree of the potential in τ.
     public var degree: Int
+    /// Prior of the pair term.
     public var prior: SmoothnessPrior
     /// Width of the prior of triplets (kT); nil where there are none.
     public var tripletWidth: Double?
-    /// Mean over frames of the objective on blocks held out.
+    /// Mean over frames of the objective on held-out blocks.
     public var heldOut: Double
   }
 
+  /// The potential that was fitted, and how it was chosen.
   public struct Result: Sendable {
+    /// Functions of the pair term.
     public let basis: PairBasis
+    /// Blocks of time of the cross-validation.
     public let blocks: TimeBlocks
     /// Coefficients [pair][interval] in kT, without walls.
     public var bareCoefficients: [Double]
-    /// What is added to the pair term; nil without triplets.
+    /// Triplet term beside the pair term; nil without triplets.
     public var triplets: TripletTerm?
     /// Noise levels (Å) that were fitted.
     public let sigmas: [Double]
     /// Noise level of the potential (Å): 0, or the only level.
     public let sigma: Double
-    /// Smallest distance in the data (Å), and without outliers: where walls begin. Infinite for pairs that never meet.
+    /// Smallest distance in the data for each pair of types (Å): `smallestDistances`; without outliers, where walls
+    /// begin: `wallDistances`. Infinite for pairs that never meet.
     public let smallestDistances: [Double]
     public let wallDistances: [Double]
-    /// All that was compared, in the order tried, and the winners of each stage.
+    /// All `candidates` that were compared, in the order tried, and those `chosen` in each stage.
     public let candidates: [Candidate]
     public let chosen: [Candidate]
     /// Held-out objective at σ → 0, E[½|s|² + div s] for a frame, of the final choice of pairs alone; lower is better.
     public let heldOutObjective: Double
-    /// For a refinement by the whole likelihood; nil where the conditional one was not asked.
+    /// The minimum of the conditional likelihood, for a refinement by the full likelihood; nil without stage 2.
     var minimum: LikelihoodMinimum?
 
-    /// All functions.
+    /// The functions of pairs and triplets.
     var linearBasis: LinearBasis { LinearBasis(pairs: basis, triplets: triplets?.basis) }
-    /// Their coefficients, those of pairs without walls.
+    /// Coefficients of `linearBasis`, those of pairs without walls.
     var linearCoefficients: [Double] { bareCoefficients + (triplets?.coefficients ?? []) }
 
-    /// The same with other coefficients of all functions.
+    /// The result with other coefficients of all functions.
     func with(_ coefficients: [Double]) throws -> Result {
       var result = self
       result.bareCoefficients = linearBasis.pairPart(coefficients)
@@ -120,7 +132,8 @@ public struct PairFit: Sendable {
       RepulsiveWall().applied(to: coefficients, basis, smallestDistances: noisedWallDistances)
     }
 
-    /// How near the other terms of the potential to be run may see atoms, for a term with a cutoff (Å).
+    /// The floor of distances for another term of the potential, with a cutoff (Å), so that it does not outweigh the
+    /// walls.
     func floor(within rMax: Double) throws -> DistanceFloor {
       try RepulsiveWall.floor(basis, smallestDistances: noisedWallDistances, within: rMax)
     }
@@ -128,22 +141,26 @@ public struct PairFit: Sendable {
     /// Noise brings pairs closer than any in the data: by two standard deviations of their distance.
     private var noisedWallDistances: [Double] { wallDistances.map { max($0 - 2 * 2.0.squareRoot() * sigma, 0) } }
 
-    /// The pair term of the potential.
+    /// The pair term of the potential, with its walls.
+    /// - Throws: where the coefficients do not fit the basis.
     public func pairTerm() throws -> PairTerm { try basis.pairTerm(coefficients) }
   }
 
-  /// More spline functions for a pair of types make dense normal equations out of all proportion.
+  /// Most spline functions for a pair of types: more would make the dense normal equations much too large.
   private static let mostIntervals = 1000
 
+  /// Settings of the fit.
   public let settings: Settings
-  /// Of the frames (K).
+  /// Temperature of the frames (K).
   public let temperature: Double
   /// kT (eV).
   public var thermalEnergy: Double { boltzmannConstant * temperature }
-  /// Called with a line about what is being done.
+  /// Called with a line of text at each stage.
   public var progress: @Sendable (String) -> Void = { _ in }
 
+  /// A fit of frames at a temperature.
   /// - Parameter temperature: of the frames (K).
+  /// - Throws: where temperature, noise or knot spacing make no sense.
   public init(_ settings: Settings, temperature: Double) throws {
     try Temperature.check(temperature)
     try settings.noise.validate()
@@ -154,8 +171,9 @@ public struct PairFit: Sendable {
     self.temperature = temperature
   }
 
-  /// Whether frames can be fitted, as far as that shows before the work.
-  /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no sense.
+  /// Checks whether frames can be fitted, as far as that shows before the work.
+  /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no
+  ///   sense.
   public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
 
   func prepare(_ trajectory: Trajectory) throws -> (blocks: TimeBlocks, basis: PairBasis) {
@@ -191,7 +209,7 @@ public struct PairFit: Sendable {
     return try solve(frames, statistics, selection)
   }
 
-  /// Levels to gather statistics of.
+  /// Noise levels of which statistics are gathered (Å).
   private var sigmas: [Double] {
     let sigmas = settings.isRefined ? [0] : settings.noise.sigmas
     return sigmas[0] == 0 ? sigmas : [0] + sigmas
@@ -228,7 +246,7 @@ public struct PairFit: Sendable {
     return result(statistics, triplets: term, sigmas: [0], stages)
   }
 
-  /// What follows the ladder.
+  /// The objective of stages 2 and 3.
   private func objective(
     _ basis: LinearBasis, _ frames: Frames, _ statistics: PairStatistics
   ) -> LinearObjective {
@@ -263,7 +281,8 @@ public struct PairFit: Sendable {
       minimum: stages.last!.minimum)
   }
 
-  /// Where charges or long structure act far, and atoms are few, a long cutoff costs little; in dense liquids it costs most of the time.
+  /// Longest default cutoff (Å), and most neighbours within it: where charges or long structure act far, and atoms are
+  /// few, a long cutoff costs little; in dense liquids it takes most of the time.
   private static let (longestDefault, mostDefaultNeighbours) = (12.0, 150.0)
 
   private func defaultCutoff(_ trajectory: Trajectory) -> Double {

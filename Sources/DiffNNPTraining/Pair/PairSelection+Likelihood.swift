@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// What the coefficients of a linear potential are fitted to beyond scores.
+/// The objective of a potential that is linear in its coefficients, beyond scores.
 struct LinearObjective {
   var basis: LinearBasis
-  /// Where atoms could have been instead.
+  /// The conditional likelihood of atoms' positions.
   var likelihood: ConditionalLikelihood?
   /// The likelihood of force labels, Gaussian about the force of the potential with a variance for each type of atom.
   var labels: ForceLabels?
@@ -16,8 +16,8 @@ struct LinearObjective {
 }
 
 extension PairSelection {
-  /// Newton steps on an objective from coefficients of its basis; each chooses its prior by the objective of blocks held out, to
-  /// second order about the current point.
+  /// Minimises an objective by Newton steps from given coefficients of its basis; each step chooses its prior by the
+  /// objective on held-out blocks, to second order about the current point.
   /// - Parameters:
   ///   - prior: to choose from first.
   ///   - isLast: whether the result is to be used, and not only to start from.
@@ -28,7 +28,7 @@ extension PairSelection {
     var (objective, prior) = (objective, prior)
     if let labels = objective.labels { objective.forces = try weighted(labels, prior, from: start) }
     let basis = objective.basis
-    // The start may have holes where no pair was seen; the wall closes them.
+    // The start may have gaps at distances where the data have no pairs; the wall closes them.
     var c =
       RepulsiveWall().applied(
         to: basis.pairPart(start), basis.pairs, smallestDistances: statistics.connectedDistances)
@@ -61,7 +61,8 @@ extension PairSelection {
     }
   }
 
-  /// Newton steps on the choices of an effort. What a prior is worth shows near its own minimum, so each step chooses anew.
+  /// Makes Newton steps on the choices of an effort. How good a prior is shows near its own minimum, so each step
+  /// chooses anew.
   /// - Parameters:
   ///   - prior: to choose from first; becomes the best.
   ///   - c: where to begin; becomes the last point of expansion.
@@ -121,8 +122,8 @@ extension PairSelection {
     return result
   }
 
-  /// Labels without errors, weighted by their variances, about the force of a potential fitted to them; what is an error is asked
-  /// again once there is such a potential.
+  /// Labels without errors, weighted by their variances, about the force of a potential fitted to them. Errors are
+  /// found once more when there is such a potential.
   private func weighted(
     _ labels: ForceLabels, _ prior: LinearPrior, from start: [Double]
   ) throws -> WeightedForces {
@@ -135,7 +136,7 @@ extension PairSelection {
   }
 
   /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it.
-  /// - Parameter prior: where to begin; becomes the best. One part of it after the other is chosen anew.
+  /// - Parameter prior: the start, replaced by the best one. Width and smoothness are chosen one after the other.
   private func choose(
     _ objective: Expansion, _ total: QuadraticForm, _ prior: inout LinearPrior, _ basis: LinearBasis, name: String
   ) throws -> Choice {
@@ -154,15 +155,15 @@ extension PairSelection {
       heldOutScore: heldOut(best.solutions.map(basis.pairPart), statistics.forms[0]))
   }
 
-  /// What a prior is worth.
+  /// A prior with its held-out objective.
   private struct Score {
     var prior: LinearPrior
-    /// For each block, from all other blocks.
+    /// The solution from all other blocks, for each block.
     var solutions: [[Double]]
     /// The mean over frames of the objective on the blocks held out.
     var heldOut: Double
 
-    /// The one with the lowest objective; nil among none.
+    /// The score with the lowest objective; nil where there are none.
     static func best(_ scores: [Score]) -> Score? { scores.min { $0.heldOut < $1.heldOut } }
 
     func candidate(_ name: String) -> PairFit.Candidate {

@@ -15,23 +15,23 @@ struct PairSelection {
     var name: String
     /// Indices into the statistics' levels.
     var levels: [Int]
-    /// p.
+    /// Power p of τ in the weight of a level.
     var weightPower: Double
     /// Degree in τ.
     var degree: Int
   }
 
-  /// A fit and how it was chosen.
+  /// A fit, and how it was chosen.
   struct Choice {
     var chosen: PairFit.Candidate
     var candidates: [PairFit.Candidate]
     /// Coefficients of pairs at τ → 0, or at the only level.
     var pairs: [Double]
-    /// Those of triplets, where there are any.
+    /// Coefficients of triplets, where there are any.
     var triplets: [Double] = []
     /// Held-out objective at σ → 0 for a frame.
     var heldOutScore: Double
-    /// For a refinement by the whole likelihood.
+    /// For a refinement by the full likelihood.
     var minimum: LikelihoodMinimum?
 
     /// Pairs, then triplets.
@@ -101,7 +101,7 @@ struct PairSelection {
     return second.chosen.heldOut < first.chosen.heldOut ? second : first
   }
 
-  /// What priors are worth for a combination, and the solution with the best of them.
+  /// Held-out objectives of priors for a combination, and the solution with the best of them.
   private struct Comparison: Parcelled {
     /// The objective on blocks held out, for each prior.
     var scores: [Double]

@@ -4,21 +4,24 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// All that denoising needs to know of the frames to fit pair potentials: for each noise level and block of time the
+/// The sums over frames that fits of pair potentials by denoising need: for each noise level and block of time the
 /// quadratic objective ½ c'Gc - h'c, with G = E[∇φ·∇φ] and h = E[Δφ] at noised positions (at σ = 0 the generalised
 /// Yvon-Born-Green equations). Summed over the frames of a block, in units of kT.
 public struct PairStatistics: Sendable {
+  /// The functions φ.
   public let basis: PairBasis
+  /// Blocks of time.
   public let blocks: TimeBlocks
-  /// Noise levels (Å); `forms[level][block]`.
+  /// Noise levels (Å): `sigmas`, and the objectives at these: `forms` [level][block].
   public let sigmas: [Double]
   public let forms: [[QuadraticForm]]
-  /// Smallest distance seen (Å), for each pair of types; infinite where a pair never comes within reach.
+  /// Smallest distance in the frames (Å), for each pair of types; infinite where a pair never comes within the cutoff.
   public let smallestDistances: [Double]
-  /// The same without outliers (see `NoisedDistances.smallestConnected`): where walls begin.
+  /// Smallest distance (Å) without outliers (see `NoisedDistances.smallestConnected`), for each pair of types: where
+  /// walls begin.
   public let connectedDistances: [Double]
 
-  /// What to sum.
+  /// The sums that are wanted.
   struct Request {
     var basis: PairBasis
     var noise: NoiseMode
@@ -27,7 +30,7 @@ public struct PairStatistics: Sendable {
     var seed: UInt64
     var threads: Int
     var ranks = Ranks.one
-    /// Centres of which G is summed, at most, over all frames and draws of a level; the rest are skipped evenly.
+    /// Centres of which G is summed, at most, over all frames and draws of a level; the others are skipped evenly.
     var centreBudget = 400_000
   }
 
@@ -69,7 +72,7 @@ public struct PairStatistics: Sendable {
   }
 }
 
-/// What remains of the sums over one block.
+/// The results of the sums over one block.
 private struct BlockTotals: Parcelled {
   let forms: [QuadraticForm]
   /// Counts of `NoisedDistances`.

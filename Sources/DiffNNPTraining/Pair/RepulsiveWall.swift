@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// Where no pair was ever seen a fit knows nothing, and must not let atoms in. Below the smallest distance in the data
-/// the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms of the steps
-/// d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall and are convex
-/// is itself decreasing and convex, and it joins the fitted part with continuous curvature.
+/// A repulsive wall at distances where the data have no pairs, which a fit knows nothing about. Below the smallest
+/// distance in the data the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms
+/// of the steps d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall
+/// and are convex is itself decreasing and convex, and it joins the fitted spline with continuous curvature.
 struct RepulsiveWall {
   /// Least repulsion at the edge (kT/Å).
   var leastSlope = 5.0
@@ -22,8 +22,9 @@ struct RepulsiveWall {
     return result
   }
 
-  /// What keeps a term with a cutoff (Å) from outweighing the walls: it sees no distances below them. One that stands still two
-  /// knots below a wall's first leaves the wall's own slope, `leastSlope` or more.
+  /// A floor of distances that keeps a term with a cutoff (Å) from outweighing the walls: its radial functions use no
+  /// distances below it. Where the distance stands still two knots below a wall's first, the wall's own slope is left,
+  /// `leastSlope` or more.
   static func floor(
     _ basis: PairBasis, smallestDistances: [Double], within rMax: Double
   ) throws -> DistanceFloor {
@@ -33,10 +34,10 @@ struct RepulsiveWall {
       width: max(leastWidth, 3 * basis.spacing))
   }
 
-  /// Over less than this (Å), what the term has learned at the edge would become too stiff.
+  /// The least width of the floor (Å): over less, what the term has learned at the edge would become too stiff.
   private static let leastWidth = 0.3
 
-  /// Where the walls of all pairs of types begin (Å).
+  /// The distances at which the walls of all pairs of types begin (Å).
   private static func edges(_ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
     let closest = smallestDistances.min() ?? .infinity
     return smallestDistances.map { min($0.isFinite ? $0 : closest, basis.rMax) }

@@ -3,10 +3,10 @@
 #endif
 import DiffNNP
 
-/// What is believed of pair potentials before any data: they are smooth, and more so at long range. The penalty
+/// Prior distribution of pair potentials: they are smooth, and more so at long range. The penalty
 ///   ½ λ Σ_pairs ∫ (r/3 Å)^8 u'''(r)² dr
-/// leaves parabolas alone, so that wells and walls are not flattened. The exponent is between those of smoothness in log r, 5,
-/// and in 1/r, near 10.
+/// leaves parabolas alone, so that wells and walls are not flattened. The exponent is between those of smoothness in
+/// log r, 5, and in 1/r, near 10.
 public struct SmoothnessPrior: Equatable, Sendable {
   /// λ (Å⁵) for each atom of a frame.
   public var strength: Double
@@ -14,8 +14,8 @@ public struct SmoothnessPrior: Equatable, Sendable {
   /// Candidates for cross-validation.
   static let candidates = (-8...0).map { SmoothnessPrior(strength: 1e-5 * exp(0.5 * log(10) * Double($0))) }
 
-  /// Of the weight with distance. Where forces are known, those of ions are met better than with 5 or 11, from 100 frames as from
-  /// 3000, and cross-validation cannot tell.
+  /// Exponent of the weight with distance. Where forces are known, those of ions are predicted better than with 5 or
+  /// 11, from 100 frames as from 3000, and cross-validation cannot tell.
   private static let growth = 8.0
 
   /// Adds `weight` times the penalty, as differences of the coefficients, to the form's matrix from (offset, offset).

@@ -2,9 +2,10 @@ import DiffNNP
 import DiffNNPFrames
 
 extension Trajectory {
+  /// Checks that some pair of atoms is closer than a cutoff (Å).
   /// - Parameter name: what to call the cutoff in errors.
-  /// - Throws: where no two atoms of any frame are closer than a cutoff (Å): nothing could be learned from pairs within it;
-  ///   and where the cutoff is out of all proportion to a cell.
+  /// - Throws: where no two atoms of any frame are closer than a cutoff (Å): nothing could be learned from pairs within
+  ///   it; and where the cutoff is out of all proportion to a cell.
   public func requirePairs(within cutoff: Double, _ name: String) throws {
     guard frames.contains(where: { $0.positions.count > 1 }) else {
       throw DiffNNPError("no frame has more than one atom; there are no pairs to learn from")

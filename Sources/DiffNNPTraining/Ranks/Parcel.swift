@@ -1,4 +1,4 @@
-/// Numbers on their way from one rank to another, bit by bit as they are.
+/// Numbers on their way from one rank to another, with all their bits.
 struct Parcel {
   private(set) var words: [UInt64] = []
   private var place = 0
@@ -24,10 +24,10 @@ struct Parcel {
   }
 }
 
-/// What can travel between ranks.
+/// Values that can travel between ranks.
 protocol Parcelled {
   func put(into parcel: inout Parcel)
-  /// What was put there before, in the same order.
+  /// Takes out what `put` wrote, in the same order.
   init(from parcel: inout Parcel)
 }
 

@@ -1,24 +1,29 @@
 import DiffNNP
 
-/// The processes that train together. All of them see the same frames and make the same decisions; items of work are dealt
-/// to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one process.
+/// The processes that train together. All of them see the same frames and make the same decisions; items of work are
+/// dealt to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one
+/// process.
 public struct Ranks: Sendable {
   private let communicator: (any Communicator)?
 
-  /// A process by itself.
+  /// One process by itself.
   public static let one = Ranks(nil)
 
+  /// The processes that a communicator connects.
   /// - Parameter communicator: nil for a process by itself.
   public init(_ communicator: (any Communicator)?) { self.communicator = communicator }
 
+  /// Number of processes.
   public var count: Int { communicator?.count ?? 1 }
+  /// Number of this process, from 0.
   public var rank: Int { communicator?.rank ?? 0 }
   /// Whether this process is the one that prints and writes.
   public var isFirst: Bool { rank == 0 }
 
   // MARK: Work
 
-  /// Results of `body` for items 0..<count, in order, of which each rank makes a share by its threads.
+  /// Results of `body` for items 0..<count, in order. Each rank computes some of the items with its threads, and gets
+  /// the results of all.
   /// - Throws: what `body` throws for the first item of this rank that fails; `RankFailure` where another rank failed.
   func map<Result: Parcelled>(
     _ count: Int, threads: Int, _ body: (Int) throws -> Result
@@ -33,9 +38,9 @@ public struct Ranks: Sendable {
     return all.map { $0! }
   }
 
-  /// Sums of the results of `body` for items 0..<groups · parts, those of a group being `parts` items that follow each other,
-  /// added in the order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there are
-  /// never more than two for each thread.
+  /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts, added in the
+  /// order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there
+  /// are never more than two for each thread.
   /// - Throws: as `map`.
   func sums<Sum: Parcelled & Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
@@ -57,7 +62,7 @@ public struct Ranks: Sendable {
 
   private func share(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
 
-  /// What each rank has, in the order of ranks.
+  /// The values of all ranks, in the order of ranks.
   func gather<Value: Parcelled>(_ own: Value) throws -> [Value] {
     guard let communicator else { return [own] }
     var parcel = Parcel()
@@ -81,12 +86,13 @@ public struct Ranks: Sendable {
     return sum
   }
 
-  /// Whether something is so on any rank.
+  /// Whether `own` is true on any rank.
+  /// - Throws: `RankFailure` where another rank failed.
   public func any(_ own: Bool) throws -> Bool { try gather(own ? 1 : 0).contains(1) }
 
   // MARK: Ends
 
-  /// What a rank is about.
+  /// The state that a rank announces.
   private enum State {
     case working, finished
     case failed(RankFailure)
@@ -100,7 +106,8 @@ public struct Ranks: Sendable {
     }
   }
 
-  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something from it.
+  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something
+  /// from it.
   /// - Parameter failure: of this rank; nil where it has finished. One that came from another rank ends nothing again.
   /// - Returns: the failure of the first rank that failed.
   public func finish(_ failure: RankFailure?) -> RankFailure? {
@@ -111,7 +118,7 @@ public struct Ranks: Sendable {
     } catch let agreed as RankFailure { return agreed } catch { return RankFailure("\(error)", exitCode: 1) }
   }
 
-  /// Tells all ranks what this one is about, and returns the size that each has announced.
+  /// Announces this rank's state, and returns the size that each rank has announced.
   /// - Throws: the failure of the first rank that failed, on all ranks.
   private func agree(_ state: State, size: Int) throws -> [Int] {
     guard let communicator else { return [size] }
@@ -132,14 +139,16 @@ public struct Ranks: Sendable {
   }
 }
 
-/// Why a rank cannot go on.
+/// The error of a rank that cannot go on.
 public struct RankFailure: Error, Equatable {
-  /// One line.
+  /// What went wrong, in one line.
   public let message: String
+  /// Exit code of the process.
   public let exitCode: Int32
   /// Whether all ranks know of it.
   let isForeign: Bool
 
+  /// A failure of this rank.
   public init(_ message: String, exitCode: Int32) { self.init(message, exitCode: exitCode, isForeign: false) }
 
   init(_ message: String, exitCode: Int32, isForeign: Bool) {

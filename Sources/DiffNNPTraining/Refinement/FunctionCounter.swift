@@ -1,7 +1,7 @@
 import DiffNNP
 
-/// Sums the functions of a `LinearBasis` over whole configurations: the derivatives of a linear potential's energy with respect
-/// to its coefficients. Holds the buffers of one thread.
+/// Sums the functions of a `LinearBasis` over all atoms of configurations: the derivatives of a linear potential's
+/// energy with respect to its coefficients. Holds the buffers of one thread.
 final class FunctionCounter {
   private let basis: LinearBasis
   private let search = NeighbourSearch()

@@ -1,8 +1,8 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Means over frames of the sums of all functions of a `LinearBasis`, and how these follow the volume of the cell: where volumes
-/// differ, a few cells are not like all.
+/// Means over frames of the sums of all functions of a `LinearBasis`, with their dependence on the volume of the cell:
+/// where volumes differ, a few cells do not represent all.
 struct FunctionMeans: Parcelled {
   private var frameCount: Double
   private var means: [Double]
@@ -32,7 +32,7 @@ struct FunctionMeans: Parcelled {
     }
   }
 
-  /// Of all frames of some parts.
+  /// Means over all frames of several means.
   init(_ parts: [FunctionMeans]) {
     let total = parts.reduce(0) { $0 + $1.frameCount }
     func mean(_ value: (FunctionMeans) -> Double) -> Double {
@@ -53,7 +53,7 @@ struct FunctionMeans: Parcelled {
     return means.indices.map { varies ? (products[$0] - means[$0] * volume) / variance : 0 }
   }
 
-  /// What the means were, had the cells this volume (Å³).
+  /// The means for cells of this volume (Å³).
   func means(at volume: Double, _ slopes: [Double]) -> [Double] {
     zip(means, slopes).map { $0 + $1 * (volume - self.volume) }
   }

@@ -5,21 +5,22 @@ import DiffNNP
 #endif
 
 /// A configuration that moves by Langevin dynamics in the potential being trained, with kT = 1: the BAOAB integrator
-/// (Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34), whose configurations are right to second order in the time
-/// step and exact for harmonic wells.
+/// (Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34), whose configurations are right to second order in the
+/// time step and exact for harmonic wells.
 ///
-/// Masses do not matter to configurations, so they are chosen for speed: with the mean curvature of the potential along a
-/// coordinate as mass, atoms of all types oscillate with a frequency of about 1.
+/// Masses do not matter to configurations, so they are chosen for speed: with the mean curvature of the potential along
+/// a coordinate as mass, atoms of all types oscillate with a frequency of about 1.
 struct LangevinChain: Equatable, Sendable {
   var positions: [SIMD3<Double>]
   var velocities: [SIMD3<Double>]
 
-  /// Against a frequency of 1; the stiffest oscillations, several times faster, are still followed.
+  /// Time step in units of the inverse frequency, which is about 1; the stiffest oscillations, several times faster,
+  /// are still followed.
   static let timeStep = 0.1
-  /// Velocities forget themselves in twenty steps.
+  /// Friction in the same units: velocities lose their memory in twenty steps.
   private static let friction = 0.5
 
-  /// At rest; the thermostat is quick to change that.
+  /// A chain at rest; the thermostat is quick to change that.
   init(_ positions: [SIMD3<Double>]) {
     self.positions = positions
     velocities = Array(repeating: .zero, count: positions.count)

@@ -1,13 +1,14 @@
 import DiffNNP
 
-/// What a refinement by the whole likelihood needs of the minimum of the conditional one: what else is asked of coefficients, and
-/// how to measure steps from there.
+/// The minimum of the conditional likelihood as a refinement by the full likelihood needs it: the other terms of the
+/// objective, and the metric for steps from there.
 struct LikelihoodMinimum: Sendable {
-  /// Conditional likelihood and rest, to second order.
+  /// The complete objective to second order: conditional likelihood, priors and force labels.
   let whole: QuadraticForm
   /// Priors and force labels, ½ c'Gc - h'c.
   let rest: QuadraticForm
-  /// Choices that the conditional likelihood poses for each atom: how much a likelihood weighs beside the rest.
+  /// Number of choices that the conditional likelihood poses for each atom: the weight of a likelihood beside priors
+  /// and labels.
   let weight: Double
 
   /// The metric of the Hessian among some of the coefficients.
@@ -33,6 +34,6 @@ struct HessianMetric: Sendable {
   /// The inverse Hessian times a gradient: Newton's step goes against it.
   func step(_ gradient: [Double]) -> [Double] { factor.solve(gradient) ?? gradient.map { _ in 0 } }
 
-  /// Twice what Newton's step gains.
+  /// Twice the decrease of the objective in Newton's step.
   func square(_ gradient: [Double]) -> Double { zip(gradient, step(gradient)).reduce(0) { $0 + $1.0 * $1.1 } }
 }

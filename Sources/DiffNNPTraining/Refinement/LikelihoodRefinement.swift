@@ -5,30 +5,32 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data less its mean over
-/// as many configurations of the model itself. These come from Langevin chains that start in frames of the data, and go on in
-/// each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML 2008; in coarse graining,
-/// minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
+/// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data minus its
+/// mean over as many configurations of the model itself. These come from Langevin chains that start in frames of the
+/// data, and go on in each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML
+/// 2008; in coarse graining, minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
 ///
-/// The conditional likelihood and scores see one atom, or one place, at a time. Where the functions of a potential cannot say all
-/// there is, they leave the structure as a whole a little wrong: g(r) and angles of a liquid, say. At the maximum of
-/// the likelihood, the means of all functions are those of the data. Pairs and triplets move by shares of Newton's steps, with
-/// priors and Hessian of the conditional likelihood (`LikelihoodMinimum`); a network by Adam.
+/// The conditional likelihood (pseudo-likelihood) and scores depend on one atom, or one position, at a time. Where the
+/// functions of a potential are not flexible enough, they leave collective structure a little wrong: g(r) and angles of
+/// a liquid, say. At the maximum of the likelihood, the means of all functions are those of the data. Pairs and
+/// triplets move by fractions of Newton's steps, with priors and Hessian of the conditional likelihood
+/// (`LikelihoodMinimum`); a network by Adam.
 ///
-/// At first the chains only run, to see how far they are from the data. Where the model is wrong by less than the data
+/// At first the chains only run, to find how far they are from the data. Where the model is wrong by less than the data
 /// themselves are uncertain, it is left as it is.
 public final class LikelihoodRefinement {
-  /// What a step gave.
+  /// The outcome of a step.
   public struct Report: Sendable {
+    /// Number of steps done.
     public var step: Int
-    /// Mean of |n/n_data - 1| over the pair functions that the data hold, where n counts pairs in the chains, as a running
+    /// Mean of |n/n_data - 1| over the pair functions with data, where n counts pairs in the chains, as a running
     /// mean over steps.
     public var pairDifference: Double
-    /// Chains begun anew so far, because an atom of theirs moved absurdly fast.
+    /// Number of chains begun anew so far, because one of their atoms moved absurdly fast.
     public var restarts: Int
   }
 
-  /// How much the chains do.
+  /// How much work the chains do.
   struct Effort: Sendable {
     /// Atoms in all chains together at least, as far as `chainCounts` allows.
     var chainAtoms = 2000
@@ -47,23 +49,24 @@ public final class LikelihoodRefinement {
     private static let fewestSteps = 80
   }
 
-  /// What there is to correct, as squares in the metric of the minimum.
+  /// How far the model's means are from those of the data, as squares in the metric of the minimum.
   private struct Assessment {
-    /// Of the model's means from those of the data, beyond what chance explains.
+    /// Distance of the model's means from those of the data, beyond what chance explains.
     var excess: Double
-    /// What chance makes of the data's means.
+    /// Distance of the data's means from exact ones, by chance.
     var uncertainty: Double
 
     var isWorthwhile: Bool { excess > uncertainty }
     var trust: Double { isWorthwhile ? excess / (excess + uncertainty) : 0 }
   }
 
-  /// Steps, those included in which chains only run.
+  /// Number of steps, those included in which chains only run.
   public let steps: Int
+  /// Number of steps done.
   public var step: Int { state.step }
-  /// After all steps, or once it is seen that the data ask for no correction.
+  /// Whether all steps are done, or it has turned out that the data ask for no correction.
   public var isFinished: Bool { step >= steps || (step >= effort.measuringSteps && !assessment.isWorthwhile) }
-  /// Whether anything was changed.
+  /// Whether coefficients or parameters were changed.
   public var hasCorrected: Bool { step > effort.measuringSteps }
 
   private let wantedSteps: Int
@@ -77,16 +80,17 @@ public final class LikelihoodRefinement {
   private let frames: Frames
   private let threads: Int
   private let ranks: Ranks
-  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the chains.
+  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the
+  /// chains.
   private let dataMean: [Double]
   private let blockMeans: [[Double]]
-  /// Whether the data hold enough of a function for its coefficient to be moved. What hardly any frame has seen, chains may find by
-  /// the way; steps against that would know no measure.
+  /// Whether the data have enough counts of a function for its coefficient to be moved. Functions that hardly any frame
+  /// has may occur in chains by chance; steps against them would be much too large.
   private let isKnown: [Bool]
   private let metric: HessianMetric
   /// Chains; with a network, as many frames of the data enter each step.
   private let chainCount: Int
-  /// Of each type (kT/Å²).
+  /// Mass of each type (kT/Å²).
   private var masses: [Double] = []
   private var counters: [FunctionCounter] = []
   private var models: [TrainableScore] = []
@@ -96,14 +100,14 @@ public final class LikelihoodRefinement {
 
   /// Decay of running means over steps.
   private static let averaging = 0.98
-  /// Share of Newton's step that pairs and triplets are moved by at first. Atoms move together, so that the Hessian of the whole
-  /// likelihood is up to a few times that of the conditional one.
+  /// Fraction of Newton's step that pairs and triplets are moved by at first. Atoms move together, so that the Hessian
+  /// of the full likelihood is up to a few times that of the conditional one.
   private static let linearRate = 0.1
-  /// Of a function in all frames: pairs, or as many triplets.
+  /// Fewest counts of a function in all frames (pairs, or as many triplets) for its coefficient to be moved.
   private static let fewestCounts = 100.0
 
-  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood, and all frames hold the same atoms, so that
-  /// a few chains stand for them.
+  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood, and all frames have the same
+  /// composition, so that a few chains represent them.
   public static func isPossible(_ fit: PairFit.Result, _ trajectory: Trajectory) -> Bool {
     func composition(_ frame: Frame) -> [Int] {
       frame.types.reduce(into: Array(repeating: 0, count: trajectory.typeNames.count)) { $0[$1] += 1 }
@@ -112,11 +116,14 @@ public final class LikelihoodRefinement {
     return fit.minimum != nil && trajectory.frames.allSatisfy { composition($0) == first }
   }
 
+  /// Prepares the refinement, with chains that start in frames of the data.
   /// - Parameters:
   ///   - fit: pairs, and perhaps triplets, to be refined.
   ///   - trainer: one that is finished, if there is a network.
   ///   - steps: of corrections, at most.
   ///   - ranks: processes that share the work.
+  /// - Throws: where the fit has no minimum of a conditional likelihood, the likelihood is not determined, or a frame
+  ///   cannot be read.
   public convenience init(
     _ fit: PairFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
     ranks: Ranks = .one
@@ -194,6 +201,7 @@ public final class LikelihoodRefinement {
   // MARK: Steps
 
   /// Moves the chains and, once it is known how far they are from the data, the parameters.
+  /// - Throws: where the refinement diverges, a frame cannot be read, or another rank fails.
   public func advance() throws -> Report {
     network?.set(state.parameters)
     let base = try base()
@@ -219,7 +227,7 @@ public final class LikelihoodRefinement {
     return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
   }
 
-  /// What came of a chain, nil where it is of no use any more, or of a frame.
+  /// The outcome of moving a chain (nil where it has to be begun anew), or of differentiating at a frame.
   private struct Moved: Parcelled {
     var chain: LangevinChain?
     var functions: [Double] = []
@@ -242,7 +250,7 @@ public final class LikelihoodRefinement {
     }
   }
 
-  /// Moves a chain, and looks at where it ends.
+  /// Moves a chain, and differentiates at its end.
   private func moveChain(_ k: Int, _ base: Potential, differentiates: Bool) throws -> Moved {
     var chain = state.chains[k]
     var configuration = try frames.frame(at: state.starts[k]).configuration
@@ -286,20 +294,20 @@ public final class LikelihoodRefinement {
     return known.reduce(0) { $0 + abs(state.averageMean[$1] / dataMean[$1] - 1) } / Double(max(known.count, 1))
   }
 
-  /// The gradient of the objective of pairs and triplets where the model has these means: as many times -log p as the conditional
-  /// likelihood poses choices for an atom, and the rest.
+  /// The gradient of the objective of pairs and triplets where the model has these means: that of -log p times the
+  /// number of choices that the conditional likelihood poses for an atom, and that of priors and labels.
   private func gradient(_ mean: [Double], at c: [Double]) -> [Double] {
     let (likelihood, rest) = (difference(dataMean, mean), minimum.rest.product(c))
     return c.indices.map { isKnown[$0] ? likelihood[$0] + rest[$0] - minimum.rest.vector[$0] : 0 }
   }
 
-  /// Of means that are known, as it enters the gradient.
+  /// Difference of means, 0 for functions without enough data, as it enters the gradient.
   private func difference(_ one: [Double], _ other: [Double]) -> [Double] {
     let factor = minimum.weight * Double(frames.count)
     return one.indices.map { isKnown[$0] ? factor * (one[$0] - other[$0]) : 0 }
   }
 
-  /// Of what the chains did while they only ran.
+  /// The assessment of what the chains did while they only ran.
   private var assessment: Assessment {
     if let knownAssessment { return knownAssessment }
     let size = Double(effort.measuringSteps - effort.settlingSteps)
@@ -314,7 +322,8 @@ public final class LikelihoodRefinement {
     return found
   }
 
-  /// What chance makes of a mean of groups that do not know of each other, in the same measure.
+  /// The expected square of a mean's deviation by chance, from groups that are independent of each other, in the same
+  /// metric.
   private func uncertainty(of groups: [[Double]], _ mean: [Double]) -> Double {
     let squares = groups.map { metric.square(difference($0, mean)) }
     return squares.reduce(0, +) / Double(groups.count * (groups.count - 1))
@@ -322,7 +331,7 @@ public final class LikelihoodRefinement {
 
   // MARK: Corrections
 
-  /// Moves all parameters, less and less.
+  /// Moves all parameters, by less and less.
   private func correct(_ mean: [Double]) throws {
     let (done, all) = (step - effort.measuringSteps, steps - effort.measuringSteps)
     let share = 0.5 * (1 + cos(Double.pi * Double(done) / Double(all)))
@@ -347,18 +356,18 @@ public final class LikelihoodRefinement {
 
   // MARK: Checkpoints
 
-  /// Adds what is needed to continue to a checkpoint.
+  /// Adds to a checkpoint everything that is needed to continue.
   public func addCheckpoint(to file: inout SafetensorsFile) {
     state.add(to: &file, identity: Self.identity(steps: wantedSteps, networkRate), start: start)
   }
 
-  /// Whether a checkpoint reaches into a refinement, with these settings.
+  /// Whether a checkpoint was written during a refinement with these settings.
   /// - Throws: where that had others.
   public static func isPart(of file: SafetensorsFile, steps: Int, _ settings: NetworkSettings?) throws -> Bool {
     try LikelihoodState.isPart(of: file, identity: identity(steps: steps, settings?.likelihoodRate ?? 0))
   }
 
-  /// Continues from a checkpoint that reaches into the refinement.
+  /// Continues from a checkpoint that was written during the refinement.
   /// - Throws: where it started from another potential, of other frames or settings.
   public func resume(from file: SafetensorsFile) throws {
     try state.restore(file, frames: frames, start: start)
@@ -367,7 +376,7 @@ public final class LikelihoodRefinement {
 
   private static func identity(steps: Int, _ rate: Double) -> String { "\(steps) steps, rate \(rate)" }
 
-  /// What was to be refined, in a word.
+  /// Fingerprint of the potential that is refined.
   private var start: String {
     var fingerprint = Fingerprint()
     for c in fit.linearCoefficients { fingerprint.add(c.bitPattern) }
@@ -376,7 +385,8 @@ public final class LikelihoodRefinement {
 
   // MARK: Results
 
-  /// The fit and the network that belongs to it.
+  /// The refined fit, and the network that belongs to it.
+  /// - Throws: where a coefficient or parameter is not finite.
   public func result() throws -> (fit: PairFit.Result, network: Network?) {
     let network = try network.map { try Network($0.architecture, parameters: state.optimiser.average) }
     return (hasCorrected ? try fit.with(state.averageCoefficients) : fit, network)

@@ -1,13 +1,14 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// All that a refinement by likelihood carries from step to step. Random numbers follow from the seed and the step.
+/// The state that a refinement by likelihood carries from step to step. Random numbers follow from the seed and the
+/// step.
 struct LikelihoodState: Equatable, Sendable {
   var step = 0
-  /// Of pairs without walls and triplets, and the mean of those of the second half of the steps.
+  /// Coefficients of pairs without walls and of triplets, and their mean over the second half of the steps.
   var coefficients: [Double]
   var averageCoefficients: [Double]
-  /// Those of the network; none without one.
+  /// Parameters of the network; empty without one.
   var parameters: [Double]
   var optimiser: Adam
   /// Running mean over steps of the functions' sums in a chain.
@@ -62,7 +63,7 @@ struct LikelihoodState: Equatable, Sendable {
     }
   }
 
-  /// Whether a checkpoint reaches into the refinement.
+  /// Whether a checkpoint was written during the refinement.
   /// - Throws: where it does, with other settings.
   static func isPart(of file: SafetensorsFile, identity: String) throws -> Bool {
     guard let found = file.metadata[prefix + "identity"] else { return false }
@@ -72,7 +73,7 @@ struct LikelihoodState: Equatable, Sendable {
     return true
   }
 
-  /// Continues from a checkpoint that reaches into the refinement.
+  /// Continues from a checkpoint that was written during the refinement.
   /// - Parameter frames: those of the data; chains that started in one have its size.
   /// - Throws: where something is missing, or the refinement started from another potential.
   mutating func restore(_ file: SafetensorsFile, frames: Frames, start: String) throws {

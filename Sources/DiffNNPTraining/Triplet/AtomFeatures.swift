@@ -4,18 +4,18 @@ import DiffNNP
 /// Holds the buffers of one thread.
 final class AtomFeatures {
   private let basis: LinearBasis
-  /// How far from the place of an atom its features are asked for (Å).
+  /// Largest displacement at which the functions of an atom are asked for (Å).
   private let reach: Double
-  /// Of the knots of pairs (1/Å).
+  /// Inverse of the knot spacing of pairs (1/Å).
   private let inverseSpacing: Double
   private let search = NeighbourSearch()
   let edges = EdgeList()
   /// Moments of all atoms [atom][lm][p].
   private var moments = Values<Double>()
-  /// Those of the neighbours of the atom that is away, as they were.
+  /// Moments of the neighbours of the atom that is removed, before it was.
   private var saved = Values<Double>()
   private var own = Values<Double>()
-  /// What the images of the atom that is away give to its own moments, wherever it is put.
+  /// Contributions of the images of the removed atom to its own moments, wherever it is put.
   private var images = Values<Double>()
   /// Whether the cell is so small that an atom may meet another, or itself, through two images at once.
   private var meetsImages = false
@@ -24,7 +24,7 @@ final class AtomFeatures {
   private let harmonics = Values<Double>(16)
   private let weights = Values<Double>(16)
   private let slopes = Values<Double>(48)
-  /// About the atom that is away.
+  /// The atoms around the one that is removed.
   private let nearby = NearbyAtoms()
 
   init(_ basis: LinearBasis, reach: Double) {
@@ -67,7 +67,7 @@ final class AtomFeatures {
 
   // MARK: Values
 
-  /// Takes atom i away from the moments of its neighbours, so that it can be put elsewhere.
+  /// Removes atom i from the moments of its neighbours, so that it can be put elsewhere.
   func takeAway(_ i: Int) {
     guard let t = basis.triplets else { return }
     let size = t.momentCount
@@ -97,11 +97,12 @@ final class AtomFeatures {
     }
   }
 
-  /// Makes ready for putting atom i, which is away, at places no farther than `reach` (Å) from its own.
+  /// Prepares for putting atom i, which is removed, at points within `reach` (Å) of its own position.
   func look(about i: Int, reach: Double) { nearby.gather(i, edges, within: basis.rMax + reach) }
 
-  /// Writes by how much all functions grow when atom i, which is away, is put at `displacement` from its place, within
-  /// the reach of what was looked at; but for the pairs that it makes with its own images, which are the same everywhere.
+  /// Writes by how much all functions grow when atom i, which is removed, is put at `displacement` (Å) from its
+  /// position, within the reach of `look`; without pairs of the atom with its own images, which are the same
+  /// everywhere.
   func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) {
     let pairs = basis.pairs
     f.update(repeating: 0, count: pairs.count)
@@ -125,7 +126,7 @@ final class AtomFeatures {
     }
   }
 
-  /// What atoms i and j, at `vector` from it, see of each other.
+  /// Adds the triplets in which atoms i and j, at `vector` (Å) from it, are centre and neighbour of each other.
   private func addTriplets(_ i: Int, _ j: Int, _ vector: SIMD3<Double>, _ r: Double, _ t: TripletBasis) {
     t.harmonics(vector, r, into: harmonics.start)
     t.add(t.neighbour(of: type(i), type: type(j), at: r), harmonics.start, sign: 1, to: own.start)
@@ -137,7 +138,7 @@ final class AtomFeatures {
     if meetsImages { t.add(radial, harmonics.start, sign: 1, to: neighbour) }
   }
 
-  /// Takes atom i, which was put at a place for a moment, from the moments of its neighbours there.
+  /// Removes atom i, which was put at a point for a moment, from the moments of its neighbours there.
   private func takeAway(
     _ found: UnsafeMutablePointer<Int32>, _ distances: UnsafeMutablePointer<Double>, _ count: Int, of i: Int,
     _ displacement: SIMD3<Double>, _ t: TripletBasis
@@ -154,7 +155,7 @@ final class AtomFeatures {
 
   // MARK: Gradients
 
-  /// Writes the gradients of all functions with respect to the place of atom i: [3][count].
+  /// Writes the gradients of all functions with respect to the position of atom i (1/Å) [3][count].
   func gradients(of i: Int, into f: UnsafeMutablePointer<Double>) {
     let (pairs, count) = (basis.pairs, basis.count)
     f.update(repeating: 0, count: 3 * count)

@@ -11,15 +11,16 @@ struct ForceLabels {
   let threads: Int
   var ranks = Ranks.one
 
-  /// A label farther than this many standard deviations from the force of a potential is an error, as near a place where
-  /// the sampled potential itself broke down: of Gaussian ones hardly one in a million is. (A few such would outweigh all others.)
+  /// A label farther than this many standard deviations from the force of a potential is an error, as they occur near
+  /// positions where the sampled potential itself failed; hardly one Gaussian label in a million is as far. (A few such
+  /// labels would outweigh all others.)
   static let mostDeviations = 6.0
 
   /// Parts that a block is cut into, so that there is work for several threads.
   private static let parts = 4
 
-  /// What the labels ask of coefficients, but for labels that are errors by what a potential makes of them. Labels of each type
-  /// weigh by what that potential leaves of them.
+  /// The objective of the labels, without those that are errors by the force of a potential. Labels of each type are
+  /// weighted by their variance about that force.
   /// - Parameter c: coefficients of that potential.
   func weighted(about c: [Double]) throws -> WeightedForces {
     let spreads = try spreads(about: c)
@@ -35,7 +36,7 @@ struct ForceLabels {
       variances: spreads.map(\.variance))
   }
 
-  /// How far labels of one type are from the force of a potential.
+  /// The spread of the labels of one type about the force of a potential.
   private struct Spread {
     /// The largest |residual|² in (kT/Å)² that is no error: from the median of squares, which errors do not move.
     var limit: Double
@@ -52,7 +53,7 @@ struct ForceLabels {
     }
   }
 
-  /// For each type.
+  /// The spread of the labels of each type.
   private func spreads(about c: [Double]) throws -> [Spread] {
     let squares = try ranks.map(blocks.count * Self.parts, threads: threads) { item in
       var squares = Array(repeating: [Double](), count: basis.pairs.typeCount)
@@ -72,8 +73,8 @@ struct ForceLabels {
   /// The median of χ² with three degrees of freedom.
   fileprivate static let medianOfSquares = 2.366
 
-  /// Calls `body` for all atoms of some frames with the gradients of all functions [3][count], the label (kT/Å), the square of
-  /// what the potential leaves of it, and the type.
+  /// Calls `body` for all atoms of some frames with the gradients of all functions [3][count], the label (kT/Å), the
+  /// squared difference of the label from the potential's force, and the type.
   private func forEach(
     in range: Range<Int>, about c: [Double], _ body: (UnsafePointer<Double>, SIMD3<Double>, Double, Int) -> Void
   ) throws {
@@ -108,10 +109,10 @@ struct ForceLabels {
   }
 }
 
-/// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the variance of
-/// labels of a type about the force of a potential.
+/// The objective of force matching, ½ c'Gc - h'c + constant with G = Σ ∇φ·∇φ / v and h = -Σ F/kT·∇φ / v, where v is the
+/// variance of labels of a type about the force of a potential.
 struct WeightedForces {
-  /// For each block of time.
+  /// The quadratic form ½ c'Gc - h'c of each block of time.
   let forms: [QuadraticForm]
   /// ½ Σ |F/kT|² / v, and the number of labels.
   let constants: [Double]
@@ -123,7 +124,7 @@ struct WeightedForces {
   var total: QuadraticForm { .sum(forms) }
 }
 
-/// What remains of the sums over some frames.
+/// The results of the sums over some frames.
 private struct ForceTotal: Parcelled, Summable {
   var form: QuadraticForm
   var constant: Double

@@ -1,34 +1,35 @@
 import DiffNNP
 
-/// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there are any.
+/// The functions of a potential that is linear in its coefficients: those of pairs, then those of triplets, if there
+/// are any.
 struct LinearBasis {
   let pairs: PairBasis
   var triplets: TripletBasis?
 
   var count: Int { pairs.count + (triplets?.count ?? 0) }
-  /// Beyond this distance (Å) atoms do not know of each other.
+  /// Cutoff (Å): atoms farther apart do not interact.
   var rMax: Double { max(pairs.rMax, triplets?.rMax ?? 0) }
 
-  /// How the number of functions comes about.
+  /// The number of functions as a sum of products, in words for messages.
   var arithmetic: String {
     guard let triplets else { return pairs.arithmetic }
     return pairs.arithmetic + ", and for each of \(triplets.typeCount) types \(triplets.productCount) of triplets"
   }
 
-  /// The coefficients of pairs among all.
+  /// The coefficients of pairs among those of all functions.
   func pairPart(_ c: [Double]) -> [Double] { Array(c[..<pairs.count]) }
-  /// Those of triplets.
+  /// The coefficients of triplets among those of all functions.
   func tripletPart(_ c: [Double]) -> [Double] { Array(c[pairs.count...]) }
 }
 
-/// What is believed of the coefficients of a `LinearBasis` before any data.
+/// Prior distribution of the coefficients of a `LinearBasis`.
 struct LinearPrior: Equatable, Sendable {
   var smoothness: SmoothnessPrior
   /// Coefficients of triplets come from a Gaussian about 0 of this width (kT).
   var tripletWidth: Double?
 
-  /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would show, and
-  /// runs find holes there.
+  /// Widths for cross-validation. Wider ones leave coefficients free that only surroundings outside the data would
+  /// show, and runs find holes there.
   static let tripletWidths = [0.1, 0.3, 1]
 
   /// Candidates for cross-validation: any width, with the smoothness as it is; none without triplets.
@@ -36,7 +37,8 @@ struct LinearPrior: Equatable, Sendable {
     tripletWidth == nil ? [] : Self.tripletWidths.map { LinearPrior(smoothness: smoothness, tripletWidth: $0) }
   }
 
-  /// Any smoothness, with the width as it is. What triplets explain need not bend pairs: with them another is best.
+  /// Candidates for cross-validation: any smoothness, with the width as it is. Pairs need not be bent to explain what
+  /// triplets do, so that another smoothness is best with them.
   var smoothnesses: [LinearPrior] {
     SmoothnessPrior.candidates.map { LinearPrior(smoothness: $0, tripletWidth: tripletWidth) }
   }

@@ -1,17 +1,18 @@
 import DiffNNP
 
-/// The atoms about one atom, laid out so that those within some distance of a point are found eight at a time.
+/// The atoms near one atom, laid out so that those within some distance of a point are found eight at a time.
 final class NearbyAtoms {
   private typealias Lanes = SIMD8<Double>
   private var count = 0
-  /// From the atom's own place (Å), and the edges they come from.
+  /// Vectors from the atom's own position (Å), and the edges that they come from.
   private let (x, y, z) = (Values<Double>(), Values<Double>(), Values<Double>())
   private let edges = Values<Int32>()
   private let squares = Values<Double>()
   private let foundEdges = Values<Int32>()
   private let foundDistances = Values<Double>()
 
-  /// Takes up the edges of atom i that are shorter than `distance` (Å), but those to its own images, which move with it.
+  /// Stores the edges of atom i that are shorter than `distance` (Å), without those to its own images, which move with
+  /// it.
   func gather(_ i: Int, _ list: EdgeList, within distance: Double) {
     let range = Int(list.offsets[i])..<Int(list.offsets[i + 1])
     let room = range.count + Lanes.scalarCount
@@ -26,8 +27,8 @@ final class NearbyAtoms {
     }
   }
 
-  /// The edges, and distances (Å), of all that are closer than `rMax` to a point given from the atom's own place; valid until the
-  /// next call.
+  /// The edges, and distances (Å), of all atoms that are closer than `rMax` to a point given relative to the atom's own
+  /// position; valid until the next call.
   func find(
     within rMax: Double, of point: SIMD3<Double>
   ) -> (count: Int, edges: UnsafeMutablePointer<Int32>, distances: UnsafeMutablePointer<Double>) {

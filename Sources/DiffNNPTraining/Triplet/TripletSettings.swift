@@ -2,14 +2,16 @@ import DiffNNP
 
 /// Settings of the triplets that a fit adds to its pair term.
 public struct TripletSettings: Equatable, Sendable {
-  /// Cutoff (Å); nil for about three times the smallest distance in the data, or that of the pair term where this is less.
+  /// Cutoff (Å); nil for about three times the smallest distance in the data, or that of the pair term where this is
+  /// less.
   public var rMax: Double?
-  /// Knot intervals up to the cutoff; nil for 12 with one type of atom, 8 with two, 5 with three, 4 with more, because the
-  /// number of functions grows with the cube of the types.
+  /// Knot intervals up to the cutoff; nil for 12 with one type of atom, 8 with two, 5 with three, 4 with more, because
+  /// the number of functions grows with the cube of the types.
   public var intervals: Int?
   /// Highest l of the Legendre polynomials of angles; nil for 3 with one type of atom, 2 with more.
   public var lMax: Int?
 
+  /// The default settings.
   public init() {}
 
   /// The first setting that makes no sense: its key in the configuration, and what is wrong.

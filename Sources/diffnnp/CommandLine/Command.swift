@@ -5,12 +5,12 @@ import DiffNNPTraining
 protocol Command {
   static var syntax: Syntax { get }
   /// Runs the verb.
-  /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`, for
-  ///   what cannot be meant, with exit code 2.
+  /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`,
+  ///   for what cannot be meant, with exit code 2.
   static func run(_ arguments: Arguments) throws
 }
 
-/// A verb whose work several processes can share.
+/// A verb that several processes can work on together.
 protocol ParallelCommand: Command {
   /// Runs the verb in one of several processes that `mpirun` has started.
   static func run(_ arguments: Arguments, on ranks: Ranks) throws

@@ -1,6 +1,6 @@
 import DiffNNPFrames
 
 extension Frames {
-  /// Atoms of each frame, which need not be read for that: the weights of means over atoms.
+  /// Number of atoms of each frame, which need not be read for that: the weights of means over atoms.
   var atomCounts: [Double] { indices.map { Double(atomCount(at: $0)) } }
 }

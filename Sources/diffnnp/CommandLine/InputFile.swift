@@ -4,8 +4,9 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Checks of what is to be read, made before those of what is to be written, so that what is wrong first is said first.
+/// Checks of input files, made before those of output files, so that the first fault is reported first.
 enum InputFile {
+  /// Checks that files can be read.
   /// - Throws: where one of the files is not there, or may not be read.
   static func check(_ paths: [String]) throws {
     for path in paths where access(path, R_OK) != 0 {

@@ -6,9 +6,9 @@ import DiffNNPCommandLine
   import Glibc
 #endif
 
-/// The LAMMPS that verbs run.
+/// The LAMMPS program that verbs run.
 enum LAMMPSLauncher {
-  /// As an absolute path, because runs have directories of their own: that of --launcher, or lmp-diffnnp.
+  /// The absolute path of --launcher or lmp-diffnnp, because runs have directories of their own.
   static func path(_ arguments: Arguments) throws -> String {
     if let path = arguments.text("--launcher") { return try absolutePath(Subprocess.find(path) ?? path) }
     guard let path = Subprocess.find("lmp-diffnnp") else {
@@ -28,7 +28,7 @@ enum LAMMPSLauncher {
   }
 }
 
-/// The path of a file that exists, from the root.
+/// The absolute path of a file that exists.
 func absolutePath(_ path: String) throws -> String {
   guard let resolved = realpath(path, nil) else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
   defer { free(resolved) }

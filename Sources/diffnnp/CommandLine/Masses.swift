@@ -1,9 +1,9 @@
 import DiffNNPAnalysis
 import DiffNNPCommandLine
 
-/// The masses that runs need.
+/// The masses of atoms in runs.
 enum Masses {
-  /// Of each type (g/mol): from --mass NAME=M, or those of the elements.
+  /// Mass of each type (g/mol): from --mass NAME=M, or those of the elements.
   static func of(_ types: [String], _ arguments: Arguments) throws -> [Double] {
     var given: [String: Double] = [:]
     for text in arguments.all("--mass") {

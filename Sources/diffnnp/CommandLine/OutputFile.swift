@@ -6,8 +6,9 @@ import DiffNNPCommandLine
   import Glibc
 #endif
 
-/// Checks of what is to be written, made before the work whose result it is to hold.
+/// Checks of output files, made before the work whose results they are to hold.
 enum OutputFile {
+  /// Checks that a file can be written.
   /// - Parameters:
   ///   - inputs: files the command reads; the output must not take the place of one.
   ///   - mayStream: whether it may be a pipe or a terminal (/dev/stdout): for text that somebody may read on.
@@ -37,11 +38,13 @@ enum OutputFile {
     }
   }
 
+  /// Checks that outputs have different names.
   /// - Throws: where two outputs have one name.
   static func checkDiffer(_ paths: [String]) throws {
     if let twice = paths.firstTwice { throw UsageError("\(twice) is the name of two outputs; give each its own") }
   }
 
+  /// Checks a directory that may still have to be made.
   /// - Throws: where `path` is there, and is no directory that files can be made in.
   static func checkDirectory(_ path: String) throws {
     try checkName(path)
@@ -56,7 +59,8 @@ enum OutputFile {
     if path.isEmpty { throw UsageError("the name of the output is empty") }
   }
 
-  /// What is printed into a file that is then replaced would be lost.
+  /// Refuses a file that standard output or error goes to: what is printed into a file that is then replaced would be
+  /// lost.
   private static func checkStreams(_ path: String, _ status: stat) throws {
     for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
       var stream = stat()

@@ -3,7 +3,7 @@ import DiffNNPCommandLine
 import DiffNNPMPI
 import DiffNNPTraining
 
-/// The program: finds the verb, and says what went wrong.
+/// The program: finds the verb, and reports errors.
 enum Program {
   /// All verbs, in the order of the help page.
   static let commands: [any Command.Type] = [
@@ -13,8 +13,8 @@ enum Program {
 
   /// Runs a command line, and returns the exit code.
   ///
-  /// Where `mpirun` has started several processes, the first speaks for all. MPI is asked for by verbs that share their work
-  /// alone, so that all else works where there is none.
+  /// Where `mpirun` has started several processes, the first speaks for all. MPI is asked for by verbs that share their
+  /// work alone, so that all else works where there is none.
   static func run(_ words: [String]) -> Int32 {
     let launch = Launch.current
     guard launch.count > 1 else {
@@ -24,7 +24,8 @@ enum Program {
         try command.run(arguments)
       }
     }
-    // What all find out alike, the first says. The others end well: a launcher stops all where one fails, be it the first to say why.
+    // What all find out alike, the first says. The others end well: a launcher stops all where one fails, be it the
+    // first to say why.
     func speaking(_ body: () throws -> Void) -> Int32 { launch.rank == 0 ? exitCode(program: name, body) : 0 }
     do {
       guard let (command, arguments) = try parsed(words, speaks: launch.rank == 0) else { return 0 }
@@ -58,7 +59,8 @@ enum Program {
     return failure?.exitCode ?? 0
   }
 
-  /// - Throws: where a launcher that we do not know has started this process beside others, which would write the same files.
+  /// - Throws: where a launcher that we do not know has started this process beside others, which would write the same
+  ///   files.
   private static func refuse(_ stranger: (name: String, variable: String)?) throws {
     guard let (name, variable) = stranger else { return }
     throw UsageError(

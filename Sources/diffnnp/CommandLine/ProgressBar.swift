@@ -29,7 +29,7 @@ final class ProgressBar {
   private static let intervals = (bar: 0.1, log: 10.0)
 
   /// - Parameters:
-  ///   - total: how many steps make the whole; positive.
+  ///   - total: number of all steps; positive.
   ///   - isShown: not where another process shows the same.
   init(_ label: String, total: Int, isShown: Bool = true) {
     self.label = label

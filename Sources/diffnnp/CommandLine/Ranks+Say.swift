@@ -5,6 +5,6 @@ import DiffNNPTraining
 #endif
 
 extension Ranks {
-  /// Tells the user of training, once for all processes.
+  /// Prints a line about the training on standard error, once for all processes.
   func say(_ line: String) { if isFirst { fputs("train: \(line)\n", stderr) } }
 }

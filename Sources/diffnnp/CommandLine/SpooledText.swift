@@ -5,7 +5,7 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Text that is printed when all of it is there, and until then needs little memory: what is long waits in a temporary file
+/// Text that is printed when it is complete, and until then needs little memory: long text is kept in a temporary file
 /// without a name.
 final class SpooledText {
   private var pending: [UInt8] = []

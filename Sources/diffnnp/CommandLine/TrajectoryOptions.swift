@@ -25,7 +25,8 @@ enum TrajectoryOptions {
       summary: "The column or array of forces, where it is not forces, force, fx fy fz, or F: REF_forces"),
   ]
 
-  /// - Parameter keepsRepeats: for a verb that has something to say of each frame, also of those that were there before.
+  /// - Parameter keepsRepeats: for a verb that has something to say of each frame, also of those that were there
+  ///   before.
   static func selection(_ arguments: Arguments, keepsRepeats: Bool = false) throws -> TrajectorySelection {
     do {
       var selection = try TrajectorySelection(

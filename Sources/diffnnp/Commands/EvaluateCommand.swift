@@ -74,8 +74,8 @@ enum EvaluateCommand: Command {
     try printed.finish(frameCount: trajectory.frames.count, measures.members)
   }
 
-  /// Computes a frame, and, with an ensemble, the root mean square deviation of each atom's forces from their mean over the
-  /// members.
+  /// Computes a frame, and, with an ensemble, the root mean square deviation of each atom's forces from their mean over
+  /// the members.
   private static func evaluate(_ frame: Frame, _ calculators: [Calculator]) throws -> Evaluation {
     let result = try calculators[0].compute(frame.configuration, grades: true)
     guard calculators.count > 1 else { return Evaluation(frame: frame, result: result, deviations: nil) }
@@ -88,7 +88,7 @@ enum EvaluateCommand: Command {
     return Evaluation(frame: frame, result: result, deviations: deviations)
   }
 
-  /// Nil where no temperature is known.
+  /// The held-out objective that the arguments ask for; nil where no temperature is known.
   private static func objective(_ arguments: Arguments, _ potential: Potential) throws -> HeldOutObjective? {
     let (sigma, draws) = (try arguments.number("--sigma"), try arguments.integer("--draws"))
     guard let temperature = try arguments.number("--temperature") ?? potential.metadata.temperature else {
@@ -102,11 +102,11 @@ enum EvaluateCommand: Command {
   }
 }
 
-/// What was computed of one frame.
+/// The results for one frame.
 private struct Evaluation {
   let frame: Frame
   let result: Calculator.Result
-  /// Of the atoms' forces in an ensemble (eV/Å); nil without one.
+  /// Deviation of each atom's force in an ensemble (eV/Å); nil without one.
   let deviations: [Double]?
 
   /// The frame with the forces that were computed.
@@ -121,10 +121,10 @@ private struct Evaluation {
   }
 }
 
-/// Sums over frames, and what they amount to.
+/// Sums over frames, and the measures that follow from them.
 private struct Measures {
   private let objective: HeldOutObjective?
-  /// The objective of each frame, for an atom, and its atoms.
+  /// The objective of each frame, for an atom, and its number of atoms.
   private var objectives: [Double] = []
   private var atomCounts: [Double] = []
   private var error = ForceError()
@@ -156,7 +156,7 @@ private struct Measures {
     }
   }
 
-  /// Those there is something to say about.
+  /// The measures for which there are data, by name.
   var members: [JSONValue.Member] {
     var members: [JSONValue.Member] = []
     func add(_ name: String, _ value: Double) { members.append(.init(name, .number(value))) }
@@ -272,7 +272,7 @@ private final class JSONPrinter: EvaluationPrinter {
 }
 
 extension Trajectory {
-  /// The same frames with the types of a potential.
+  /// The trajectory with the types of a potential.
   /// - Throws: where it does not know a species.
   func mapped(to potential: Potential, path: String) throws -> Trajectory {
     let types = try typeNames.map { name in

@@ -55,13 +55,14 @@ enum LearningCurveCommand: Command {
   }
 }
 
-/// What a learning curve says.
+/// A learning curve in numbers, in words and as a figure.
 struct LearningSummary {
   struct Row {
     var frameCount: Int
     var subsetCount: Int
     var objective: Double
-    /// Above the fit to the most frames, with the standard error of this difference from blocks of time.
+    /// Difference of the objective from that of the fit to the most frames, with its standard error from blocks of
+    /// time.
     var excess: Double
     var excessError: Double
   }
@@ -96,7 +97,7 @@ struct LearningSummary {
     return (lines + [verdict]).joined(separator: "\n")
   }
 
-  /// In words. Errors below a twentieth of the force are lost in what pairs and triplets can't say.
+  /// The conclusion in words. Errors below a twentieth of the force are lost in what pairs and triplets can't say.
   var verdict: String {
     let n = Double(trajectoryCount)
     guard let error = law.relativeForceError(frameCount: n), let more = law.frameCount(relativeForceError: error / 2)

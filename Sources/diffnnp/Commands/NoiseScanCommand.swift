@@ -102,10 +102,10 @@ enum NoiseScanCommand: Command {
   }
 }
 
-/// What a scan over noise levels says.
+/// A scan over noise levels in numbers, in words and as a figure.
 struct NoiseScanSummary {
   struct Row {
-    /// Å; nil for the likelihood.
+    /// Noise level (Å); nil for the likelihood.
     var sigma: Double?
     /// Objective for an atom of each held-out frame (1/Å²).
     var objectives: [Double]
@@ -119,7 +119,7 @@ struct NoiseScanSummary {
       (sigma, objectives) = (point.sigma, point.objectives)
       (stableTime, failure) = (run?.stableTime, run?.runs.compactMap(\.failure).first)
       guard let run, let simulated = run.simulated else { return }
-      // Of the pairs that both have.
+      // The mean over the pairs that both have.
       func mean(_ errors: [Double]) -> Double {
         let known = errors.filter { !$0.isNaN }
         return known.reduce(0, +) / Double(known.count)
@@ -136,7 +136,7 @@ struct NoiseScanSummary {
   }
 
   let rows: [Row]
-  /// Atoms of the frames held out.
+  /// Number of atoms of each held-out frame.
   private let weights: [Double]
 
   /// - Parameter atomCounts: atoms of all frames, of which the rows have the last.
@@ -171,10 +171,10 @@ struct NoiseScanSummary {
     return (lines + advice).joined(separator: "\n")
   }
 
-  /// So many times another's error is worse than that.
+  /// A mean |Δg| is worse than another where it is larger by this factor.
   private static let worse = 1.5
 
-  /// In words.
+  /// Advice in words.
   var advice: [String] {
     guard let best, let sigma = best.sigma else { return [] }
     var lines = ["Of single levels, σ = \(sigma.significant(3)) Å has the forces closest to those behind the frames."]

@@ -64,7 +64,7 @@ enum RDFCommand: Command {
         : summaries.map(\.text).joined(separator: "\n\n"))
   }
 
-  /// What to compute, from the command line.
+  /// Settings from the command line.
   private struct Settings {
     let paths: [String]
     let labels: [String]
@@ -135,7 +135,7 @@ enum RDFCommand: Command {
   }
 }
 
-/// What was computed of one operand.
+/// The structure of one operand.
 private struct Structure {
   let rdf: LabelledRDF
   let angles: AngleDistribution?
@@ -221,7 +221,8 @@ private struct StructureSummary {
 
   private func smallest(_ p: Int) -> Double? { distribution.counts?.smallestDistances[p] ?? nil }
 
-  /// Neighbours up to the first minimum: of the second type around the first and, where another number, the other way.
+  /// Coordination numbers up to the first minimum: of the second type around the first and, where it is another number,
+  /// the other way.
   private func coordination(_ pair: TypePair, _ shell: RadialDistribution.FirstShell?) -> String {
     guard let radius = shell?.minimum.r else { return "–" }
     let there = distribution.coordinationNumber(of: pair.second, around: pair.first, within: radius)
@@ -234,7 +235,7 @@ private struct StructureSummary {
     x.flatMap { $0.isFinite ? $0.fixed(digits) : nil } ?? "–"
   }
 
-  /// Columns two spaces apart.
+  /// Rows as lines, with columns two spaces apart.
   private func aligned(_ rows: [[String]]) -> [String] {
     let widths = rows[0].indices.map { c in rows.map { $0[c].count }.max() ?? 0 }
     return rows.map { row in "  " + zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ") }

@@ -7,10 +7,10 @@ import DiffNNPTraining
   import Glibc
 #endif
 
-/// The part of `diffnnp train` that goes step by step, a network that learns from scores, and the refinement by likelihood:
-/// progress, logs, checkpoints, Ctrl-C.
+/// The stages of `diffnnp train` that go step by step, a network that learns from scores, and the refinement by
+/// likelihood: progress, logs, checkpoints, Ctrl-C.
 struct StepwiseStage {
-  /// What is learned.
+  /// The result of these stages.
   struct Outcome {
     var fit: PairFit.Result
     var network: Network?
@@ -50,8 +50,8 @@ struct StepwiseStage {
   /// Steps of the refinement between two checkpoints.
   private static let likelihoodInterval = 25
 
-  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer without the pair
-  /// term, before that is fitted.
+  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer
+  /// without the pair term, before that is fitted.
   static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
     let trainer = try configuration.network.map { settings in
       try naming(configuration.frames) {
@@ -73,7 +73,7 @@ struct StepwiseStage {
     }
   }
 
-  /// Whether a checkpoint reaches into the refinement.
+  /// Whether a checkpoint was written during the refinement.
   private static func isRefining(_ file: SafetensorsFile, _ configuration: TrainingConfiguration) throws -> Bool {
     guard configuration.isRefined else { return false }
     return try LikelihoodRefinement.isPart(
@@ -146,7 +146,7 @@ struct StepwiseStage {
     return Outcome(fit: result.fit, network: result.network, refinement: .corrected(steps: refinement.steps))
   }
 
-  /// What there is where the refinement changed nothing.
+  /// The outcome where the refinement changed nothing.
   private func unrefined(_ refinement: Refinement) throws -> Outcome {
     Outcome(fit: fit, network: try trainer?.result(), refinement: refinement)
   }

@@ -152,7 +152,7 @@ enum TrainCommand: ParallelCommand {
         + "looks like them: read it with --forces-name \(name)")
   }
 
-  /// What training gives, once or for each member of an ensemble.
+  /// The result of one training: that of a member of an ensemble, or the only one.
   private struct Member {
     /// Pairs and triplets as they are run.
     let fit: PairFit.Result
@@ -186,7 +186,7 @@ enum TrainCommand: ParallelCommand {
         + "learned that holds for other frames; check units, temperature and order of the frames, or give more")
   }
 
-  /// What a member learns from: all frames, or as many drawn anew.
+  /// The frames that a member learns from: all of them, or as many drawn anew.
   private static func frames(
     ofMember number: Int, _ whole: TrainingConfiguration, _ all: Trajectory
   ) throws -> Trajectory {
@@ -230,7 +230,7 @@ enum TrainCommand: ParallelCommand {
 
   // MARK: Configuration
 
-  /// The configuration file, or the frames in its place, with the options set over it.
+  /// The configuration file, or one that names the frames alone, with the options set over it.
   static func configuration(_ arguments: Arguments, _ ranks: Ranks = .one) throws -> TrainingConfiguration {
     let operand = arguments.operands[0]
     let isConfiguration = [".yaml", ".yml"].contains { operand.hasSuffix($0) }
@@ -305,7 +305,7 @@ enum TrainCommand: ParallelCommand {
       + (candidate.tripletWidth.map { ", width of triplets \($0) kT" } ?? "")
   }
 
-  /// All candidates, one a line.
+  /// Writes all candidates, one a line.
   private static func writeLog(_ result: PairFit.Result, path: String) throws {
     var text = "objective,degree,smoothness,triplet_width,held_out,chosen\n"
     for candidate in result.candidates {

@@ -11,7 +11,7 @@ import DiffNNPCommandLine
 final class ConfigurationSection {
   private let entries: [YAMLNode.Entry]
   private let place: String
-  /// Keys that lead here, for errors: "noise.".
+  /// Keys that lead to this section, for errors: "noise.".
   private let prefix: String
   private var known: [String] = []
 
@@ -64,12 +64,12 @@ final class ConfigurationSection {
     try ConfigurationSection(node(key) ?? .empty(place: place), path: prefix + key)
   }
 
-  /// An error about a key, at the place where it stands.
+  /// An error about a key, with its file and line.
   func failure(_ key: String, _ message: String) -> DiffNNPError {
     DiffNNPError("\(place(of: key)): \(prefix)\(key) \(message)")
   }
 
-  /// Where a key stands; where it would, for one that is absent.
+  /// File and line of a key; those of the section for one that is absent.
   func place(of key: String) -> String { entries.first { $0.key == key }?.place ?? place }
 
   /// - Throws: where the section has keys nobody asked for.

@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// A value in a YAML document, with the place it comes from.
+/// A value in a YAML document, with its file and line.
 struct YAMLNode {
   enum Value {
-    /// Plain or quoted text; types are seen when it is asked for.
+    /// Plain or quoted text, which is parsed as the type that is asked for.
     case scalar(String, isPlain: Bool)
     case list([YAMLNode])
     case mapping([Entry])
@@ -11,13 +11,13 @@ struct YAMLNode {
 
   struct Entry {
     var key: String
-    /// Where the key stands, for errors: "train.yaml:3".
+    /// Position of the key, for errors: "train.yaml:3".
     var place: String
     var node: YAMLNode
   }
 
   var value: Value
-  /// Where it stands, for errors: "train.yaml:3".
+  /// Position of the value, for errors: "train.yaml:3".
   var place: String
 
   /// Whether it is a plain scalar that YAML reads as nothing.

@@ -99,7 +99,7 @@ extension Study.Column {
 }
 
 extension Study.Table {
-  /// - Parameter tables: those before it, whose columns it may share.
+  /// - Parameter tables: those before it, whose columns it may use.
   fileprivate init(
     _ section: ConfigurationSection, systems: [String], rows names: [String], before tables: [Study.Table]
   ) throws {

@@ -1,21 +1,21 @@
 import DiffNNPAnalysis
 import DiffNNPFrames
 
-/// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times, run
-/// in LAMMPS, and measured.
+/// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times,
+/// run in LAMMPS, and measured.
 struct Study {
-  /// Data, and how structures are compared on them.
+  /// Data of a system, and how structures are compared on them.
   struct System {
     var name: String
     /// The trajectory that training frames are taken from.
     var frames: String
     var species: [String]?
-    /// K.
+    /// Temperature (K).
     var temperature: Double
-    /// Tables of what is right.
+    /// Tables of the g(r) and of the angles that structures are compared with.
     var reference: String
     var angleReference: String?
-    /// Å.
+    /// Largest distance of the neighbours that form angles (Å).
     var angleRadius: Double
     /// Ends (Å) of the shells of a pair of types.
     var shells: [String: [Double]]
@@ -30,12 +30,12 @@ struct Study {
     var equilibration: Double
   }
 
-  /// Where the potential of a row comes from.
+  /// The origin of a row's potential.
   enum Source: Equatable {
     /// `diffnnp train` with this configuration.
     case training(String)
-    /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves `potential.lmp`
-    /// there, commands that define the potential in LAMMPS.
+    /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves
+    /// `potential.lmp` there, commands that define the potential in LAMMPS.
     case program(String)
     /// The training frames themselves, as if they were the run: what a perfect model cannot be told from.
     case frames
@@ -54,14 +54,14 @@ struct Study {
     var density = 1.0
   }
 
-  /// A way to learn.
+  /// A way to learn a potential.
   struct Row {
     var name: String
     var label: String
     var source: Source
     /// Options of `pair_style diffnnp` in its runs.
     var pairStyle: String?
-    /// What stands on the axis of a figure over rows, say a noise level.
+    /// Position on the horizontal axis of a figure over rows, say a noise level.
     var x: Double?
     var trials: [Trial]
 
@@ -77,7 +77,7 @@ struct Study {
     var measure: String
     var head: String
     var factor: Double
-    /// Behind the point.
+    /// Number of decimals.
     var digits: Int
   }
 
@@ -112,7 +112,7 @@ struct Study {
   var work: String
   /// Whether networks are trained for a few steps alone, to see that all works.
   var isQuick = false
-  /// The text that numbers, tables and figures are put into, and where it goes.
+  /// The template that numbers, tables and figures are put into, and the path of the report.
   var template: String?
   var report: String?
   var systems: [System]
@@ -162,8 +162,8 @@ struct StudyJob {
   let row: Study.Row
   let trial: Study.Trial
 
-  /// Where the training frames begin, from 0, the earliest there is room for, to 1, the latest: as far from those of the other
-  /// replicas as can be.
+  /// Position of the training frames in the trajectory, from 0, the earliest there is room for, to 1, the latest: as
+  /// far from those of the other replicas as can be.
   var place: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
 
   /// The frames to train on, of `available` ones, at equal distances.

@@ -76,7 +76,7 @@ struct StudyReport {
 
   // MARK: Figures
 
-  /// Nil where none of its runs has been made.
+  /// The figure of a plot; nil where none of its runs has been made.
   private func figure(_ plot: Study.Plot) throws -> Figure? {
     switch plot.kind {
     case .rdf(let curves):
@@ -130,7 +130,7 @@ struct StudyReport {
 
   // MARK: Text
 
-  /// The template with its places filled:
+  /// The template with its placeholders filled:
   /// `{{table NAME}}`, `{{figure NAME CAPTION…}}`, `{{value SYSTEM ROW FRAMES MEASURE DIGITS}}`,
   /// `{{needed SYSTEM ROW MEASURE TARGET FRAMES}}`: frames that ROW needs to be as good as TARGET with FRAMES, and
   /// `{{failures SYSTEM ROW}}`: failed of all trainings.

@@ -14,7 +14,7 @@ struct StudyRunner {
   let launcher: String?
   private var systems: [String: LoadedSystem] = [:]
 
-  /// What the trainings of one system share.
+  /// The data of one system, which all its trainings use.
   private struct LoadedSystem {
     let trajectory: Trajectory
     let comparison: StructureComparison
@@ -40,7 +40,7 @@ struct StudyRunner {
     return record.settings == (try settings(job)) ? record : nil
   }
 
-  /// All that a result depends on but the program itself, in one line.
+  /// Everything that a result depends on but the program itself, in one line.
   private func settings(_ job: StudyJob) throws -> String {
     let source: String
     switch job.row.source {
@@ -58,7 +58,7 @@ struct StudyRunner {
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
 
-  /// Of a file's lines without comments.
+  /// Hash of a file's lines without comments.
   private static func fingerprint(_ bytes: [UInt8]) -> String {
     var fingerprint = Fingerprint()
     for line in bytes.split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
@@ -110,7 +110,7 @@ struct StudyRunner {
     (record.distribution, record.angles) = (structure.distribution, structure.angles)
   }
 
-  /// The commands that make LAMMPS use what was learned, and the model where it is one of ours.
+  /// The commands that make LAMMPS use the learned potential, and the model where it is one of ours.
   private func potential(
     _ job: StudyJob, _ trajectory: Trajectory, slice: String, _ directory: String
   ) throws -> (commands: [String], model: Potential?) {
@@ -236,6 +236,6 @@ struct StudyRunner {
     throw DiffNNPError("\(what) failed with status \(result.status): \(reason)")
   }
 
-  /// This program.
+  /// Path of this program, whatever its file is called by now.
   private static var ownPath: String { "/proc/\(getpid())/exe" }
 }

@@ -1,4 +1,4 @@
-/// What a block of atoms needs on its way through a layer, and nobody afterwards. Buffers only grow.
+/// Intermediate results of a block of atoms on its way through a layer. Buffers only grow.
 final class AtomBlock<L: Lanes> {
   private let layerCount: Int
   private let featureVectors: Int
@@ -21,7 +21,7 @@ final class AtomBlock<L: Lanes> {
   var sourceGradients = Buffer<L>()
   var ownSums = OwnForceSums()
 
-  // Of one batch of edges.
+  // Results for one batch of edges.
   var sourcePlaces = Buffer<Int>()
   var edgeGradients = Buffer<L>()
   var exactSplines = Buffer<L.Weight>()
@@ -37,7 +37,7 @@ final class AtomBlock<L: Lanes> {
     edgeGradients.reserveOrEnd(EdgeBatch<L>.capacity * SphericalHarmonics.count(layout.plan.architecture.lMax) + 3)
   }
 
-  /// Makes room for blocks of so many atoms, and forgets the edges that were there.
+  /// Makes room for blocks of `size` atoms, and forgets the edges of the last block.
   func begin(size: Int) throws {
     (featureStride, messageStride) = (size * featureVectors, size * messageVectors)
     try featureBuffer.reserve((layerCount + 1) * featureStride)
@@ -47,7 +47,7 @@ final class AtomBlock<L: Lanes> {
     centres = 0..<0
   }
 
-  /// Makes room for what is known of edges.
+  /// Makes room for geometry and harmonics of edges.
   /// - Parameter centres: how many there may be.
   func reserve(edges: Int, harmonicCount: Int, centres: Int) throws {
     try geometry.reserve(edges)

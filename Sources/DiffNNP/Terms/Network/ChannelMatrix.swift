@@ -1,5 +1,5 @@
-/// Linear maps of channels, y[i][d][w] += Σ_u x[i][d][u] W[u][w] for each atom i and component d: a tile of y, of a few atoms,
-/// stays in registers while rows go by.
+/// Linear maps of channels, y[i][d][w] += Σ_u x[i][d][u] W[u][w] for each atom i and component d: a tile of y, of a few
+/// atoms, stays in registers while rows go by.
 struct ChannelMatrix<L: Lanes> {
   /// [rows][columnVectors]
   let weights: UnsafePointer<L.Weight>
@@ -44,7 +44,7 @@ struct ChannelMatrix<L: Lanes> {
   private typealias Inputs = Rows<UnsafePointer<L>>
   private typealias Outputs = Rows<UnsafeMutablePointer<L>>
 
-  /// Features of atoms.
+  /// Features of consecutive atoms.
   private struct Rows<Pointer> {
     var first: Pointer
     var stride: Int
@@ -61,7 +61,8 @@ struct ChannelMatrix<L: Lanes> {
   @inline(never)
   private func applyToTensors(_ x: Inputs, _ y: Outputs, _ count: Int) { applyTiles(5, atoms: 1, x, y, count) }
 
-  /// Tiles of two vectors and as many atoms as asked for, or one where there are no more. No closures: not all would be inlined.
+  /// Tiles of two vectors and as many atoms as asked for, or one where there are no more. No closures: not all would be
+  /// inlined.
   @inline(__always)
   private func applyTiles(_ dimension: Int, atoms: Int, _ x: Inputs, _ y: Outputs, _ count: Int) {
     var i = 0

@@ -1,11 +1,12 @@
-/// Coefficients C[m₁ m₂ m₃] of the products a network takes, for each triple of degrees once, whatever the number of paths
-/// and channels. Products from and to scalars need none: theirs is one number, which goes into the radial weights.
+/// Coefficients C[m₁ m₂ m₃] of the products a network takes, for each triple of degrees once, whatever the number of
+/// paths and channels. Products from and to scalars need none: theirs is one number, which goes into the radial
+/// weights.
 struct CouplingTable: Sendable {
   /// [2l₁ + 1][2l₂ + 1][2l₃ + 1] for each triple.
   private(set) var coefficients: [Double] = []
   private var places: [[Int]: Int] = [:]
 
-  /// Where the coefficients of these degrees begin; they are entered where they are new.
+  /// The index where the coefficients of these degrees begin; they are added where they are new.
   mutating func place(_ l1: Int, _ l2: Int, _ l3: Int, _ couplings: [NetworkPlan.Coupling]) -> Int {
     if let known = places[[l1, l2, l3]] { return known }
     let place = coefficients.count

@@ -1,19 +1,19 @@
-/// An edge within the network's cutoff: its unit vector, and its length as the radial tables want it.
+/// Geometry of an edge within the network's cutoff: its unit vector, and its length as a position in the radial tables.
 struct EdgeGeometry<S: Real> {
-  /// Place in the edge list.
+  /// Index in the edge list.
   var edge: Int32
   var neighbour: Int32
   var x: S
   var y: S
   var z: S
   var inverseLength: S
-  /// Interval of the tables, and place between its knots (0…1).
+  /// Interval of the tables, and position t between its knots (0…1).
   var knot: Int32
   var t: S
 }
 
-/// A few edges of one centre, which go through all products of a layer one product after the other: sums over edges then
-/// stay in registers, and what the edges need stays in cache.
+/// A few edges of one centre, which go through all products of a layer one product after the other: sums over edges
+/// then stay in registers, and what the edges need stays in cache.
 struct EdgeBatch<L: Lanes> {
   /// Edges of a batch at most.
   static var capacity: Int { 32 }

@@ -1,16 +1,20 @@
 /// An irreducible representation of O(3): degree l and parity.
 public struct Irrep: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// Degree l.
   public var l: Int
   /// +1 even, -1 odd.
   public var parity: Int
 
+  /// The irrep of a degree and a parity (+1 or -1).
   public init(_ l: Int, _ parity: Int) {
     self.l = l
     self.parity = parity
   }
 
+  /// The invariant scalar, 0e.
   public static let scalar = Irrep(0, 1)
 
+  /// Number of components, 2l + 1.
   public var dimension: Int { 2 * l + 1 }
   public var description: String { "\(l)\(parity > 0 ? "e" : "o")" }
 
@@ -25,21 +29,28 @@ public struct Irrep: Hashable, Sendable, Comparable, CustomStringConvertible {
 
 /// A direct sum of irreps with multiplicities, in a fixed order: "8x0e+8x1o".
 public struct Irreps: Equatable, Sendable, CustomStringConvertible {
+  /// One irrep with its multiplicity.
   public struct Block: Equatable, Sendable {
+    /// Number of copies of the irrep: channels.
     public var multiplicity: Int
+    /// The irrep that is repeated.
     public var irrep: Irrep
 
+    /// An irrep repeated `multiplicity` times.
     public init(_ multiplicity: Int, _ irrep: Irrep) {
       self.multiplicity = multiplicity
       self.irrep = irrep
     }
   }
 
+  /// Irreps with their multiplicities, in the order in which features lie in memory.
   public var blocks: [Block]
 
+  /// Irreps in the order of their blocks.
   public init(_ blocks: [Block]) { self.blocks = blocks }
 
   /// Parses e3nn's notation.
+  /// - Throws: where the text is not a sum of multiplicities, degrees and parities, as in 8x0e+8x1o.
   public init(_ text: String) throws {
     blocks = try text.split(separator: "+").map { try Self.block(String($0), in: text) }
     guard !blocks.isEmpty else { throw Self.malformed(text) }
@@ -83,6 +94,7 @@ public struct Irreps: Equatable, Sendable, CustomStringConvertible {
       blocks.enumerated().sorted { ($0.element.irrep, $0.offset) < ($1.element.irrep, $1.offset) }.map(\.element))
   }
 
+  /// Whether a block of positive multiplicity has this irrep.
   public func contains(_ irrep: Irrep) -> Bool { blocks.contains { $0.irrep == irrep && $0.multiplicity > 0 } }
 
   /// Whether a product of one of these with one of `other` holds `irrep`.
@@ -90,5 +102,6 @@ public struct Irreps: Equatable, Sendable, CustomStringConvertible {
     blocks.contains { a in other.blocks.contains { b in (a.irrep * b.irrep).contains(irrep) } }
   }
 
+  /// The direct sum: blocks of a, then those of b.
   public static func + (a: Irreps, b: Irreps) -> Irreps { Irreps(a.blocks + b.blocks) }
 }

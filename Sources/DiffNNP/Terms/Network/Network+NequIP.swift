@@ -1,10 +1,10 @@
-/// Whether an imported model's energies are multiplied by its tensor `scale_by`.
+/// Rule for whether an imported model's energies are multiplied by its tensor `scale_by`.
 public enum NequIPScale: String, CaseIterable, Sendable {
-  /// As nequip does when it evaluates or deploys a model.
+  /// Multiply, as nequip does when it evaluates or deploys a model.
   case apply
-  /// As nequip does in training mode, where its RescaleOutput passes energies through.
+  /// Do not multiply, as in nequip's training mode, where RescaleOutput passes energies through.
   case ignore
-  /// `apply` for tensors in single precision, as deployed models have them; `ignore` for state dicts in double
+  /// `apply` where all tensors are in single precision, as in deployed models; `ignore` for state dicts in double
   /// precision, which come from models built in training mode.
   case auto
 }
@@ -12,6 +12,8 @@ public enum NequIPScale: String, CaseIterable, Sendable {
 extension Network {
   /// The network in a safetensors file of a trained NequIP model: tensors under nequip's state-dict names, and the
   /// configuration as JSON text in the metadata key `config`.
+  /// - Throws: where the file has no NequIP configuration, the architecture is outside the family, or tensors do not
+  ///   fit it.
   public convenience init(nequip file: SafetensorsFile, scale: NequIPScale = .auto) throws {
     guard let text = file.metadata["config"] else {
       throw DiffNNPError("no NequIP configuration in the file's metadata; expected JSON text under the key config")
@@ -48,7 +50,8 @@ extension Network {
 }
 
 extension NetworkPlan {
-  /// The couplings (1, l, l) in any order, l ≥ 2, had the other sign before e3nn 0.5: their radial weights take it over.
+  /// The couplings (1, l, l) in any order, l ≥ 2, had the other sign before e3nn 0.5: their radial weights take it
+  /// over.
   fileprivate func flipOldCouplings(_ parameters: inout [Double]) {
     for layer in layers {
       let last = layer.radial.last!

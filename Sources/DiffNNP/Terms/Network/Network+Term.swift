@@ -2,7 +2,7 @@ import CProcessor
 
 extension Network: Term {
   public static let name = "network"
-  /// Its tensors have the names of nequip's state dict, which begin with nothing that they share.
+  /// Empty: tensors have the names of nequip's state dict, which have no prefix in common.
   public static let tensorPrefix = ""
 
   public var typeCount: Int { architecture.typeNames.count }
@@ -34,8 +34,8 @@ extension Network: Term {
     try self.init(architecture, tensors: stored.tensors)
   }
 
-  /// How many numbers of each atom travel before each layer but the first, whose features depend on types alone, and
-  /// their gradients on the way back.
+  /// Numbers of each atom that travel before each layer but the first, whose features depend on types alone, and whose
+  /// gradients travel on the way back.
   public var exchangeWidths: [Int] {
     plan.layers.dropFirst().map { $0.inputs.reduce(0) { $0 + $1.irrep.dimension * $1.multiplicity } }
   }

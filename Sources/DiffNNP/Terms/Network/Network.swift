@@ -1,10 +1,12 @@
 /// A network of the NequIP family with its parameters. Immutable.
 public final class Network: @unchecked Sendable {
+  /// Hyperparameters.
   public let architecture: NetworkArchitecture
-  /// All parameters, in the order of `tensorShapes`.
+  /// All parameters, in the order of the plan's tensors [parameterCount].
   public let parameters: [Double]
   let plan: NetworkPlan
 
+  /// A network with given parameters.
   /// - Throws: where the architecture is outside the family, or the number of parameters is not what it has.
   public init(_ architecture: NetworkArchitecture, parameters: [Double]) throws {
     let plan = try NetworkPlan(architecture)
@@ -17,7 +19,7 @@ public final class Network: @unchecked Sendable {
     self.plan = plan
   }
 
-  /// From tensors under nequip's state-dict names. Missing scales, shifts and `scale_by` mean 1, 0 and 1.
+  /// A network from tensors under nequip's state-dict names. Missing scales, shifts and `scale_by` mean 1, 0 and 1.
   /// - Throws: where a tensor is missing, is of another shape, or has no place in the architecture.
   public convenience init(_ architecture: NetworkArchitecture, tensors: [NamedTensor]) throws {
     let plan = try NetworkPlan(architecture)
@@ -60,6 +62,7 @@ public final class Network: @unchecked Sendable {
   }
 
   /// Number of all parameters, those that do not reach the energy included.
+  /// - Throws: where the architecture is outside the family.
   public static func parameterCount(_ architecture: NetworkArchitecture) throws -> Int {
     try NetworkPlan(architecture).parameterCount
   }

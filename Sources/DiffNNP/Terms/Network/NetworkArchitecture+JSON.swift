@@ -1,5 +1,6 @@
 /// The architecture as JSON with NequIP's configuration keys, and `floor`.
 extension NetworkArchitecture {
+  /// The configuration as JSON, under NequIP's keys.
   public var json: JSONValue {
     let members: [JSONValue.Member] = [
       .init("r_max", .number(rMax)),
@@ -23,7 +24,8 @@ extension NetworkArchitecture {
     return .object(members + floor.json)
   }
 
-  /// Keys that NequIP derives from `l_max`, `num_features` and `parity` may be given through these instead.
+  /// Reads a configuration. Keys that NequIP derives from `l_max`, `num_features` and `parity` may be given through
+  /// these instead.
   /// - Throws: where a key is missing or malformed, or asks for what is outside the family.
   public init(json: JSONValue) throws {
     let reader = ConfigurationReader(json)

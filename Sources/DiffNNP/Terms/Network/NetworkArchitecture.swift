@@ -2,18 +2,23 @@
 public struct NetworkArchitecture: Equatable, Sendable {
   /// Activation functions for even and odd scalars.
   public struct Nonlinearity: Equatable, Sendable {
+    /// Function of even scalars: `e`.
     public var even: String
+    /// Function of odd scalars, which must be odd or even itself: `o`.
     public var odd: String
 
+    /// Activation functions by NequIP's names: silu, tanh, ssp or abs.
     public init(even: String = "silu", odd: String = "tanh") {
       self.even = even
       self.odd = odd
     }
   }
 
+  /// Names of the atom types: `type_names`.
   public var typeNames: [String]
   /// Cutoff r_max (Å).
   public var rMax: Double
+  /// Number of message-passing layers: `num_layers`.
   public var numLayers: Int
   /// Type embedding, scalars: `chemical_embedding_irreps_out`.
   public var chemicalEmbedding: Irreps
@@ -29,15 +34,17 @@ public struct NetworkArchitecture: Equatable, Sendable {
   public var cutoffExponent: Double
   /// Hidden layers of the radial network: `invariant_layers`.
   public var invariantLayers: Int
-  /// Their width: `invariant_neurons`.
+  /// Width of the radial network's hidden layers: `invariant_neurons`.
   public var invariantNeurons: Int
   /// Messages are divided by the square root of this; nil means they are not: `avg_num_neighbors`.
   public var avgNumNeighbors: Double?
   /// Whether layers have self-connections: `use_sc`.
   public var useSelfConnection = true
+  /// Activation functions of scalar features: `nonlinearity_scalars`.
   public var nonlinearityScalars = Nonlinearity()
+  /// Activation functions of the scalars that gate vectors and tensors: `nonlinearity_gates`.
   public var nonlinearityGates = Nonlinearity()
-  /// How near neighbours are seen; not of NequIP.
+  /// Floor of the distances that radial functions use; not in NequIP.
   public var floor = DistanceFloor.none
 
   /// A network for training: l ≤ lMax with natural parity, so that the energy is invariant under reflections with the

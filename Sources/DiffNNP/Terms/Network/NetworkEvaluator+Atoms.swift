@@ -1,7 +1,7 @@
-/// What happens to the features of atoms in each layer, there and back.
+/// How features of atoms go through each layer, forward and back.
 extension NetworkEvaluator {
-  /// What enters the first layer, of each type: features, what messages carry of them, and the self-connection, with which the
-  /// convolution begins.
+  /// Computes, for each type, what enters the first layer: features, sources (features after linear_1, which messages
+  /// carry), and the self-connection, with which the convolution begins.
   func embed(_ job: Job) {
     let (shape, typeCount) = (layers[0], weights.scales.count)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
@@ -15,11 +15,12 @@ extension NetworkEvaluator {
     apply(shape.linear1, x, every: n, to: h, every: n, count: typeCount)
   }
 
-  /// Sources of the first layer have gradients for the weights' sake alone.
+  /// Whether gradients with respect to a layer's sources are needed; in the first layer they are for the weights' sake
+  /// alone.
   func wantsSourceGradients(_ layer: Int, _ job: Job) -> Bool { layer > 0 || job.outputs.weights != nil }
 
-  /// From a block's features to what messages carry of them, and to the self-connection, with which the convolution
-  /// begins.
+  /// Computes from a block's features the sources of a layer, which messages carry, and the self-connection, with which
+  /// the convolution begins.
   func mixInputs(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     makeSources(layer, job, centres)
     let shape = layers[layer]
@@ -34,7 +35,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// linear_1 of a block's features.
+  /// Computes the sources of a layer: linear_1 of a block's features.
   private func makeSources(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let shape = layers[layer]
     let n = shape.featureVectors
@@ -44,14 +45,14 @@ extension NetworkEvaluator {
     apply(shape.linear1, x, every: n, to: h, every: n, count: centres.count)
   }
 
-  /// Sources as they were on the way there, from what enters the activations before.
+  /// Computes the sources of a layer again, as they were on the way forward, from the convolutions of the layer before.
   func restoreSources(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     activate(layer - 1, job, centres)
     makeSources(layer, job, centres)
   }
 
-  /// From the gradients of a layer's convolutions and of its sources to those of the features, and on to those of the
-  /// convolutions before it.
+  /// Computes from the gradients of a layer's convolutions and of its sources those of the features, and from these
+  /// those of the convolutions of the layer before.
   func mixInputsBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     let (shape, edges) = (layers[layer], job.edges)
     let (n, c) = (shape.featureVectors, shape.convolutionVectors)
@@ -71,7 +72,7 @@ extension NetworkEvaluator {
     for i in centres { activateBackward(layer - 1, job, i, gx + (i - centres.lowerBound) * n) }
   }
 
-  /// Gradients of the linear maps of a layer; all atoms are in one job.block.
+  /// Adds the gradients of the linear maps of a layer; all atoms are in one block.
   private func addGradients(_ layer: Int, _ job: Job, _ centres: Range<Int>, to gradient: WeightGradient<L.Weight>) {
     let shape = layers[layer]
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
@@ -85,8 +86,8 @@ extension NetworkEvaluator {
     }
   }
 
-  /// Gradients of the first layer's linear maps, and of the embedding, from those of its convolutions and of its sources. What
-  /// atoms of a type have in common meets the sum of their gradients.
+  /// Adds the gradients of the first layer's linear maps, and of the embedding, from those of its convolutions and of
+  /// its sources, which are summed over the atoms of each type.
   func embedBackward(_ job: Job, _ gradient: WeightGradient<L.Weight>) {
     let (shape, edges) = (layers[0], job.edges)
     let (n, m, c) = (shape.featureVectors, shape.messageVectors, shape.convolutionVectors)
@@ -138,14 +139,14 @@ extension NetworkEvaluator {
     apply(shape.linear2, a, every: m, to: z, every: c, count: centres.count)
   }
 
-  /// Those of the first layer begin with their type's.
+  /// Sets the convolutions of the first layer to the self-connections of the atoms' types.
   private func beginConvolutions(_ job: Job, _ centres: Range<Int>) {
     let c = layers[0].convolutionVectors
     let (z, begin) = (convolutions(0, job), typeFeatures.convolutions.pointer)
     for i in centres { (z + i * c).update(from: begin + Int(job.edges.types[i]) * c, count: c) }
   }
 
-  /// From the gradients of convolutions to those of messages, and on to those of sources and edges.
+  /// Computes from the gradients of convolutions those of messages, and from these those of sources and edges.
   func convolveBackward(_ layer: Int, _ job: Job, _ centres: Range<Int>) {
     prepareEdges(job, centres)
     job.clock?.enter(.featuresBackward)
@@ -180,7 +181,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// Puts the gradient of an atom's convolution in its place.
+  /// Replaces the convolution of an atom by the gradient with respect to it.
   private func activateBackward(_ layer: Int, _ job: Job, _ i: Int, _ gx: UnsafePointer<L>) {
     let shape = layers[layer]
     let row = convolutions(layer, job) + i * shape.convolutionVectors
@@ -240,8 +241,8 @@ extension NetworkEvaluator {
 
   // MARK: Linear maps of channels
 
-  // Of consecutive atoms, with the vectors from one to the next. Maps are reached by pointer: copies of them would cost more
-  // than small ones do.
+  // These functions act on consecutive atoms, with a stride of vectors from one atom to the next. Maps are reached by
+  // pointer: copies of them would cost more than small ones do.
 
   /// Adds to y what maps make of x, or what their transposes do.
   @inline(__always)

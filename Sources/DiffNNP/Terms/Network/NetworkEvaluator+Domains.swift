@@ -1,6 +1,6 @@
-/// What several domains tell each other about the atoms at their borders.
+/// Exchange of features of the atoms at the borders of domains.
 extension NetworkEvaluator {
-  /// Brings the sources of ghosts, which are made where these are centres.
+  /// Copies the sources of ghosts from the domains where these atoms are centres.
   func copySourcesToGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     switch exchange.precision {
     case .single: copyToGhosts(Float.self, layer, sources(layer, job), job.edges, exchange)
@@ -8,7 +8,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// Takes the gradients of ghosts' sources back to where these are centres.
+  /// Adds the gradients of ghosts' sources to those of the atoms in the domains where they are centres.
   func addSourceGradientsOfGhosts(_ layer: Int, _ job: Job, _ exchange: AtomExchange) {
     switch exchange.precision {
     case .single: addThoseOfGhosts(Float.self, layer, sourceGradients(layer, job), job.edges, exchange)
@@ -36,8 +36,8 @@ extension NetworkEvaluator {
       unpack: { unpack(shape, $1, into: gh + $0 * n) })
   }
 
-  /// Features as numbers one after the other, in the order in which `pack` writes them; nil where they are of another type, or
-  /// where lanes are padded.
+  /// Features as numbers one after the other, in the order in which `pack` writes them; nil where they are of another
+  /// type, or where lanes are padded.
   private func inPlace<Value>(
     _ type: Value.Type, _ shape: PackedLayer<L.Weight>, _ h: UnsafeMutablePointer<L>
   ) -> UnsafeMutablePointer<Value>? {

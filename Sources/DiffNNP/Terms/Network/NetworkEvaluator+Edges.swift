@@ -1,6 +1,6 @@
-/// What happens along the edges: geometry, messages, and forces.
+/// How edges enter each layer: geometry, messages, and forces.
 extension NetworkEvaluator {
-  /// Geometry and harmonics of a block's edges, unless they are there; of all edges where there are few.
+  /// Computes geometry and harmonics of a block's edges, unless they are known; of all edges where there are few.
   func prepareEdges(_ job: Job, _ centres: Range<Int>) {
     let known = job.block.centres
     guard centres.lowerBound < known.lowerBound || known.upperBound < centres.upperBound else { return }
@@ -58,7 +58,7 @@ extension NetworkEvaluator {
       t: S(place - knot, tangent: along * seen.slope * knotsPerLength))
   }
 
-  /// The length of edge e of centre i as radial functions see it.
+  /// The length (Å) that radial functions use for edge e of centre i.
   @inline(__always)
   private func seenLength(_ edges: EdgePointers, _ i: Int, _ e: Int) -> DistanceFloor.Seen {
     floor.seen(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
@@ -100,7 +100,8 @@ extension NetworkEvaluator {
     }
   }
 
-  /// The same batch with splines of its own, one for each edge, which begin with the radial networks' values and slopes.
+  /// Replaces the splines of a batch by exact ones, one for each edge, which begin with the radial networks' values and
+  /// slopes.
   private func withExactSplines(_ layer: Int, _ job: Job, _ i: Int, _ batch: EdgeBatch<L>) -> EdgeBatch<L> {
     var batch = batch
     let network = exactRadial![layer]
@@ -140,7 +141,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// Of the sources, to which every edge adds.
+  /// Clears the gradients of the sources, to which every edge adds.
   func clearSourceGradients(_ layer: Int, _ job: Job) {
     guard wantsSourceGradients(layer, job) else { return }
     let count = (layer == 0 ? weights.scales.count : job.edges.atomCount) * layers[layer].featureVectors
@@ -170,7 +171,8 @@ extension NetworkEvaluator {
     }
   }
 
-  /// From the gradients of harmonics and lengths, for each channel, to those of the edge vectors.
+  /// Computes from the gradients of harmonics and lengths, for each channel, those of the edge vectors, and adds the
+  /// forces.
   @inline(__always)
   private func addForces(_ centre: Int, _ job: Job, _ batch: EdgeBatch<L>, _ gEdge: UnsafePointer<L>) {
     let knotsPerLength = S(1 / weights.spacing)

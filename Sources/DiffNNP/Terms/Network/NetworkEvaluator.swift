@@ -11,7 +11,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   struct Outputs {
     /// Energies of the centres, times `scale`.
     var energies: UnsafeMutablePointer<Double>?
-    /// Of the energies times `scale`.
+    /// Forces and virials of the energies times `scale`.
     var forces: ForceSums?
     /// The tangents of `forces`: with dual numbers, minus the Hessian times the direction.
     var forceTangents: ForceSums?
@@ -19,9 +19,9 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     var scale = 1.0
   }
 
-  /// Of one call, for one thread.
+  /// The arguments of one call, for one thread.
   struct Job {
-    /// Which share of the work, of how many.
+    /// Index of the thread's share of the work, and the number of shares.
     var share = 0
     var shareCount: Int
     var block: AtomBlock<L>
@@ -29,17 +29,17 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     var edges: EdgePointers
     var directions: UnsafePointer<SIMD3<Double>>?
     var outputs: Outputs
-    /// How many atoms go through a layer together: few, so that what need not last stays in cache; or all, where the
-    /// gradient of weights needs it once more.
+    /// Number of atoms that go through a layer together: few, so that their intermediate results stay in cache; or all,
+    /// where the gradient of weights needs these once more.
     var blockSize: Int
-    /// Whether sources of all layers last. Otherwise they are made anew on the way back, which costs little, and share the
-    /// memory of two layers with their gradients. Those of ghosts cannot be made here.
+    /// Whether the sources of all layers are kept. Otherwise they are computed again on the way back, which costs
+    /// little, and two layers use the same memory as their gradients. Those of ghosts cannot be computed here.
     var keepsSources: Bool
     /// Whether gradients are wanted. With `exchange` the other domains wait for the way back.
     var goesBack: Bool
   }
 
-  /// What threads do together before one of them goes on alone.
+  /// The work that all threads do before they wait for each other.
   private enum Phase {
     /// Memory of all threads but the first.
     case begin
@@ -52,13 +52,13 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     /// Sums of the shares' gradients of sources.
     case gather(Int)
     case mixBack(Int)
-    /// From the gradients of the second layer's sources to the end.
+    /// The backward pass from the gradients of the second layer's sources to the end.
     case mixBackAndFinish
     /// Sums of the shares' forces.
     case gatherForces
   }
 
-  /// So few edges are prepared all at once.
+  /// Up to this number, all edges are prepared at once.
   static var fewEdges: Int { 2048 }
 
   var clock: StageClock?
@@ -73,7 +73,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   let layers: UnsafePointer<PackedLayer<L.Weight>>
   let layerCount: Int
 
-  // Of all atoms. What enters the activations of each layer lasts until its gradient takes the same place.
+  // Memory of all atoms. What enters the activations of each layer is kept until its gradient replaces it.
   private var convolutionBuffer = Buffer<L>()
   /// Vectors of an atom before those of each layer.
   private let convolutionPlaces: UnsafeMutablePointer<Int>
@@ -82,10 +82,10 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   /// What enters the first layer, which depends on types alone.
   var typeFeatures = TypeFeatures<L>()
   let sourceVectors: Int
-  /// One for each thread.
+  /// Intermediate results of a block, for each thread.
   private var blocks: [AtomBlock<L>]
   var job: Job?
-  /// Where those of each share are; not in the job, whose copies would count references.
+  /// The edge lists of the shares; not in the job, whose copies would count references.
   private var edges: KeptEdges?
   private var phase = Phase.begin
 
@@ -109,12 +109,11 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // MARK: The whole network
 
+  /// Computes what `outputs` asks for. The specialisations carry over to all that is called from here.
   /// - Parameters:
   ///   - edges: without `exchange`, all atoms are centres: layers after the first need the features of every neighbour.
   ///   - exchange: brings the features of atoms that are centres in other domains.
   ///   - directions: tangents of the edge vectors (Å), for dual lanes.
-  ///
-  /// The specialisations carry over to all that is called from here.
   /// - Throws: `OutOfMemory`, before anything travels through `exchange`.
   @_specialize(where L == SIMD8<Float>)
   @_specialize(where L == SIMD16<Float>)
@@ -147,7 +146,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     clock?.enter(nil)
   }
 
-  /// From the gradients of the last layer's sources to the end.
+  /// The backward pass from the gradients of the last layer's sources to the end.
   private func goBack(_ job: Job, _ exchange: AtomExchange?) {
     for layer in (1..<layerCount).reversed() {
       if layer < layerCount - 1 {
@@ -164,8 +163,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   // MARK: Threads
 
-  /// Threads that share the work of one call, as long as each has some atoms. Sums over shares are made in their order, so
-  /// that results depend on the number of threads to rounding alone, and energies not at all.
+  /// Threads that compute one call together, as long as each has some atoms. Sums over threads are made in their order,
+  /// so that results depend on the number of threads to rounding alone, and energies not at all.
   var team: ThreadTeam? {
     didSet { blocks = (0..<(team?.count ?? 1)).map { _ in AtomBlock(weights.layout) } }
   }
@@ -297,14 +296,16 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     return most
   }
 
-  /// Those of the first layer are of types, others of atoms.
+  /// The sources of a layer: those of types in the first layer [type][featureVectors], of atoms in the others
+  /// [atomCount][featureVectors].
   @inline(__always)
   func sources(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     if layer == 0 { return typeFeatures.sources.pointer }
     return sourceBuffer.pointer + (job.keepsSources ? layer - 1 : layer % 2) * job.edges.atomCount * sourceVectors
   }
 
-  /// Where the sources of the layer before were, unless they last.
+  /// Gradients with respect to the sources of a layer, in the memory of the sources of the layer before, unless these
+  /// are kept.
   @inline(__always)
   func sourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     if layer == 0 { return typeFeatures.sourceGradients.pointer }
@@ -312,7 +313,8 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
       + (job.keepsSources ? layerCount - 1 : (layer + 1) % 2) * job.edges.atomCount * sourceVectors
   }
 
-  /// The same, of one share: the first one's is that of all.
+  /// Gradients with respect to the sources of a layer, summed over the edges of one share; those of the first share are
+  /// in the memory of the total.
   @inline(__always)
   func ownSourceGradients(_ layer: Int, _ job: Job) -> UnsafeMutablePointer<L> {
     job.share == 0 || layer == 0 ? sourceGradients(layer, job) : job.block.sourceGradients.pointer

@@ -1,5 +1,5 @@
-/// Where a plan's features and weights lie in memory, for lanes of a given width. Blocks are padded to whole lanes with
-/// channels that stay zero.
+/// The layout of a plan's features and weights in memory, for lanes of a given width. Blocks are padded to complete
+/// lanes with channels that stay zero.
 struct NetworkLayout: Sendable {
   /// A padded matrix [rows][columnVectors] and its transpose [columns][rowVectors], in the array of packed weights.
   struct Matrix: Sendable {
@@ -83,7 +83,7 @@ struct NetworkLayout: Sendable {
 
   /// Vectors of an atom's features in the layer that has most.
   var widestFeatureVectors: Int { layers.reduce(1) { max($0, $1.featureVectors) } }
-  /// The same of sums over edges.
+  /// Vectors of an atom's messages (sums over edges) in the layer that has most.
   var widestMessageVectors: Int { layers.reduce(1) { max($0, $1.messageVectors) } }
 
   /// Every matrix that is packed.
@@ -95,7 +95,7 @@ struct NetworkLayout: Sendable {
   }
 }
 
-/// Hands out places in the array of packed weights and in the table of couplings.
+/// Assigns positions in the array of packed weights and in the table of couplings.
 private struct Placement {
   let width: Int
   var used = 0

@@ -4,7 +4,7 @@
 /// Conventions are those of nequip 0.5 and e3nn 0.4–0.5: order of irreps, of paths and of weights, and all
 /// normalisations, which are folded into the matrices here.
 struct NetworkPlan: Sendable {
-  /// A tensor's place in the vector of all parameters.
+  /// The position of a tensor in the vector of all parameters.
   struct Tensor: Sendable, Equatable {
     var name: String
     var shape: [Int]
@@ -35,7 +35,7 @@ struct NetworkPlan: Sendable {
     var matrix: Matrix
   }
 
-  /// The same with a matrix for each type of the atom.
+  /// A linear map like `Linear`, with a matrix for each type of the atom.
   struct SelfConnection: Sendable {
     var input: Int
     var output: Int
@@ -64,7 +64,7 @@ struct NetworkPlan: Sendable {
     var couplings: [Coupling]
   }
 
-  /// What becomes of a block of the convolution's output.
+  /// How a block of the convolution's output becomes a block of features.
   struct Gate: Sendable {
     /// The block that is activated, or gated.
     var block: Int
@@ -243,7 +243,7 @@ private struct LayerShape {
   var scalars: Irreps
   var gated: Irreps
   var gateIrrep: Irrep
-  /// What the convolution gives: scalars, gates and gated, sorted and merged.
+  /// Output of the convolution: scalars, gates and gated features, sorted and merged.
   var convolution: Irreps
   var output: Irreps
   var activations: [Activation]

@@ -33,7 +33,7 @@ struct PackedLayer<W: PlainLanes> {
     selfConnectionCount = layer.selfConnections.first?.count ?? 0
   }
 
-  /// Of a type.
+  /// The linear maps of the self-connections of atoms of a type.
   @inline(__always)
   func selfConnections(_ type: Int) -> UnsafeBufferPointer<NetworkLayout.Linear> {
     UnsafeBufferPointer(rebasing: allSelfConnections[type * selfConnectionCount..<(type + 1) * selfConnectionCount])

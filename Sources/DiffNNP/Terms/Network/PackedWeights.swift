@@ -1,13 +1,13 @@
 /// A network's weights as the evaluator reads them: scaled, padded to lanes, with their transposes, and the radial
 /// networks tabulated.
 ///
-/// A table holds, for each layer, uniform cubic splines of the distance [interval][radialVectors][4]: the coefficients of
-/// 1, t, t², t³, where t runs from 0 to 1. In single precision these keep the slope's digits, which B-spline coefficients
-/// would lose to their differences.
+/// A table holds, for each layer, uniform cubic splines of the distance [interval][radialVectors][4]: the coefficients
+/// of 1, t, t², t³, where t runs from 0 to 1. In single precision these keep the slope's digits, which B-spline
+/// coefficients would lose to their differences.
 ///
-/// The B-spline coefficients behind them follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the second
-/// difference, so that the splines meet the values up to O(h⁶) and are local, which keeps the way back to the radial
-/// network's weights short. The last three are zero, so that value, slope and curvature vanish at r_max.
+/// The B-spline coefficients behind them follow from values at the knots by c = f - δ²f/6 + δ⁴f/36, where δ² is the
+/// second difference, so that the splines meet the values up to O(h⁶) and are local, which keeps the way back to the
+/// radial network's weights short. The last three are zero, so that value, slope and curvature vanish at r_max.
 final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: BinaryFloatingPoint {
   let layout: NetworkLayout
   let intervals: Int

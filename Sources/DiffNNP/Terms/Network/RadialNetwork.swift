@@ -2,8 +2,8 @@
   import Glibc
 #endif
 
-/// The radial network of one layer: Bessel functions of the distance under a polynomial cutoff, through a perceptron with
-/// SiLU, to one weight for each channel of each tensor product. As in nequip's InteractionBlock and e3nn's
+/// The radial network of one layer: Bessel functions of the distance under a polynomial cutoff, through a perceptron
+/// with SiLU, to one weight for each channel of each tensor product. As in nequip's InteractionBlock and e3nn's
 /// FullyConnectedNet.
 struct RadialNetwork<S: Real> {
   let rMax: Double
@@ -56,7 +56,7 @@ struct RadialNetwork<S: Real> {
     return evaluate(r, keeping: &sums)
   }
 
-  /// As above; `sums` receives the embedding, then the sums that enter each activation.
+  /// Computes the weights at distance r (Å); `sums` receives the embedding, then the sums that enter each activation.
   func evaluate(_ r: S, keeping sums: inout [[S]]) -> [S] {
     var x = embedding(r)
     sums = [x]
@@ -75,7 +75,7 @@ struct RadialNetwork<S: Real> {
     return x
   }
 
-  /// As above, without allocating.
+  /// Computes the weights at distance r (Å) without allocating.
   /// - Parameters:
   ///   - values: the weights [columns].
   ///   - scratch: [scratchCount]

@@ -1,19 +1,19 @@
-/// How finely radial networks are tabulated for dynamics: as coarsely as forces allow, since fewer intervals stay in cache.
+/// The resolution of radial tables for dynamics: as coarse as forces allow, since fewer intervals stay in cache.
 enum RadialResolution {
-  /// How far tables may put forces off, as a fraction of the largest force.
+  /// Largest error of forces by tables, as a fraction of the largest force.
   static let tolerance = 5e-6
-  /// How far a table may be from its radial network at any distance, relative to the largest weight and to the largest
-  /// slope. Forces are then wrong by about this fraction of the largest, mostly by a third of it or less, because errors of edges
-  /// have either sign, but in some networks by 1.3 times as much.
+  /// Largest error of a table at any distance, relative to the largest weight and to the largest slope. Forces are then
+  /// wrong by about this fraction of the largest, mostly by a third of it or less, because errors of edges have either
+  /// sign, but in some networks by 1.3 times as much.
   static let tableTolerance = 0.7 * tolerance
-  /// How far tables may put forces off (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which is
-  /// what single precision makes of it.
+  /// Largest error of forces by tables (eV/Å); where forces are larger than 1 eV/Å, this fraction of the largest, which
+  /// is the accuracy of single precision.
   static let forceTolerance = 1e-6
   static let fewestIntervals = 64
   static let mostIntervals = 4096
 
-  /// The fewest intervals with which all layers' tables are within the tolerance, and the forces on the atoms of a trial within
-  /// half of theirs.
+  /// The fewest intervals with which all layers' tables are within the tolerance, and the forces on the atoms of a
+  /// trial within half of theirs.
   /// - Parameter energyScale: eV for one unit of the network's energy.
   static func intervals(_ plan: NetworkPlan, parameters: [Double], energyScale: Double) -> Int {
     let trial = RadialTrial(plan, parameters: parameters)
@@ -42,9 +42,9 @@ enum RadialResolution {
   }
 
   /// The largest difference between splines of this many intervals and the radial network: the larger one of that of
-  /// weights, over the largest weight, and that of slopes, over the largest slope. Measured a quarter of the way from one
-  /// knot to the next, where the error t²(1 - t)² of a cubic spline has more than half of its largest value and its slope
-  /// nearly all of it.
+  /// weights, over the largest weight, and that of slopes, over the largest slope. Measured a quarter of the way from
+  /// one knot to the next, where the error t²(1 - t)² of a cubic spline has more than half of its largest value and its
+  /// slope nearly all of it.
   static func error(_ network: RadialNetwork<Dual<Double>>, intervals: Int) -> Double {
     let spacing = network.rMax / Double(intervals)
     let columns = network.columns

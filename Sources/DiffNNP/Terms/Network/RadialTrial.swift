@@ -1,5 +1,5 @@
-/// Forces on a few atoms by radial tables, against those by the radial networks themselves. In double precision, so that
-/// the tables are the only difference.
+/// Forces on a few atoms by radial tables, against those by the radial networks themselves. In double precision, so
+/// that the tables are the only difference.
 struct RadialTrial {
   private let plan: NetworkPlan
   private let parameters: [Double]

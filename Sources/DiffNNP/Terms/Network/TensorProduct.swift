@@ -1,10 +1,10 @@
 /// The tensor product of NequIP ("uvu"), the kernel in which most of the time goes: channel by channel,
-/// a[m₃] += Σ C[m₁ m₂ m₃] (w x[m₁] Y[m₂]), for one path and the edges of a batch. `Network+Reference` in the tests has it
-/// edge by edge.
+/// a[m₃] += Σ C[m₁ m₂ m₃] (w x[m₁] Y[m₂]), for one path and the edges of a batch. `Network+Reference` in the tests has
+/// it edge by edge.
 ///
-/// Coefficients C are the same for all edges. So the way there sums the outer products w x[m₁] Y[m₂] over edges and couples
-/// them at the end; the way back couples the gradient g[m₃], which edges share, to D[m₁ m₂] = Σ C[m₁ m₂ m₃] g[m₃] at the
-/// beginning, and has what is left, D·Y and x·D, for each edge.
+/// Coefficients C are the same for all edges. So the forward pass sums the outer products w x[m₁] Y[m₂] over edges and
+/// couples them at the end; the backward pass couples the gradient g[m₃], which is the same for all edges, to
+/// D[m₁ m₂] = Σ C[m₁ m₂ m₃] g[m₃] at the beginning, and computes D·Y and x·D for each edge.
 ///
 /// Each kernel is written once, for any degrees, and inlined for low ones, which turns its loops over components into
 /// straight code with features in registers.
@@ -67,7 +67,7 @@ private typealias Matrix<L> = InlineArray<49, L>
 /// Adds to `a` the products of the neighbours' features, the edges' harmonics, and the radial weights.
 struct Multiplication<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
-  /// Of products of three degrees above 0, see `CouplingTable`.
+  /// Coupling coefficients of products of three degrees above 0, see `CouplingTable`.
   let coefficients: UnsafePointer<L.Weight.Scalar>
   let a: UnsafeMutablePointer<L>
 
@@ -126,19 +126,19 @@ struct Multiplication<L: Lanes>: TensorProductKernel {
   }
 }
 
-/// From the gradient `g` with respect to the product, the same for all edges of a centre: adds those with respect to the
-/// neighbours' features, the edges, and the splines.
+/// Computes gradients from the gradient `g` with respect to the product, the same for all edges of a centre: adds those
+/// with respect to the neighbours' features, the edges, and the splines.
 struct MultiplicationPullBack<L: Lanes>: TensorProductKernel {
   let batch: EdgeBatch<L>
   let g: UnsafePointer<L>
-  /// Of products of three degrees above 0, see `CouplingTable`.
+  /// Coupling coefficients of products of three degrees above 0, see `CouplingTable`.
   let coefficients: UnsafePointer<L.Weight.Scalar>
-  /// With respect to `sources`, as they lie there.
+  /// Gradients with respect to `sources`, in the same layout.
   let gx: UnsafeMutablePointer<L>
-  /// With respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant one, which has no gradient, stands that
-  /// with respect to the length in knot spacings.
+  /// Gradients with respect to the harmonics of the batch's edges [count][harmonicCount]; in place of the constant
+  /// harmonic, which has no gradient, that with respect to the length in knot spacings.
   let gEdge: UnsafeMutablePointer<L>
-  /// With respect to splines, as they lie in the batch; nil where unwanted.
+  /// Gradients with respect to splines, laid out as in the batch; nil where unwanted.
   let gSplines: UnsafeMutablePointer<L.Weight>?
   /// Whether `gx` is needed where features are scalars: those of the first layer alone may not be.
   let wantsScalars: Bool
@@ -243,9 +243,9 @@ private struct Coupling<Scalar> {
     self.coefficients = coefficients
   }
 
-  /// Calls `body` with places of components, from 0, and the coefficient. |m₂| is the difference or the sum of |m₁| and
-  /// |m₃|. An even number of the three is negative, or an odd one where the sum of degrees is odd. For literal degrees,
-  /// the compiler works that out.
+  /// Calls `body` with the indices of components, from 0, and the coefficient. |m₂| is the difference or the sum of
+  /// |m₁| and |m₃|. An even number of the three is negative, or an odd one where the sum of degrees is odd. For literal
+  /// degrees, the compiler works that out.
   @inline(__always)
   func forEach(_ body: (Int, Int, Int, Scalar) -> Void) {
     let (d1, d2, d3) = (2 &* l1 &+ 1, 2 &* l2 &+ 1, 2 &* l3 &+ 1)

@@ -1,12 +1,16 @@
 /// A network whose parameters change: its forces, and the gradients of losses of its forces, by forward over reverse
 /// (see `NetworkEvaluator`). Weights are shared by all threads between changes; each thread works with a `Worker`.
 public final class TrainableNetwork: @unchecked Sendable {
+  /// Hyperparameters.
   public let architecture: NetworkArchitecture
+  /// Number of parameters.
   public let parameterCount: Int
   private let implementation: any TrainableImplementation
 
-  /// - Parameter tableSpacing: knots (Å) of the radial tables. The tables are the model while it is trained: derivatives
-  ///   are exact for them.
+  /// A network whose parameters are still to be set.
+  /// - Parameter tableSpacing: knots (Å) of the radial tables. The tables are the model while it is trained:
+  ///   derivatives are exact for them.
+  /// - Throws: where the architecture is outside the family.
   public init(_ architecture: NetworkArchitecture, precision: Precision = .single, tableSpacing: Double = 0.04) throws {
     let plan = try NetworkPlan(architecture)
     let intervals = max(16, Int((architecture.rMax / tableSpacing).rounded(.up)))
@@ -25,7 +29,9 @@ public final class TrainableNetwork: @unchecked Sendable {
     implementation.set(parameters)
   }
 
+  /// Makes what one thread needs to work with the network.
   public func makeWorker() -> Worker { Worker(implementation) }
+  /// Makes memory for a gradient with respect to the network's weights.
   public func makeGradient() -> Gradient { Gradient(implementation.makeGradient()) }
 
   /// The sum of the gradients, in the order given, with respect to all parameters.
@@ -35,6 +41,7 @@ public final class TrainableNetwork: @unchecked Sendable {
 
   /// Random parameters as NequIP initialises them: all weights from N(0, 1), Bessel frequencies nπ, no shift; the last
   /// linear layer is smaller by `readout`, so that training starts close to no network at all.
+  /// - Throws: where the architecture is outside the family.
   public static func randomParameters(
     _ architecture: NetworkArchitecture, readout: Double, using random: inout some RandomNumberGenerator
   ) throws -> [Double] {
@@ -164,7 +171,7 @@ private final class Trainable<W: PlainLanes>: TrainableImplementation where W.Sc
   }
 }
 
-/// The same weights evaluated over plain and over dual numbers.
+/// Evaluators of one set of weights over plain and over dual numbers.
 private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: BinaryFloatingPoint {
   private let plain: NetworkEvaluator<W>
   private let dual: NetworkEvaluator<DualLanes<W>>

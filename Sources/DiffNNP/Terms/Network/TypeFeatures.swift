@@ -1,12 +1,12 @@
-/// What enters the first layer, of each type. Buffers only grow.
+/// Features of each type before the first layer, which depend on types alone. Buffers only grow.
 struct TypeFeatures<L: Lanes>: ~Copyable {
-  /// [type][featureVectors]
+  /// Features [type][featureVectors].
   private(set) var features = Buffer<L>()
-  /// Features as messages carry them [type][featureVectors].
+  /// Sources: features after linear_1, which messages carry [type][featureVectors].
   private(set) var sources = Buffer<L>()
-  /// What convolutions begin with [type][convolutionVectors].
+  /// Self-connections, with which convolutions begin [type][convolutionVectors].
   private(set) var convolutions = Buffer<L>()
-  /// [type][featureVectors]
+  /// Gradients with respect to the sources [type][featureVectors].
   private(set) var sourceGradients = Buffer<L>()
 
   mutating func reserve(typeCount: Int, featureVectors: Int, convolutionVectors: Int) throws {

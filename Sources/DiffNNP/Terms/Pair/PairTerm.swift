@@ -14,8 +14,8 @@ public struct PairTerm: Equatable, Sendable {
   public let intervals: Int
   /// Coefficients [pair][intervals + 3]; the last three of each row are zero.
   public let coefficients: [Double]
-  /// The same as polynomials a₀ + a₁t + a₂t² + a₃t³ within each interval [pair][intervals + 1]; the last of each row, for all
-  /// that is beyond rMax, is zero.
+  /// Polynomials a₀ + a₁t + a₂t² + a₃t³ of each interval, from the same coefficients [pair][intervals + 1]; the last of
+  /// each row, for distances beyond rMax, is zero.
   private let pieces: [SIMD4<Double>]
   /// Where the pieces of types a and b begin [a][b].
   private let starts: [Int]
@@ -30,7 +30,10 @@ public struct PairTerm: Equatable, Sendable {
     (0..<TypePairs.count(typeCount)).flatMap { coefficients[$0 * (intervals + 3)..<($0 + 1) * (intervals + 3) - 3] }
   }
 
+  /// A pair term from its free coefficients.
   /// - Parameter free: coefficients [pair][intervals].
+  /// - Throws: where there is no type or interval, the cutoff is not positive, or the number of coefficients is not
+  ///   pairs × intervals.
   public init(typeCount: Int, rMax: Double, intervals: Int, free: [Double]) throws {
     let pairs = TypePairs.count(typeCount)
     guard rMax.isFinite, rMax > 0, intervals > 0, typeCount > 0, free.count == pairs * intervals else {
@@ -69,8 +72,8 @@ public struct PairTerm: Equatable, Sendable {
     )
   }
 
-  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times `scale`, for some
-  /// centres.
+  /// Adds ½u(r) of each edge to its centre's energy, and to the forces what its gradient ½u'(r) r̂ gives, times
+  /// `scale`, for some centres.
   func add(
     _ edges: EdgeList, centres: Range<Int>, scale: Double, energies: UnsafeMutablePointer<Double>,
     forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
@@ -92,7 +95,8 @@ public struct PairTerm: Equatable, Sendable {
 
   /// Writes u'(r)/r of the edges of a centre, and returns the sum of u(r).
   ///
-  /// Apart from the loop that adds forces: where single lanes are wanted, the compiler takes arithmetic on four to pieces.
+  /// Apart from the loop that adds forces: where single lanes are wanted, the compiler takes arithmetic on four to
+  /// pieces.
   /// - Parameter starts: of the pieces of the centre's type and that of the far end.
   @inline(never)
   private func evaluate(

@@ -1,14 +1,17 @@
-/// What a three-body term is expanded in. The neighbours of type b about a centre are described by moments
+/// The functions that a three-body term is expanded in. The neighbours of type b about a centre are described by
+/// moments
 ///
 ///   A_{bn,lm} = Σ_{j∈b} φ_n(r_ij) Y_lm(r_ij/|r_ij|),   p = (b, n),
 ///
-/// with uniform cubic B-splines φ_n and real spherical harmonics, and products of two of them that no rotation changes are
+/// with uniform cubic B-splines φ_n and real spherical harmonics, and products of two of them that no rotation changes
+/// are
 ///
 ///   B_{l,pq} = Σ_m A_{p,lm} A_{q,lm} / (2l + 1) = Σ_jk φ_p(r_ij) φ_q(r_ik) P_l(cos θ_jik).
 ///
 /// These are power spectra of the neighbours' density (Bartók, Kondor & Csányi, Phys. Rev. B 87, 184115 (2013)); their
 /// cost grows with the number of neighbours, not of pairs of them. Terms j = k are functions of one distance alone.
 public struct TripletBasis: Equatable, Sendable {
+  /// Number of atom types.
   public let typeCount: Int
   /// Neighbours farther away do not count (Å).
   public let rMax: Double
@@ -18,14 +21,15 @@ public struct TripletBasis: Equatable, Sendable {
   public let first: Int
   /// Highest l.
   public let lMax: Int
-  /// How near neighbours are seen.
+  /// Floor of the distances that radial functions use.
   public let floor: DistanceFloor
 
-  /// Radial functions for each type of neighbour. The last three on [0, rMax] are left out, so that neighbours come and go
-  /// smoothly.
+  /// Radial functions for each type of neighbour. The last three on [0, rMax] are left out, so that neighbours come and
+  /// go smoothly.
   public var radialCount: Int { intervals - first }
   /// Moments for each (l, m): the number of p.
   public var channelCount: Int { typeCount * radialCount }
+  /// Number of spherical harmonics Y_lm up to lMax, (lMax + 1)².
   public var harmonicCount: Int { (lMax + 1) * (lMax + 1) }
   /// Moments of a centre, [lm][p].
   public var momentCount: Int { harmonicCount * channelCount }
@@ -36,9 +40,11 @@ public struct TripletBasis: Equatable, Sendable {
   /// Knot spacing (Å).
   public var spacing: Double { rMax / Double(intervals) }
 
-  /// More functions are a damaged file.
+  /// Most intervals of a sound file: more are a sign of damage.
   static let mostIntervals = 100
 
+  /// A basis of cubic B-splines on [0, rMax] (Å), from the one numbered `first` on, and harmonics up to lMax.
+  /// - Throws: where there is no type, the cutoff is not positive, or an index or the floor is out of range.
   public init(
     typeCount: Int, rMax: Double, intervals: Int, first: Int, lMax: Int, floor: DistanceFloor = .none
   ) throws {
@@ -58,13 +64,13 @@ public struct TripletBasis: Equatable, Sendable {
     self.floor = floor
   }
 
-  /// What one neighbour gives to the moments of its type: at most four radial functions.
+  /// The contributions of one neighbour to the moments of its type: at most four radial functions.
   public struct Neighbour {
-    /// The first p that is touched.
+    /// The index p of the first moment that changes.
     public var channel = 0
-    /// How many: values beyond are not kept.
+    /// Number of moments that change for each (l, m): values beyond are left out.
     public var width = 0
-    /// φ_n, and dφ_n/dr (1/Å).
+    /// The `values` of the radial functions φ_n, and their `slopes` dφ_n/dr (1/Å).
     public var values = SIMD4<Double>.zero
     public var slopes = SIMD4<Double>.zero
   }
@@ -136,7 +142,7 @@ public struct TripletBasis: Equatable, Sendable {
     }
   }
 
-  /// Halves of products, whole matrices: `fold` makes products of them.
+  /// Number of halves of products, which are complete matrices [l][p][q]; `fold` makes products of them.
   public var halfCount: Int { (lMax + 1) * channelCount * channelCount }
 
   /// Adds the halves of the products of moments to `halves` [l][p][q].
@@ -156,7 +162,7 @@ public struct TripletBasis: Equatable, Sendable {
     }
   }
 
-  /// Adds to `halves` [l][p][q] by how much they change when a neighbour is added to moments.
+  /// Adds to `halves` [l][p][q] their change when a neighbour is added to moments.
   @inline(__always)
   public func addHalves(
     adding neighbour: Neighbour, _ y: UnsafePointer<Double>, to moments: UnsafePointer<Double>,

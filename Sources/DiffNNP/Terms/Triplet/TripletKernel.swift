@@ -10,21 +10,22 @@ enum TripletDegree3: TripletDegree { static var lMax: Int { 3 } }
 
 /// Energy and forces of a `TripletTerm`, one centre after the other.
 ///
-/// What depends on one neighbour alone, directions, harmonics and splines, is worked out for four neighbours at once. Sums over
-/// neighbours and over channels take one neighbour or channel after the other, with the harmonics of it side by side:
-/// as each adds to four whole rows, what one writes and the next reads never overlaps in part.
+/// Quantities of one neighbour alone, directions, harmonics and splines, are computed for four neighbours at once. Sums
+/// over neighbours and over channels take one neighbour or channel after the other, with its harmonics side by side: as
+/// each adds to four complete rows, what one writes and the next reads never overlaps in part.
 struct TripletKernel<Degree: TripletDegree> {
   typealias Four = SIMD4<Double>
 
   let basis: TripletBasis
-  /// As in `TripletTerm`.
+  /// Coefficients of products of moments, as in `TripletTerm` [type][p][q].
   let matrices: UnsafePointer<SIMD4<Double>>
   let edges: EdgePointers
   let scale: Double
   let forces: ForceSums
-  /// Of the knots (1/Å).
+  /// Inverse of the knot spacing (1/Å).
   private let inverseSpacing: Double
-  /// Rows of moments of a type of neighbours: all B-splines, also those that are not used, so that each neighbour adds to four.
+  /// Rows of moments of a type of neighbours: all B-splines, also those that are not used, so that each neighbour adds
+  /// to four.
   private let rowsPerType: Int
 
   /// Vectors of a row.
@@ -63,7 +64,8 @@ struct TripletKernel<Degree: TripletDegree> {
     let (found, lengths, rMax) = (places.edges, edges.lengths, basis.rMax)
     var count = 0
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
-      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can predict.
+      // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can
+      // predict.
       found[count] = e
       count &+= Int((lengths[e] - rMax).bitPattern >> 63)
     }
@@ -72,7 +74,7 @@ struct TripletKernel<Degree: TripletDegree> {
     return count
   }
 
-  /// Works out what four neighbours are by themselves.
+  /// Computes directions, harmonics and splines of four neighbours.
   @inline(__always)
   private func prepare(_ i: Int, _ begin: Int, _ places: TripletScratch.Places) {
     let e = places.edges + begin

@@ -3,7 +3,8 @@ struct TripletScratch: ~Copyable {
   private var lanes = Buffer<SIMD4<Double>>()
   private var integers = Buffer<Int>()
 
-  /// Where things are. A row is the harmonics of one thing, [lm], in as many vectors as that takes; neighbours come four at a time.
+  /// Pointers to the scratch memory. A row is the harmonics [lm] of one moment or neighbour, in as many vectors as they
+  /// take; neighbours come four at a time.
   struct Places {
     /// A_{bk,lm} [row], of all B-splines k of each type b.
     let moments: UnsafeMutablePointer<SIMD4<Double>>

@@ -1,12 +1,15 @@
-/// A three-body term, linear in its coefficients: E_i = Σ_{l,p≤q} c_{a,l,pq} B_{l,pq} for a centre i of type a, with the
-/// functions B of `TripletBasis`. Energies in units of kT (multiply by the potential's `energyScale`).
+/// A three-body term, linear in its coefficients: E_i = Σ_{l,p≤q} c_{a,l,pq} B_{l,pq} for a centre i of type a, with
+/// the functions B of `TripletBasis`. Energies in units of kT (multiply by the potential's `energyScale`).
 public struct TripletTerm: Equatable, Sendable {
+  /// The functions B that the energy is linear in.
   public let basis: TripletBasis
   /// c [type][l][p ≤ q].
   public let coefficients: [Double]
   /// (c + cᵀ) / (2l + 1) of each type and two channels [type][p][q], with l side by side: E = ½ Σ A C A, dE/dA = C A.
   private let matrices: [SIMD4<Double>]
 
+  /// A three-body term from its coefficients [type][l][p ≤ q].
+  /// - Throws: where the number of coefficients is not that of the basis.
   public init(_ basis: TripletBasis, coefficients: [Double]) throws {
     guard coefficients.count == basis.count else {
       throw DiffNNPError("triplets: \(coefficients.count) coefficients, expected \(basis.count)")
