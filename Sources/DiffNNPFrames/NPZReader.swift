@@ -87,7 +87,8 @@ struct NPZArrays {
     DiffNNPError("\(name) has shape \(shape), expected \(expected)")
   }
 
-  /// Those that arrays with names like r_unit say.
+  /// Units that arrays with names like r_unit name.
+  /// - Throws: where a name is no unit.
   func units() throws -> FileUnits {
     var units = FileUnits()
     for key in names where key.lowercased().contains("unit") {
@@ -112,7 +113,7 @@ struct NPZArrays {
     }
   }
 
-  /// Of one cell, or of one for each frame.
+  /// Vectors of one cell, or of one for each frame.
   private func vectors(frames: Int) throws -> [[SIMD3<Double>]] {
     guard let array = try archive.array("cell") else {
       guard let edge = try archive.array("L"), edge.count == 1 else {

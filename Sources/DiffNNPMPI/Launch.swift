@@ -26,6 +26,12 @@ public struct Launch {
   /// Number of these processes on this machine, by the launcher's word; 1 where it says nothing.
   public var countOnThisMachine: Int { max(1, flavour.flatMap { number($0.localSizeVariable) } ?? 1) }
 
+  /// Tasks that Slurm was asked for, where this process is none of a step of several: it is alone, as in a batch script; nil elsewhere.
+  public var idleTasks: Int? {
+    guard flavour == nil, number("SLURM_STEP_NUM_TASKS") == nil else { return nil }
+    return number("SLURM_NTASKS").flatMap { $0 > 1 ? $0 : nil }
+  }
+
   // MARK: Launchers that say nothing to MPI libraries we know
 
   /// The names of an unknown launcher's variables for the number of processes and the rank.

@@ -13,7 +13,7 @@ public struct ForceScale: Sendable {
   /// Mean difference of numerator and denominator, in units of the largest that chance explains, by the grouping that allows chance
   /// the most. Unlike the slope's error, which takes the denominator as known, it includes the fluctuations of both.
   private let difference: Double
-  /// The same by the groups as they are given.
+  /// Mean difference in such units by the groups as they are given.
   private let finestDifference: Double
   /// Standard errors that are no chance.
   private let significance: Double

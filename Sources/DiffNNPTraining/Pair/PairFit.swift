@@ -180,7 +180,10 @@ public struct PairFit: Sendable {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)
     if settings.objective != .denoising { try requireForces(trajectory.frames) }
     let basis = try makeBasis(trajectory)
-    try requireMemory(functions: basis.count, basis.arithmetic, blocks)
+    let triplets = settings.isRefined ? settings.triplets?.fewestFunctions(typeCount: basis.typeCount) ?? 0 : 0
+    try requireMemory(
+      functions: basis.count + triplets,
+      basis.arithmetic + (triplets > 0 ? ", and \(triplets) of triplets at least" : ""), blocks)
     try trajectory.requirePairs(within: basis.rMax, "the pair term's r_max")
     return (blocks, basis)
   }

@@ -25,6 +25,18 @@ public struct TripletSettings: Equatable, Sendable {
   /// The cutoff over the smallest distance: with the second shell of a liquid.
   private static let relativeCutoff = 3.1
 
+  /// Radial functions for each type of neighbour at least, however large the smallest distance.
+  private static let fewestRadial = 4
+
+  private func intervals(typeCount: Int) -> Int { intervals ?? [12, 8, 5, 4][min(typeCount, 4) - 1] }
+  private func lMax(typeCount: Int) -> Int { lMax ?? (typeCount == 1 ? 3 : 2) }
+
+  /// Functions that there are at least, known before the frames are looked at.
+  func fewestFunctions(typeCount: Int) -> Int {
+    let channels = typeCount * min(Self.fewestRadial, intervals(typeCount: typeCount))
+    return typeCount * (lMax(typeCount: typeCount) + 1) * channels * (channels + 1) / 2
+  }
+
   /// - Parameter closest: smallest distance of each pair of types in the data (Å); infinite where they never meet.
   func basis(_ pairs: PairBasis, closest: [Double]) throws -> TripletBasis {
     let nearest = closest.min()!
@@ -32,11 +44,11 @@ public struct TripletSettings: Equatable, Sendable {
     guard rMax <= pairs.rMax else {
       throw DiffNNPError("triplets.r_max is \(rMax) Å; expected at most the pair term's, \(pairs.rMax) Å")
     }
-    let intervals = intervals ?? [12, 8, 5, 4][min(pairs.typeCount, 4) - 1]
+    let intervals = intervals(typeCount: pairs.typeCount)
     return try TripletBasis(
       typeCount: pairs.typeCount, rMax: rMax, intervals: intervals,
-      first: min(Int(nearest / rMax * Double(intervals)), intervals - 4),
-      lMax: lMax ?? (pairs.typeCount == 1 ? 3 : 2),
+      first: min(Int(nearest / rMax * Double(intervals)), intervals - Self.fewestRadial),
+      lMax: lMax(typeCount: pairs.typeCount),
       floor: RepulsiveWall.floor(pairs, smallestDistances: closest, within: rMax))
   }
 }

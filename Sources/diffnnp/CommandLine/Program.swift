@@ -21,6 +21,11 @@ enum Program {
       return exitCode(program: name) {
         guard let (command, arguments) = try parsed(words) else { return }
         try refuse(launch.stranger)
+        if command is any ParallelCommand.Type, let tasks = launch.idleTasks {
+          complain(
+            name,
+            "note: SLURM_NTASKS is \(tasks), and this is one process; to share the work, start it by mpirun -np \(tasks)")
+        }
         try command.run(arguments)
       }
     }
