@@ -24,7 +24,8 @@ enum Program {
         if command is any ParallelCommand.Type, let tasks = launch.idleTasks {
           complain(
             name,
-            "note: SLURM_NTASKS is \(tasks), and this is one process; to share the work, start it by mpirun -np \(tasks)")
+            "note: SLURM_NTASKS is \(tasks), and this is one process; to share the work, start it by mpirun -np \(tasks)"
+          )
         }
         try command.run(arguments)
       }

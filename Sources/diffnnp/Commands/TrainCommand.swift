@@ -183,7 +183,8 @@ enum TrainCommand: ParallelCommand {
     guard !(heldOut < 0) else { return }
     throw DiffNNPError(
       "\(whose) held-out objective is \(thousandths(heldOut)), where no potential at all has 0 and less is better: nothing was "
-        + "learned that holds for other frames; check units, temperature and order of the frames, or give more")
+        + "learned that holds for other frames; check units, temperature and order of the frames, or give more, or another objective"
+    )
   }
 
   /// The frames that a member learns from: all of them, or as many drawn anew.
