@@ -82,8 +82,10 @@ import Testing
   @Test func refusesColumnsThatContradict() throws {
     let header = "\(ExtendedXYZTests.lattice) Properties=species:S:1:pos:R:3:Z:I:1"
     #expect(try read(header, "Li 1 2 3 3\nCl 4 5 6 17\n").typeNames == ["Li", "Cl"])
-    let message = try error(header, "C 1 2 3 3\nC 4 5 6 17\n")
-    #expect(message.contains(":4: species C stands for both 3 and 17 of Z"), "\(message)")
+    let message = try error(header, "A 1 2 3 3\nA 4 5 6 17\n")
+    #expect(message.contains(":4: species A stands for both 3 and 17 of Z"), "\(message)")
+    let swapped = try error(header, "Li 1 2 3 17\nCl 4 5 6 3\n")
+    #expect(swapped.contains(":3: species says Li where Z is 17, Cl"), "\(swapped)")
   }
 
   // MARK: Units

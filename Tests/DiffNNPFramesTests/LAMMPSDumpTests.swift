@@ -114,6 +114,10 @@ import Testing
       dump("1 1 A 0 0 0\n2 1 B 1 0 0", columns: "id type typelabel x y z"),
       ":11: type 1 stands for both A and B of typelabel"
     ),
+    (
+      dump("B A 0 0 0\nA B 1 0 0", columns: "element typelabel x y z"),
+      ":11: element says A where typelabel says B: they contradict one another"
+    ),
     (dump("C CT 0 0 0\nC CA 1 0 0", columns: "element typelabel x y z"), ":11: element C stands for both CT and CA"),
     ("ITEM: UNITS\nfurlongs\n" + dump("1 1 0 0 0\n2 1 1 0 0"), ":2: units furlongs are unknown; known are"),
     ("ITEM: UNITS\nlj\n" + dump("1 1 0 0 0\n2 1 1 0 0"), ":2: units lj"),

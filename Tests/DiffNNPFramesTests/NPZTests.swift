@@ -40,6 +40,10 @@ import Testing
     let frames = try Trajectory.read(path: fixture("edges.npz")).frames
     #expect(frames[0].cell == (try Cell(orthogonal: [12, 11, 13])))
     #expect(frames[1].cell == (try Cell(orthogonal: [12, 11, 14])))
+    // As many frames as a cell has vectors.
+    let three = try Trajectory.read(path: fixture("edges_of_three.npz")).frames
+    #expect(
+      three.map(\.cell) == (try [[12, 11, 13], [12, 11, 14], [12.5, 11, 14]].map { try Cell(orthogonal: $0) }))
   }
 
   @Test func namesTypes() throws {

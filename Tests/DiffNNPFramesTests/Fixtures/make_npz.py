@@ -26,6 +26,7 @@ np.savez(
     "fortran.npz", R=np.asfortranarray(R), F=np.asfortranarray(F), z=z, cell=np.asfortranarray(cell), pbc=pbc)
 np.savez("leading_one.npz", R=R, F=F, z=z[None], cell=cell[None], pbc=pbc[None])
 np.savez("edges.npz", R=R[:2], z=z, cell=np.array([[12.0, 11, 13], [12, 11, 14]]))
+np.savez("edges_of_three.npz", R=R, z=z, cell=np.array([[12.0, 11, 13], [12, 11, 14], [12.5, 11, 14]]))
 np.savez("pbc_per_frame.npz", R=R, F=F, z=z, cell=cell, pbc=np.stack([pbc] * frames))
 kilocalorie = 4.184 / 96.48533212331
 np.savez(
