@@ -19,12 +19,14 @@ import Testing
     return trajectory
   }()
 
-  private static func fit(_ change: (SIMD3<Double>, Int) -> SIMD3<Double>, temperature: Double = 300) throws -> [String]
-  {
-    var trajectory = fluid
-    for k in trajectory.frames.indices {
-      let frame = fluid.frames[k]
-      trajectory.frames[k].forces = frame.positions.indices.map { change(frame.forces![$0], frame.types[$0]) }
+  /// The lines that a fit prints with these forces.
+  private static func fit(
+    _ trajectory: Trajectory = fluid, temperature: Double = 300, _ change: (SIMD3<Double>, Int, Int) -> SIMD3<Double>
+  ) throws -> [String] {
+    var changed = trajectory
+    for k in changed.frames.indices {
+      let frame = trajectory.frames[k]
+      changed.frames[k].forces = frame.positions.indices.map { change(frame.forces![$0], frame.types[$0], k) }
     }
     var settings = Samples.settings(rMax: 5, spacing: 0.25)
     settings.objective = .mixed
@@ -32,7 +34,7 @@ import Testing
     var fit = try PairFit(settings, temperature: temperature)
     let lines = Lines()
     fit.progress = { lines.text.append($0) }
-    _ = try fit.run(trajectory)
+    _ = try fit.run(changed)
     return lines.text
   }
 
@@ -41,7 +43,7 @@ import Testing
   @Test func thoseThatAreRightAreSaidToBe() throws {
     var random = Philox(seed: 8, purpose: .network, frame: 0)
     let line = try #require(
-      Self.fit { force, _ in force + 0.02 * random.normal3() }.first { $0.contains("forces over") })
+      Self.fit { force, _, _ in force + 0.02 * random.normal3() }.first { $0.contains("forces over") })
     #expect(line.contains("A 1") || line.contains("A 0.9"), "\(line)")
   }
 
@@ -52,11 +54,38 @@ import Testing
     (1, 0, 300, "forces on B"),
   ]) func thoseThatAreWrongAreRefused(_ a: Double, _ b: Double, _ temperature: Double, _ word: String) throws {
     let error = try #require(throws: DiffNNPError.self) {
-      try Self.fit({ force, type in (type == 0 ? a : b) * force }, temperature: temperature)
+      try Self.fit(temperature: temperature) { force, type, _ in (type == 0 ? a : b) * force }
     }
     // The temperature is known to a few per cent, so that its name is not looked for to the last digit.
     if temperature == 300 { #expect("\(error)".contains(word), "\(error)") }
     #expect("\(error)".contains("train with objective: denoising"), "\(error)")
+  }
+
+  @Test func thoseThatAreWrongInOneHalfAreRefused() throws {
+    let error = try #require(throws: DiffNNPError.self) {
+      try Self.fit { force, _, frame in (frame < 30 ? 1 : 23.06) * force }
+    }
+    #expect("\(error)".contains("half"), "\(error)")
+  }
+
+  /// A run of a few steps has frames that hardly differ, and its forces are as good as others.
+  @Test func framesThatAreAlikeAreNoReasonToRefuse() throws {
+    var random = Philox(seed: 11, purpose: .network, frame: 0)
+    for first in [0, 20, 40] {
+      let frames = (0..<40).map { k -> Frame in
+        var frame = Self.fluid.frames[first + k / 10]
+        for i in frame.positions.indices { frame.positions[i] += 0.01 * random.normal3() }
+        return frame
+      }
+      _ = try Self.fit(Trajectory(typeNames: ["A", "B"], frames: Frames(frames))) { force, _, _ in force }
+    }
+  }
+
+  /// Three frames are enough to see a factor of 23.
+  @Test func factorsAreSeenInFewFrames() throws {
+    let few = Trajectory(typeNames: ["A", "B"], frames: Self.fluid.frames.at([0, 25, 50]))
+    let error = try #require(throws: DiffNNPError.self) { try Self.fit(few) { force, _, _ in 23.06 * force } }
+    #expect("\(error)".contains("kcal/mol/Å"), "\(error)")
   }
 
   @Test func theErrorIsThatOfARatio() {
