@@ -66,11 +66,12 @@ public struct ForceScale: Sendable {
 
   /// Whether the slope is known precisely enough to judge by.
   public var isKnown: Bool { error.isFinite && significance * error < max(0.5, 0.5 * abs(slope)) }
-  /// Whether the slope is neither 1 nor near it, beyond what chance explains; where it is off by a factor, few groups tell.
+  /// Whether the slope is neither 1 nor near it, beyond what chance explains.
   public var isWrong: Bool {
-    guard abs(slope - 1) > Self.tolerance + 2 * error else { return false }
-    return difference > 1 || (finestDifference > 1 && !(0.4...2.5 ~= slope))
+    abs(slope - 1) > Self.tolerance + 2 * error && difference > 1 || isFarOff
   }
+  /// Whether forces are off by a factor that few groups tell, and that frames that are alike do not make up.
+  var isFarOff: Bool { finestDifference > 1 && abs(slope - 1) > 2 * error && !(0.4...2.5 ~= slope) }
 
   /// The slope with its error, in as many digits as they mean.
   public var text: String {
@@ -122,11 +123,12 @@ public struct ForceScale: Sendable {
   ///   - statistics: of the pair functions, with σ = 0 as the first level.
   ///   - prior: of that pair potential.
   ///   - thermalEnergy: kT (eV).
-  /// - Returns: what all frames say, and then what the first and the second half of them say by themselves [type].
+  /// - Returns: the scales [type] of all frames, and of the first and the second half of them by themselves; and that of all types and
+  ///   frames together, which says more where there are few.
   static func measure(
     _ frames: Frames, _ statistics: PairStatistics, _ prior: SmoothnessPrior, thermalEnergy: Double, threads: Int,
     ranks: Ranks
-  ) throws -> (all: [ForceScale], halves: [[ForceScale]]) {
+  ) throws -> (all: [ForceScale], halves: [[ForceScale]], together: ForceScale) {
     let (blocks, basis) = (statistics.blocks, statistics.basis)
     let sums = try ranks.map(blocks.count, threads: threads) { block in
       try labelSums(of: frames, blocks.ranges[block], basis, thermalEnergy: thermalEnergy)
@@ -161,7 +163,14 @@ public struct ForceScale: Sendable {
       }
     }
     let half = groups.count / basis.typeCount / 2 * basis.typeCount
-    return (scales(groups), [scales(Array(groups[..<half])), scales(Array(groups[half...]))])
+    let together = stride(from: 0, to: groups.count, by: basis.typeCount).map { first in
+      groups[first..<first + basis.typeCount].reduce((numerator: 0.0, denominator: 0.0)) {
+        ($0.numerator + $1.numerator, $0.denominator + $1.denominator)
+      }
+    }
+    return (
+      scales(groups), [scales(Array(groups[..<half])), scales(Array(groups[half...]))], ForceScale(groups: together)
+    )
   }
 
   private static func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }

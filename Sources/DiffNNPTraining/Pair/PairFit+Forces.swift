@@ -26,14 +26,17 @@ extension PairFit {
     let measured = try ForceScale.measure(
       frames, selection.statistics, prior, thermalEnergy: thermalEnergy, threads: settings.threads,
       ranks: settings.ranks)
-    let parts =
-      [("", measured.all)] + zip([" in the first half of the frames", " in the second half"], measured.halves)
-    for (part, scales) in parts {
-      for (name, scale) in zip(typeNames, scales) where scale.isWrong {
-        let cause = scale.cause(temperature: temperature).map { ": \($0)" } ?? ""
-        throw DiffNNPError(
-          "forces on \(name)\(part) are \(scale.text) times what the configurations at \(temperature) K say, where 1 is right"
-            + "\(cause); give them in eV/Å, or say their units, or train with objective: denoising, which needs none")
+    func refuse(_ scale: ForceScale, _ name: String) throws -> Never {
+      let cause = scale.cause(temperature: temperature).map { ": \($0)" } ?? ""
+      throw DiffNNPError(
+        "forces\(name) are \(scale.text) times what the configurations at \(temperature) K say, where 1 is right\(cause); give "
+          + "them in eV/Å, or say their units, or train with objective: denoising, which needs none")
+    }
+    for (name, scale) in zip(typeNames, measured.all) where scale.isWrong { try refuse(scale, " on \(name)") }
+    if measured.together.isWrong { try refuse(measured.together, "") }
+    for (half, scales) in zip(["first", "second"], measured.halves) {
+      for (name, scale) in zip(typeNames, scales) where scale.isFarOff {
+        try refuse(scale, " on \(name) in the \(half) half of the frames")
       }
     }
     let known = zip(typeNames, measured.all).filter { $0.1.isKnown }.map { "\($0) \($1.text)" }

@@ -59,7 +59,7 @@ np.savez("no_cell.npz", R=R, z=z)
 np.savez("bad_unit.npz", R=R, z=z, cell=cell, r_unit="furlong")
 np.savez("wrong_shape.npz", R=R[:, :, :2], z=z, cell=cell)
 np.savez("unknown_element.npz", R=R, z=[3, 3, 170], cell=cell)
-np.savez("degenerate.npz", R=R, z=z, cell=np.ones((3, 3)))
+np.savez("degenerate.npz", R=R, z=z, cell=np.arange(1.0, 4)[:, None] * np.ones(3))
 broken = R.copy()
 broken[1, 2, 0] = np.nan
 np.savez("nan.npz", R=broken, z=z, cell=cell)
