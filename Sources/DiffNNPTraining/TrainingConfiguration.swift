@@ -11,15 +11,17 @@ public struct TrainingConfiguration: Sendable {
   public var temperature: Double
   /// Path of the weight file that is written.
   public var output: String
-  /// The pair stage, with objective, noise, seed and threads.
-  public var pair = PairFit.Settings()
-  /// The network stage; nil for the pair term alone.
+  /// The fit of pairs and triplets, with objective, seed and threads.
+  public var fit = FitSettings()
+  /// The network stage; nil for none.
   public var network: NetworkSettings?
   /// Steps of the refinement by likelihood at the end (see `LikelihoodRefinement`); 0 for none.
-  public var likelihoodSteps = 300
-  /// Whether a refinement follows: for triplets and networks, where there is a conditional likelihood. Pairs alone have
+  public var refinementSteps = 300
+  /// Whether a refinement follows: for triplets and networks, where configurations are learned from. Pairs alone have
   /// nothing to gain.
-  public var isRefined: Bool { likelihoodSteps > 0 && pair.hasLikelihood && (pair.triplets != nil || network != nil) }
+  public var isRefined: Bool {
+    refinementSteps > 0 && fit.objective.usesConfigurations && (fit.triplets != nil || network != nil)
+  }
 
   /// Number of members of an ensemble, 1 for none. The first is what a training without the others gives.
   public var members = 1
@@ -40,7 +42,7 @@ public struct TrainingConfiguration: Sendable {
     configuration.members = 1
     guard number > 1 else { return configuration }
     configuration.output += ".member\(number)"
-    configuration.pair.seed &+= UInt64(number - 1)
+    configuration.fit.seed &+= UInt64(number - 1)
     configuration.network?.seed &+= UInt64(number - 1)
     return configuration
   }

@@ -12,11 +12,13 @@ public struct OutOfMemory: Error, CustomStringConvertible {
 
 /// Uninitialised memory that only grows, for plain values. It belongs to whoever holds it, so that reaching it counts
 /// no references.
-struct Buffer<Element>: ~Copyable {
-  private(set) var pointer: UnsafeMutablePointer<Element>
+package struct Buffer<Element>: ~Copyable {
+  /// Where the memory begins.
+  package private(set) var pointer: UnsafeMutablePointer<Element>
   private var capacity = 0
 
-  init() { pointer = Self.nowhere }
+  /// A buffer without room.
+  package init() { pointer = Self.nowhere }
 
   deinit { if capacity > 0 { free(pointer) } }
 
@@ -24,7 +26,7 @@ struct Buffer<Element>: ~Copyable {
   /// - Throws: `OutOfMemory`; the buffer is empty then.
   @inline(__always)
   @discardableResult
-  mutating func reserve(_ count: Int) throws -> UnsafeMutablePointer<Element> {
+  package mutating func reserve(_ count: Int) throws -> UnsafeMutablePointer<Element> {
     if count > capacity { try grow(to: count) }
     return pointer
   }
@@ -33,7 +35,7 @@ struct Buffer<Element>: ~Copyable {
   /// the process ends.
   @inline(__always)
   @discardableResult
-  mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
+  package mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
     orEnd { try reserve(count) }
   }
 
@@ -65,6 +67,18 @@ struct Buffer<Element>: ~Copyable {
     if isLarge { madvise(memory, size, MADV_HUGEPAGE) }
     return memory.assumingMemoryBound(to: Element.self)
   }
+}
+
+extension Buffer where Element: Numeric {
+  /// A buffer of `count` zeros; without memory for it, the process ends.
+  package init(zeros count: Int) {
+    self.init()
+    reserveOrEnd(count)
+    clear(count)
+  }
+
+  /// Sets the first `count` elements, for which there is room, to zero.
+  package func clear(_ count: Int) { pointer.update(repeating: 0, count: count) }
 }
 
 /// Runs `body` on memory whose size no caller decides; where there is none, the process ends, as it does for Swift's

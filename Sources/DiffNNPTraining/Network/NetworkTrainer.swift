@@ -32,16 +32,16 @@ public final class NetworkTrainer {
   /// Number of steps done.
   public var step: Int { state.optimiser.step }
   /// Noise levels (Å) of the training.
-  public let sigmas: [Double]
-  /// The noise level (Å) at which the network is run; 0 for force labels.
+  public var sigmas: [Double] { items.objective == .forces ? [0] : items.noise.sigmas }
+  /// The noise level (Å) at which the network is run, the smallest; 0 for force labels.
   public var runSigma: Double { sigmas.min()! }
 
   private let items: TrainingItems
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
   private let network: TrainableNetwork
-  /// The potential that the network is added to, at each noise level.
-  private let bases: [Double: Potential]
+  /// The potential that the network is added to, in units of kT; nil for a network alone.
+  private let base: Potential?
   private let threads: Int
   private let ranks: Ranks
   private var state: TrainingState
@@ -49,64 +49,36 @@ public final class NetworkTrainer {
   private let workers: WorkerPool<ScoreObjective>
 
   /// A trainer at its first step.
-  /// - Parameter pair: the fit that the network adds to; nil for a network alone.
+  /// - Parameters:
+  ///   - fit: what the network adds to, at all noise levels, which are small; nil for a network alone.
+  ///   - fitSettings: objective, blocks of time, threads and processes.
+  ///   - noise: nil for the levels of the settings, with antithetic draws.
   /// - Throws: where settings make no sense, there are too few frames, or forces are missing that the objective needs.
   public init(
-    _ settings: NetworkSettings, pair: PairFit.Result?, pairSettings: PairFit.Settings, trajectory: Trajectory,
-    temperature: Double
+    _ settings: NetworkSettings, _ fit: LinearFit.Result?, _ fitSettings: FitSettings, noise: NetworkNoise? = nil,
+    trajectory: Trajectory, temperature: Double
   ) throws {
     try settings.validate()
     self.settings = settings
-    (threads, ranks) = (pairSettings.threads, pairSettings.ranks)
-    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: pairSettings.blockCount)
+    (threads, ranks) = (fitSettings.threads, fitSettings.ranks)
+    let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: fitSettings.blockCount)
     heldOutFrames = blocks.ranges.last!
     trainingFrames = 0..<heldOutFrames.lowerBound
-    let sigmas = Self.levels(settings, pairSettings)
-    self.sigmas = sigmas
     items = try TrainingItems(
-      frames: trajectory.frames, noise: pairSettings.noise, sigmas: sigmas, objective: pairSettings.objective,
-      thermalEnergy: boltzmannConstant * temperature, seed: settings.seed)
+      frames: trajectory.frames, noise: noise ?? NetworkNoise(sigmas: settings.sigmas),
+      objective: fitSettings.objective, thermalEnergy: boltzmannConstant * temperature, seed: settings.seed)
     var architecture = try Self.architecture(settings, trajectory)
-    if let pair { architecture.floor = try pair.floor(within: settings.rMax) }
+    if let fit { architecture.floor = try fit.floor(within: settings.rMax) }
     self.architecture = architecture
     let network = try TrainableNetwork(architecture)
     self.network = network
     workers = WorkerPool { ScoreObjective(network) }
-    bases = try pair.map { try Self.bases($0, pairSettings, sigmas, trajectory, temperature: temperature) } ?? [:]
+    base = try fit?.potential(trajectory.typeNames)
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
     state = TrainingState(
       ConditionedParameters(
-        parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random), sigmas: sigmas,
-        order: settings.sigmaOrder))
-  }
-
-  /// Noise levels (Å) of the training. Those of a ladder are the network's own, because it needs levels above zero;
-  /// force labels have none.
-  private static func levels(_ settings: NetworkSettings, _ pair: PairFit.Settings) -> [Double] {
-    if pair.objective == .forces { return [0] }
-    if case .ladder = pair.noise { return settings.sigmas }
-    return pair.noise.sigmas
-  }
-
-  /// The potential that the network is added to, at each level, in kT: on a ladder, the pair term of that level. With
-  /// triplets, which are fitted without noise alone, all levels have the potential that is to be run; those of a
-  /// network are small.
-  private static func bases(
-    _ result: PairFit.Result, _ settings: PairFit.Settings, _ sigmas: [Double], _ trajectory: Trajectory,
-    temperature: Double
-  ) throws -> [Double: Potential] {
-    func base(_ pair: PairTerm) throws -> Potential {
-      try Potential(typeNames: trajectory.typeNames, energyScale: 1, terms: [pair, result.triplets])
-    }
-    var bases: [Double: Potential] = [:]
-    if case .ladder = settings.noise, settings.objective != .forces, result.triplets == nil {
-      let fit = try PairFit(settings, temperature: temperature)
-      for sigma in sigmas { bases[sigma] = try base(fit.pairTerm(ofLevel: sigma, trajectory)) }
-    } else {
-      let whole = try base(result.pairTerm())
-      for sigma in sigmas { bases[sigma] = whole }
-    }
-    return bases
+        parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random),
+        sigmas: fitSettings.objective == .forces ? [0] : items.noise.sigmas, order: settings.sigmaOrder))
   }
 
   private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture
@@ -193,7 +165,6 @@ public final class NetworkTrainer {
   private func evaluate(
     _ batch: [ScoreObjective.Item], sigma: Double, gradients: [TrainableNetwork.Gradient]?
   ) throws -> [Double] {
-    let base = bases[sigma]
     let weight = 1 / Double(batch.count)
     return try ranks.map(batch.count, threads: threads) { k in
       let worker = workers.take()

@@ -1,11 +1,11 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Makes the configurations and targets that a network learns from, by the noise mode and the objective. What is drawn
+/// Makes the configurations and targets that a network learns from, by the noise and the objective. What is drawn
 /// depends on the seed, the frame and the draw alone.
 struct TrainingItems: Sendable {
   let frames: Frames
-  let noise: NoiseMode
+  let noise: NetworkNoise
   let objective: TrainingObjective
   /// kT (eV).
   let thermalEnergy: Double
@@ -16,8 +16,7 @@ struct TrainingItems: Sendable {
   /// Prepares the items of all frames.
   /// - Throws: where the objective needs forces that frames lack.
   init(
-    frames: Frames, noise: NoiseMode, sigmas: [Double], objective: TrainingObjective, thermalEnergy: Double,
-    seed: UInt64
+    frames: Frames, noise: NetworkNoise, objective: TrainingObjective, thermalEnergy: Double, seed: UInt64
   ) throws {
     if objective != .denoising, let k = frames.firstIndex(where: { $0.forces == nil }) {
       throw DiffNNPError("objective \(objective.rawValue) needs forces, but frame \(k) has none")
@@ -32,7 +31,7 @@ struct TrainingItems: Sendable {
       let variance = Self.forceVariance(frames, thermalEnergy)
       // The weight a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's
       // variance.
-      for sigma in sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
+      for sigma in noise.sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
     }
     forceShares = shares
   }
@@ -48,14 +47,7 @@ struct TrainingItems: Sendable {
   }
 
   /// How many items one frame makes at a step: with antithetic noise, both signs.
-  var itemsPerFrame: Int { objective != .forces && usesBothSigns ? 2 : 1 }
-
-  private var usesBothSigns: Bool {
-    switch noise {
-    case .ladder, .antithetic: true
-    case .fixed, .copies, .fresh, .variancePreserving: false
-    }
-  }
+  var itemsPerFrame: Int { objective != .forces && noise.isAntithetic ? 2 : 1 }
 
   /// The items of a frame at a noise level.
   /// - Parameters:
@@ -66,15 +58,10 @@ struct TrainingItems: Sendable {
     guard objective != .forces else {
       return [.init(configuration: frame.configuration, target: frame.forces!.map { $0 / thermalEnergy })]
     }
-    let draw: Int
-    switch noise {
-    case .ladder, .antithetic, .fresh: draw = visit
-    case .fixed: draw = 0
-    case .copies(_, let count), .variancePreserving(_, let count): draw = visit % count
-    }
+    let draw = noise.copies.map { visit % $0 } ?? visit
     var random = Philox(seed: seed, purpose: .network, frame: index, stream: draw << 4 ^ stream)
     let epsilon = frame.positions.map { _ in random.normal3() }
-    return (usesBothSigns ? [1, -1] : [1]).map { item(frame, epsilon, sigma: sigma, sign: $0) }
+    return (noise.isAntithetic ? [1, -1] : [1]).map { item(frame, epsilon, sigma: sigma, sign: $0) }
   }
 
   private func item(

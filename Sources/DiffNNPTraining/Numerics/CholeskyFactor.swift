@@ -1,11 +1,13 @@
+import DiffNNP
+
 /// The factor L of a symmetric positive definite matrix G + ridge = L Lᵀ.
 final class CholeskyFactor: @unchecked Sendable {
   private let count: Int
   private let size: Int
   /// L below and on the diagonal [size][size].
-  private let lower: Values<Double>
+  private let lower: Buffer<Double>
   /// Columns of a block of the factor [blockSize][size], one after the other.
-  private let block: Values<Double>
+  private let block: Buffer<Double>
 
   /// Columns of a block; with it the rows at hand fit the second-level cache.
   private static let blockSize = 48
@@ -15,9 +17,9 @@ final class CholeskyFactor: @unchecked Sendable {
   init?(_ matrix: [Double], count: Int, ridge: Double) {
     self.count = count
     size = Tiles.padded(count)
-    lower = Values(size * size)
-    block = Values(Self.blockSize * size)
-    let lower = lower.start
+    lower = Buffer(zeros: size * size)
+    block = Buffer(zeros: Self.blockSize * size)
+    let lower = lower.pointer
     for i in 0..<count {
       for j in 0...i { lower[i * size + j] = matrix[i * count + j] }
       lower[i * size + i] += ridge
@@ -28,19 +30,19 @@ final class CholeskyFactor: @unchecked Sendable {
   /// Factorises block by block, and subtracts the outer products of each block's columns from the matrix to the right
   /// of it.
   private func factorise() -> Bool {
-    let lower = lower.start
+    let lower = lower.pointer
     for start in stride(from: 0, to: count, by: Self.blockSize) {
       let end = min(start + Self.blockSize, count)
       for i in start..<count { for j in start..<min(end, i + 1) { column(j - start)[i] = lower[i * size + j] } }
       for j in start..<end where !finishColumn(j, from: start) { return false }
       for i in start..<count { for j in start..<min(end, i + 1) { lower[i * size + j] = column(j - start)[i] } }
       guard end < count else { break }
-      Tiles.addSquares(of: block.start, count: end - start, sign: -1, to: lower, size: size, from: end)
+      Tiles.addSquares(of: block.pointer, count: end - start, sign: -1, to: lower, size: size, from: end)
     }
     return true
   }
 
-  private func column(_ k: Int) -> UnsafeMutablePointer<Double> { block.start + k * size }
+  private func column(_ k: Int) -> UnsafeMutablePointer<Double> { block.pointer + k * size }
 
   /// Subtracts the earlier columns of the block from column j, and divides it by the root of its pivot.
   private func finishColumn(_ j: Int, from start: Int) -> Bool {
@@ -57,7 +59,7 @@ final class CholeskyFactor: @unchecked Sendable {
 
   /// x with L Lᵀ x = h; nil where it is not finite.
   func solve(_ h: [Double]) -> [Double]? {
-    let lower = lower.start
+    let lower = lower.pointer
     var x = h
     x.withUnsafeMutableBufferPointer { buffer in
       let x = buffer.baseAddress!

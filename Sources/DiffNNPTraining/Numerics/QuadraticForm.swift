@@ -21,7 +21,7 @@ public struct QuadraticForm: Equatable, Sendable {
 
   /// Adds `weight` times another form, to the rows and columns from (row, column) of G and, times `vectorWeight`, from
   /// `row` of h.
-  mutating func add(
+  package mutating func add(
     _ other: QuadraticForm, weight: Double, vectorWeight: Double? = nil, row: Int = 0, column: Int = 0
   ) {
     let n = other.count
@@ -38,14 +38,15 @@ public struct QuadraticForm: Equatable, Sendable {
     if vectorWeight != 0 { for k in 0..<n { vector[row + k] += vectorWeight * other.vector[k] } }
   }
 
-  static func sum(_ forms: [QuadraticForm]) -> QuadraticForm {
+  /// The sum of several forms.
+  package static func sum(_ forms: [QuadraticForm]) -> QuadraticForm {
     var total = forms[0]
     for form in forms.dropFirst() { total.add(form, weight: 1) }
     return total
   }
 
   /// G c.
-  func product(_ c: [Double]) -> [Double] {
+  package func product(_ c: [Double]) -> [Double] {
     var result = Array(repeating: 0.0, count: count)
     matrix.withUnsafeBufferPointer { g in
       for k in 0..<count {
@@ -58,17 +59,18 @@ public struct QuadraticForm: Equatable, Sendable {
   }
 
   /// ½ c'Gc - h'c.
-  func value(_ c: [Double]) -> Double {
+  package func value(_ c: [Double]) -> Double {
     let gc = product(c)
     var sum = 0.0
     for k in 0..<count { sum += c[k] * (0.5 * gc[k] - vector[k]) }
     return sum
   }
 
-  var trace: Double { (0..<count).reduce(0) { $0 + matrix[$1 * count + $1] } }
+  /// Σ G_kk.
+  package var trace: Double { (0..<count).reduce(0) { $0 + matrix[$1 * count + $1] } }
 
   /// The minimiser, by Cholesky's factorisation.
-  func minimiser() throws -> [Double] {
+  package func minimiser() throws -> [Double] {
     guard let solution = firstOf({ $0.solve(vector) }) else {
       throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
     }
@@ -87,8 +89,9 @@ public struct QuadraticForm: Equatable, Sendable {
     return nil
   }
 
+  /// x·y of `count` numbers.
   @inline(__always)
-  static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
+  package static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
     var sums = SIMD8<Double>.zero
     let whole = count & ~7
     let (xs, ys) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
@@ -102,3 +105,6 @@ public struct QuadraticForm: Equatable, Sendable {
     return sum
   }
 }
+
+/// x·y of vectors of as many numbers.
+func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }

@@ -1,11 +1,13 @@
+import DiffNNP
+
 /// Sums G = Σ x xᵀ of dense rows x, gathered in batches that fit the cache.
 final class SymmetricSum {
   let count: Int
   private let padded: Int
   /// The tiles at and below the diagonal [padded][padded].
-  private let matrix: Values<Double>
+  private let matrix: Buffer<Double>
   /// Rows that have not been added yet [batchSize][padded].
-  private let batch: Values<Double>
+  private let batch: Buffer<Double>
   private var filled = 0
 
   private static let batchSize = 64
@@ -13,26 +15,26 @@ final class SymmetricSum {
   init(_ count: Int) {
     self.count = count
     padded = Tiles.padded(count)
-    matrix = Values(padded * padded)
-    batch = Values(padded * Self.batchSize)
+    matrix = Buffer(zeros: padded * padded)
+    batch = Buffer(zeros: padded * Self.batchSize)
   }
 
   /// Adds the square of x.
   func add(_ x: UnsafePointer<Double>) {
-    (batch.start + filled * padded).update(from: x, count: count)
+    (batch.pointer + filled * padded).update(from: x, count: count)
     advance()
   }
 
   /// Adds the square of factor · x.
   func add(_ x: UnsafePointer<Double>, factor: Double) {
-    let to = batch.start + filled * padded
+    let to = batch.pointer + filled * padded
     for k in 0..<count { to[k] = factor * x[k] }
     advance()
   }
 
   /// Adds the square of factor · (x - mean).
   func add(_ x: UnsafePointer<Double>, minus mean: UnsafePointer<Double>, factor: Double) {
-    let to = batch.start + filled * padded
+    let to = batch.pointer + filled * padded
     for k in 0..<count { to[k] = factor * (x[k] - mean[k]) }
     advance()
   }
@@ -43,14 +45,14 @@ final class SymmetricSum {
   }
 
   private func flush() {
-    Tiles.addSquares(of: batch.start, count: filled, to: matrix.start, size: padded)
+    Tiles.addSquares(of: batch.pointer, count: filled, to: matrix.pointer, size: padded)
     filled = 0
   }
 
   /// The sum [count][count].
   func result() -> [Double] {
     if filled > 0 { flush() }
-    let matrix = matrix.start
+    let matrix = matrix.pointer
     var result = Array(repeating: 0.0, count: count * count)
     for i in 0..<count {
       for j in 0...i {

@@ -1,7 +1,7 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Means over frames of the sums of all functions of a `LinearBasis`, with their dependence on the volume of the cell:
+/// Means over frames of the sums of all functions of a `LinearModel`, with their dependence on the volume of the cell:
 /// where volumes differ, a few cells do not represent all.
 struct FunctionMeans: Parcelled {
   private var frameCount: Double
@@ -13,10 +13,10 @@ struct FunctionMeans: Parcelled {
   private var squaredVolume: Double
   private var products: [Double]
 
-  init(of frames: Frames, _ range: Range<Int>, _ basis: LinearBasis) throws {
-    let counter = FunctionCounter(basis)
+  init(of frames: Frames, _ range: Range<Int>, _ model: LinearModel) throws {
+    let evaluator = LinearModelEvaluator(model)
     (frameCount, volume, squaredVolume) = (Double(range.count), 0, 0)
-    means = Array(repeating: 0, count: basis.count)
+    means = Array(repeating: 0, count: model.count)
     (sizes, products) = (means, means)
     let weight = 1 / Double(range.count)
     for k in range {
@@ -24,7 +24,7 @@ struct FunctionMeans: Parcelled {
       let v = frame.cell.volume
       volume += weight * v
       squaredVolume += weight * v * v
-      for (f, sum) in try counter.sums(frame.configuration).enumerated() {
+      for (f, sum) in try evaluator.sums(frame.configuration).enumerated() {
         means[f] += weight * sum
         sizes[f] += weight * abs(sum)
         products[f] += weight * sum * v

@@ -10,10 +10,10 @@ import DiffNNPFrames
 /// data, and go on in each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML
 /// 2008; in coarse graining, minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
 ///
-/// The conditional likelihood (pseudo-likelihood) and scores depend on one atom, or one position, at a time. Where the
+/// Pseudo-likelihoods and scores depend on one atom, or one position, at a time. Where the
 /// functions of a potential are not flexible enough, they leave collective structure a little wrong: g(r) and angles of
 /// a liquid, say. At the maximum of the likelihood, the means of all functions are those of the data. Pairs and
-/// triplets move by fractions of Newton's steps, with priors and Hessian of the conditional likelihood
+/// triplets move by fractions of Newton's steps, with priors and Hessian of the pseudo-likelihood
 /// (`LikelihoodMinimum`); a network by Adam.
 ///
 /// At first the chains only run, to find how far they are from the data. Where the model is wrong by less than the data
@@ -23,9 +23,9 @@ public final class LikelihoodRefinement {
   public struct Report: Sendable {
     /// Number of steps done.
     public var step: Int
-    /// Mean of |n/n_data - 1| over the pair functions with data, where n counts pairs in the chains, as a running
-    /// mean over steps.
-    public var pairDifference: Double
+    /// Mean of |n/n_data - 1| over the functions with data that count neighbours, where n is their number in the chains, as
+    /// a running mean over steps.
+    public var countDifference: Double
     /// Number of chains begun anew so far, because one of their atoms moved absurdly fast.
     public var restarts: Int
   }
@@ -71,7 +71,7 @@ public final class LikelihoodRefinement {
 
   private let wantedSteps: Int
   private let effort: Effort
-  private let fit: PairFit.Result
+  private let fit: LinearFit.Result
   private let minimum: LikelihoodMinimum
   private let network: TrainableNetwork?
   private let networkRate: Double
@@ -87,12 +87,14 @@ public final class LikelihoodRefinement {
   /// Whether the data have enough counts of a function for its coefficient to be moved. Functions that hardly any frame
   /// has may occur in chains by chance; steps against them would be much too large.
   private let isKnown: [Bool]
+  /// Functions with enough data that count neighbours.
+  private let counts: [Int]
   private let metric: HessianMetric
   /// Chains; with a network, as many frames of the data enter each step.
   private let chainCount: Int
   /// Mass of each type (kT/Å²).
   private var masses: [Double] = []
-  private var counters: [FunctionCounter] = []
+  private var evaluators: [LinearModelEvaluator] = []
   private var models: [TrainableScore] = []
   private var gradients: [TrainableNetwork.Gradient] = []
   private(set) var state: LikelihoodState
@@ -101,14 +103,14 @@ public final class LikelihoodRefinement {
   /// Decay of running means over steps.
   private static let averaging = 0.98
   /// Fraction of Newton's step that pairs and triplets are moved by at first. Atoms move together, so that the Hessian
-  /// of the full likelihood is up to a few times that of the conditional one.
+  /// of the full likelihood is up to a few times that of the pseudo-likelihood.
   private static let linearRate = 0.1
   /// Fewest counts of a function in all frames (pairs, or as many triplets) for its coefficient to be moved.
   private static let fewestCounts = 100.0
 
-  /// Whether a fit can be refined: whether it is the minimum of a conditional likelihood, and all frames have the same
+  /// Whether a fit can be refined: whether it is the minimum of a pseudo-likelihood, and all frames have the same
   /// composition, so that a few chains represent them.
-  public static func isPossible(_ fit: PairFit.Result, _ trajectory: Trajectory) -> Bool {
+  public static func isPossible(_ fit: LinearFit.Result, _ trajectory: Trajectory) -> Bool {
     func composition(_ frame: Frame) -> [Int] {
       frame.types.reduce(into: Array(repeating: 0, count: trajectory.typeNames.count)) { $0[$1] += 1 }
     }
@@ -122,10 +124,10 @@ public final class LikelihoodRefinement {
   ///   - trainer: one that is finished, if there is a network.
   ///   - steps: of corrections, at most.
   ///   - ranks: processes that share the work.
-  /// - Throws: where the fit has no minimum of a conditional likelihood, the likelihood is not determined, or a frame
+  /// - Throws: where the fit has no minimum of a pseudo-likelihood, the likelihood is not determined, or a frame
   ///   cannot be read.
   public convenience init(
-    _ fit: PairFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
+    _ fit: LinearFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
     ranks: Ranks = .one
   ) throws {
     try self.init(
@@ -133,11 +135,11 @@ public final class LikelihoodRefinement {
   }
 
   init(
-    _ fit: PairFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
+    _ fit: LinearFit.Result, _ trainer: NetworkTrainer?, trajectory: Trajectory, steps: Int, seed: UInt64, threads: Int,
     ranks: Ranks = .one, _ effort: Effort
   ) throws {
     guard let minimum = fit.minimum else {
-      throw DiffNNPError("a refinement by likelihood needs the minimum of a conditional one")
+      throw DiffNNPError("a refinement by likelihood needs the minimum of a pseudo-likelihood")
     }
     var effort = effort
     let frameCount = trajectory.frames.count
@@ -154,21 +156,21 @@ public final class LikelihoodRefinement {
     networkRate = trainer?.settings.likelihoodRate ?? 0
     network = try trainer.map { try TrainableNetwork($0.architecture) }
     network?.set(trainer!.bestParameters)
-    let basis = fit.linearBasis
     let (frames, ranges) = (trajectory.frames, fit.blocks.ranges)
     let starts = (0..<chainCount).map { $0 * frameCount / chainCount }
     let volume = try starts.reduce(0) { try $0 + frames.frame(at: $1).cell.volume } / Double(chainCount)
-    let blocks = try ranks.map(ranges.count, threads: threads) { try FunctionMeans(of: frames, ranges[$0], basis) }
+    let blocks = try ranks.map(ranges.count, threads: threads) { try FunctionMeans(of: frames, ranges[$0], fit.model) }
     let all = FunctionMeans(blocks)
     let slopes = all.volumeSlopes
     blockMeans = blocks.map { $0.means(at: volume, slopes) }
     dataMean = all.means(at: volume, slopes)
     isKnown = all.sizes.map { $0 * Double(frameCount) >= Self.fewestCounts }
+    counts = fit.model.countingFunctions.filter { [isKnown] in isKnown[$0] }
     metric = try minimum.metric(among: isKnown)
     state = LikelihoodState(
-      coefficients: fit.linearCoefficients, parameters: trainer?.bestParameters ?? [], starts: starts,
+      coefficients: fit.coefficients, parameters: trainer?.bestParameters ?? [], starts: starts,
       chains: try starts.map { LangevinChain(try frames.frame(at: $0).positions) })
-    counters = starts.map { _ in FunctionCounter(basis) }
+    evaluators = starts.map { _ in LinearModelEvaluator(fit.model) }
     for _ in 0..<(network == nil ? 1 : 2) * chainCount {
       models.append(TrainableScore(network))
       if let network { gradients.append(network.makeGradient()) }
@@ -224,7 +226,7 @@ public final class LikelihoodRefinement {
     takeNote(of: mean, sums)
     if !isMeasuring { try correct(mean) }
     state.step += 1
-    return Report(step: step, pairDifference: pairDifference, restarts: state.restarts)
+    return Report(step: step, countDifference: countDifference, restarts: state.restarts)
   }
 
   /// The outcome of moving a chain (nil where it has to be begun anew), or of differentiating at a frame.
@@ -260,7 +262,7 @@ public final class LikelihoodRefinement {
     }
     if !isFine { configuration = try frames.frame(at: state.starts[k]).configuration }
     if differentiates { try differentiate(k, sign: -1, configuration) }
-    return Moved(chain: isFine ? chain : nil, functions: try counters[k].sums(configuration))
+    return Moved(chain: isFine ? chain : nil, functions: try evaluators[k].sums(configuration))
   }
 
   /// Differentiates the network's energy of a frame of the data.
@@ -289,16 +291,15 @@ public final class LikelihoodRefinement {
     for f in mean.indices { state.averageMean[f] = keep * state.averageMean[f] + (1 - keep) * mean[f] }
   }
 
-  private var pairDifference: Double {
-    let known = (0..<fit.basis.count).filter { isKnown[$0] }
-    return known.reduce(0) { $0 + abs(state.averageMean[$1] / dataMean[$1] - 1) } / Double(max(known.count, 1))
+  private var countDifference: Double {
+    counts.reduce(0) { $0 + abs(state.averageMean[$1] / dataMean[$1] - 1) } / Double(max(counts.count, 1))
   }
 
   /// The gradient of the objective of pairs and triplets where the model has these means: that of -log p times the
-  /// number of choices that the conditional likelihood poses for an atom, and that of priors and labels.
+  /// number of choices that the pseudo-likelihood poses for an atom, and that of priors and labels.
   private func gradient(_ mean: [Double], at c: [Double]) -> [Double] {
-    let (likelihood, rest) = (difference(dataMean, mean), minimum.rest.product(c))
-    return c.indices.map { isKnown[$0] ? likelihood[$0] + rest[$0] - minimum.rest.vector[$0] : 0 }
+    let (likelihood, others) = (difference(dataMean, mean), minimum.others.product(c))
+    return c.indices.map { isKnown[$0] ? likelihood[$0] + others[$0] - minimum.others.vector[$0] : 0 }
   }
 
   /// Difference of means, 0 for functions without enough data, as it enters the gradient.
@@ -315,7 +316,7 @@ public final class LikelihoodRefinement {
     let mean = dataMean.indices.map { f in chainMeans.reduce(0) { $0 + $1[f] } / Double(chainCount) }
     let uncertainty = uncertainty(of: blockMeans, dataMean)
     let found = Assessment(
-      excess: metric.square(gradient(mean, at: fit.linearCoefficients)) - uncertainty
+      excess: metric.square(gradient(mean, at: fit.coefficients)) - uncertainty
         - self.uncertainty(of: chainMeans, mean),
       uncertainty: uncertainty)
     knownAssessment = found
@@ -379,7 +380,7 @@ public final class LikelihoodRefinement {
   /// Fingerprint of the potential that is refined.
   private var start: String {
     var fingerprint = Fingerprint()
-    for c in fit.linearCoefficients { fingerprint.add(c.bitPattern) }
+    for c in fit.coefficients { fingerprint.add(c.bitPattern) }
     return "\(fingerprint.value)"
   }
 
@@ -387,8 +388,8 @@ public final class LikelihoodRefinement {
 
   /// The refined fit, and the network that belongs to it.
   /// - Throws: where a coefficient or parameter is not finite.
-  public func result() throws -> (fit: PairFit.Result, network: Network?) {
+  public func result() throws -> (fit: LinearFit.Result, network: Network?) {
     let network = try network.map { try Network($0.architecture, parameters: state.optimiser.average) }
-    return (hasCorrected ? try fit.with(state.averageCoefficients) : fit, network)
+    return (hasCorrected ? fit.with(state.averageCoefficients) : fit, network)
   }
 }

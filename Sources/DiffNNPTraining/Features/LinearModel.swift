@@ -1,0 +1,54 @@
+import DiffNNP
+
+/// A potential that is linear in its coefficients, in units of kT: a list of families of functions, beside a known part
+/// without coefficients. Coefficients of all families stand one after the other, in the order of the list.
+package struct LinearModel: Sendable {
+  package let features: [any LinearFeatures]
+  package var known: (any KnownPart)?
+  /// Where the coefficients of each family begin.
+  package let offsets: [Int]
+  /// Number of all functions.
+  package let count: Int
+
+  package init(_ features: [any LinearFeatures], known: (any KnownPart)? = nil) {
+    (self.features, self.known) = (features, known)
+    offsets = Array(features.reduce(into: [0]) { $0.append($0.last! + $1.count) }.dropLast())
+    count = features.reduce(0) { $0 + $1.count }
+  }
+
+  /// Cutoff (Å): atoms farther apart do not interact.
+  package var rMax: Double { max(features.map(\.rMax).max() ?? 0, known?.rMax ?? 0) }
+
+  /// The number of functions as a sum of products, in words for messages.
+  var arithmetic: String { features.map(\.arithmetic).joined(separator: ", and ") }
+
+  /// The functions whose sums count neighbours.
+  var countingFunctions: [Int] {
+    features.indices.filter { features[$0].countsNeighbours }.flatMap { offsets[$0]..<offsets[$0] + features[$0].count }
+  }
+
+  /// Choices of the pseudo-likelihood, over all frames, that all coefficients are worth.
+  var choiceCount: Int { features.reduce(0) { $0 + $1.choiceCount } }
+
+  /// The coefficients of one family among all.
+  func part(_ k: Int, of c: [Double]) -> [Double] { Array(c[offsets[k]..<offsets[k] + features[k].count]) }
+
+  /// Coefficients with walls where the data have nothing.
+  func walled(_ c: [Double]) -> [Double] { features.indices.flatMap { features[$0].walled(part($0, of: c)) } }
+
+  /// The learned terms of a potential, as they are; `walled` coefficients give those to be run.
+  /// - Throws: where the number of coefficients is not that of the functions.
+  func terms(_ c: [Double]) throws -> [any Term] {
+    try features.indices.map { try features[$0].term(part($0, of: c)) }
+  }
+
+  /// Adds the penalties of all families to an objective.
+  /// - Parameters:
+  ///   - priors: the adjustable number of each family's prior.
+  ///   - atomCount: atoms of the training data.
+  func addPriors(_ priors: [Double], to form: inout QuadraticForm, atomCount: Double) {
+    for (k, family) in features.enumerated() {
+      family.addPrior(priors[k], to: &form, offset: offsets[k], atomCount: atomCount)
+    }
+  }
+}

@@ -1,0 +1,208 @@
+import DiffNNP
+import DiffNNPFrames
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+extension ExtrapolationGrade {
+  /// Knot spacing of the functions that describe surroundings (Å).
+  private static let spacing = 0.5
+  /// Largest cutoff of surroundings where there are pair terms alone (Å): two shells of ions in water.
+  private static let farthest = 6.0
+  /// Uncertainty of the description of an atom, in neighbours: keeps functions that never or hardly vary in the
+  /// training data from counting without bounds. A tenth of a neighbour where a function has its peak of 2/3.
+  private static let uncertainty = 0.1 * 2 / 3
+  /// Number of pieces that frames are summed in, whatever the number of threads, so that sums do not depend on it.
+  private static let pieces = 64
+  /// Blocks of time that are held out, one at a time, to find the edge of the data.
+  private static let folds = 5
+
+  /// Learns the extrapolation grade from training data. Its limit is the largest distance at which blocks of time lie
+  /// from the mean of the others: with few frames, new ones are farther out than those that made mean and covariance.
+  /// - Parameters:
+  ///   - trajectory: the training data, two frames at least.
+  ///   - terms: of the potential; surroundings reach as far as a network's cutoff, without one as the longest, or 6 Å.
+  ///   - ranks: processes that share the work.
+  /// - Throws: where a frame cannot be read, or its neighbours cannot be found.
+  public init(
+    of trajectory: Trajectory, terms: [any Term], threads: Int = Parallel.processorCount,
+    ranks: Ranks = .one
+  ) throws {
+    let network = terms.first { $0 is Network }
+    let rMax = network?.rMax ?? min(terms.map(\.rMax).max() ?? Self.farthest, Self.farthest)
+    let surroundings = try Surroundings(
+      typeCount: trajectory.typeNames.count, rMax: rMax, intervals: max(Int((rMax / Self.spacing).rounded()), 4))
+    let sums = try Self.overPieces(of: trajectory.frames, threads: threads, ranks) { _, frames in
+      var sums = SurroundingsSums(surroundings)
+      try Self.forEachFrame(frames, surroundings) { sums.add($0) }
+      return sums.totals
+    }.map { SurroundingsSums(surroundings, totals: $0) }
+    func fold(_ piece: Int) -> Int { piece * Self.folds / sums.count }
+    let others = try (0..<Self.folds).map { held in
+      try SurroundingsSums(adding: sums.indices.filter { fold($0) != held }.map { sums[$0] })
+        .unscaledGrade(uncertainty: Self.uncertainty)
+    }
+    let largest = try Self.overPieces(of: trajectory.frames, threads: threads, ranks) { piece, frames in
+      try others[fold(piece)].largestDistances(frames)
+    }
+
+    let grade = try SurroundingsSums(adding: sums).unscaledGrade(uncertainty: Self.uncertainty)
+    let dimension = surroundings.dimension
+    var whitening = grade.whitening
+    for type in 0..<surroundings.typeCount {
+      // Surroundings that are all alike have an edge too: that of their uncertainty.
+      let edge = max(largest.map { $0[type] }.max()!, 1)
+      for k in type * dimension * dimension..<(type + 1) * dimension * dimension { whitening[k] /= edge }
+    }
+    try self.init(surroundings, means: grade.means, whitening: whitening, closest: grade.closest)
+  }
+
+  private func largestDistances(_ frames: Slice<Frames>) throws -> [Double] {
+    var largest = [Double](repeating: 0, count: surroundings.typeCount)
+    var scratch = [Double](repeating: 0, count: scratchSize)
+    try Self.forEachFrame(frames, surroundings) { edges in
+      scratch.withUnsafeMutableBufferPointer { scratch in
+        for i in 0..<edges.centreCount {
+          let type = Int(edges.types[i])
+          largest[type] = max(largest[type], distance(of: i, edges, scratch: scratch.baseAddress!))
+        }
+      }
+    }
+    return largest
+  }
+
+  private static func overPieces<Result: Parcelled>(
+    of frames: Frames, threads: Int, _ ranks: Ranks, _ body: (Int, Slice<Frames>) throws -> Result
+  ) throws -> [Result] {
+    let count = min(pieces, frames.count)
+    return try ranks.map(count, threads: threads) { piece in
+      try body(piece, frames[(0..<frames.count).piece(piece, of: count)])
+    }
+  }
+
+  private static func forEachFrame(
+    _ frames: Slice<Frames>, _ surroundings: Surroundings, _ body: (EdgeList) -> Void
+  ) throws {
+    let (search, edges) = (NeighbourSearch(), EdgeList())
+    for k in frames.indices {
+      try search.fill(edges, frames.base.frame(at: k).configuration, cutoff: surroundings.rMax)
+      body(edges)
+    }
+  }
+}
+
+/// Sums over the atoms of frames, for mean and covariance of their descriptions.
+private struct SurroundingsSums {
+  let surroundings: Surroundings
+  /// Atoms of each type.
+  private var counts: [Double]
+  /// Σ f [type][dimension].
+  private var sums: [Double]
+  /// Σ f fᵀ [type][dimension][dimension], the lower triangle.
+  private var products: [Double]
+  /// Smallest distance of each pair of types (Å), rMax at most.
+  private var closest: [Double]
+  private var description: [Double]
+  private var scratch: [Double]
+
+  init(_ surroundings: Surroundings) {
+    let (types, dimension) = (surroundings.typeCount, surroundings.dimension)
+    self.surroundings = surroundings
+    counts = Array(repeating: 0, count: types)
+    sums = Array(repeating: 0, count: types * dimension)
+    products = Array(repeating: 0, count: types * dimension * dimension)
+    closest = Array(repeating: surroundings.rMax, count: TypePairs.count(types))
+    description = Array(repeating: 0, count: dimension)
+    scratch = Array(repeating: 0, count: surroundings.paddedDimension)
+  }
+
+  /// The sums as arrays that can travel between ranks: counts, sums, products and smallest distances.
+  var totals: [[Double]] { [counts, sums, products, closest] }
+
+  init(_ surroundings: Surroundings, totals: [[Double]]) {
+    self.init(surroundings)
+    (counts, sums, products, closest) = (totals[0], totals[1], totals[2], totals[3])
+  }
+
+  /// The sum of several sums.
+  init(adding parts: [SurroundingsSums]) {
+    self = parts[0]
+    for part in parts.dropFirst() { add(part) }
+  }
+
+  mutating func add(_ edges: EdgeList) {
+    let dimension = surroundings.dimension
+    for i in 0..<edges.centreCount {
+      surroundings.describe(i, edges, into: &description, &scratch)
+      let type = Int(edges.types[i])
+      counts[type] += 1
+      for k in 0..<dimension where description[k] != 0 {
+        sums[type * dimension + k] += description[k]
+        let row = (type * dimension + k) * dimension
+        for l in 0...k { products[row + l] += description[k] * description[l] }
+      }
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
+        let other = Int(edges.types[Int(edges.neighbours[e])])
+        let pair = TypePairs.index(type, other, typeCount: surroundings.typeCount)
+        closest[pair] = min(closest[pair], edges.lengths[e])
+      }
+    }
+  }
+
+  private mutating func add(_ other: SurroundingsSums) {
+    for k in counts.indices { counts[k] += other.counts[k] }
+    for k in sums.indices { sums[k] += other.sums[k] }
+    for k in products.indices { products[k] += other.products[k] }
+    for k in closest.indices { closest[k] = min(closest[k], other.closest[k]) }
+  }
+
+  /// The grade with distances in standard deviations, not yet divided by the largest one.
+  func unscaledGrade(uncertainty: Double) throws -> ExtrapolationGrade {
+    try ExtrapolationGrade(
+      surroundings, means: means, whitening: whitening(uncertainty: uncertainty), closest: closest)
+  }
+
+  private var means: [Double] {
+    let dimension = surroundings.dimension
+    return sums.indices.map { sums[$0] / max(counts[$0 / dimension], 1) }
+  }
+
+  /// For each type the matrix A with A Aᵀ = (covariance + uncertainty²)⁻¹, upper triangular.
+  private func whitening(uncertainty: Double) -> [Double] {
+    let (dimension, means) = (surroundings.dimension, means)
+    return counts.indices.flatMap { type -> [Double] in
+      var matrix = [Double](repeating: 0, count: dimension * dimension)
+      for k in 0..<dimension {
+        for l in 0...k {
+          let product = products[(type * dimension + k) * dimension + l] / max(counts[type], 1)
+          matrix[k * dimension + l] = product - means[type * dimension + k] * means[type * dimension + l]
+        }
+        matrix[k * dimension + k] += uncertainty * uncertainty
+      }
+      return Self.inverseFactor(of: matrix, dimension)
+    }
+  }
+
+  /// (L⁻¹)ᵀ of a positive matrix L Lᵀ [n][n], of which the lower triangle is given.
+  private static func inverseFactor(of matrix: [Double], _ n: Int) -> [Double] {
+    var factor = matrix
+    for j in 0..<n {
+      for i in j..<n {
+        var sum = factor[i * n + j]
+        for k in 0..<j { sum -= factor[i * n + k] * factor[j * n + k] }
+        factor[i * n + j] = i == j ? sum.squareRoot() : sum / factor[j * n + j]
+      }
+    }
+    // Column c of L⁻¹ by forward substitution is row c of the transpose.
+    var inverse = [Double](repeating: 0, count: n * n)
+    for c in 0..<n {
+      for i in c..<n {
+        var sum = i == c ? 1.0 : 0.0
+        for k in c..<i { sum -= factor[i * n + k] * inverse[c * n + k] }
+        inverse[c * n + i] = sum / factor[i * n + i]
+      }
+    }
+    return inverse
+  }
+}

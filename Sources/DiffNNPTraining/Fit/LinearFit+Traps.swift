@@ -1,0 +1,51 @@
+import DiffNNP
+import DiffNNPFrames
+
+extension LinearFit {
+  /// Largest fraction of frames that may be left out: if more frames are beyond a gap in the distances, that is no
+  /// accident.
+  private static let largestTrappedShare = 0.05
+  /// Number of items of work that frames are split into.
+  private static let trapParts = 16
+
+  /// The frames without those in which a pair is beyond a gap in the distances of all
+  /// (`DistanceHistograms.smallestConnected`): such a pair fell into a trap, or is an error. Nothing in the data says how
+  /// far its energy is from that of the others, yet its forces would outweigh all of theirs. Where such frames are
+  /// many, all are kept.
+  /// - Throws: what `check` throws.
+  public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
+    let basis = try prepare(trajectory).basis
+    let parts = Self.trapParts
+    let counted = try settings.ranks.map(parts, threads: settings.threads) { part in
+      var distances = DistanceHistograms(basis)
+      let (edges, search) = (EdgeList(), NeighbourSearch())
+      for k in stride(from: part, to: trajectory.frames.count, by: parts) {
+        try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: basis.rMax)
+        distances.add(edges)
+      }
+      return distances.counts
+    }
+    let smallest = DistanceHistograms.smallestConnected(counted.map { DistanceHistograms(basis, counts: $0) })
+    let largest = smallest.filter(\.isFinite).max() ?? basis.rMax
+    let kept = try settings.ranks.map(parts, threads: settings.threads) { part in
+      let (edges, search) = (EdgeList(), NeighbourSearch())
+      return try stride(from: part, to: trajectory.frames.count, by: parts).filter { k in
+        try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: largest)
+        return !Self.hasPair(edges, closerThan: smallest, basis)
+      }
+    }.flatMap { $0 }.sorted()
+    let trapped = trajectory.frames.count - kept.count
+    guard Double(trapped) <= Self.largestTrappedShare * Double(trajectory.frames.count) else { return trajectory }
+    return Trajectory(typeNames: trajectory.typeNames, frames: trajectory.frames.at(kept))
+  }
+
+  private static func hasPair(_ edges: EdgeList, closerThan smallest: [Double], _ basis: PairBasis) -> Bool {
+    for i in 0..<edges.centreCount {
+      for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where Int(edges.neighbours[e]) != i {
+        let pair = basis.pair(i, e, edges)
+        if smallest[pair].isFinite, edges.lengths[e] < smallest[pair] { return true }
+      }
+    }
+    return false
+  }
+}

@@ -1,0 +1,45 @@
+import DiffNNP
+
+/// One atom moves: z is uniform in a ball about its position.
+struct AtomMove: Move {
+  /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
+  var radii = [0.75, 1.5, 3.0]
+  /// Atoms closer to a neighbour than this (Å) [pair of types] are in a trap or an error: they pose no choice, as no finite
+  /// energy would explain their positions.
+  let smallestDistances: [Double]
+  let typeCount: Int
+
+  /// The point z is up to a radius away, and candidates are up to a radius from there.
+  var reach: Double { 2 * (radii.max() ?? 0) }
+
+  func subjectCount(atomCount: Int) -> Int { atomCount }
+
+  func begin(_ i: Int, _ evaluator: LinearModelEvaluator) -> Bool {
+    if isTrapped(i, evaluator.edges) { return false }
+    evaluator.remove(i)
+    return true
+  }
+
+  func end(_ i: Int, _ evaluator: LinearModelEvaluator) { evaluator.restore(i) }
+
+  private func isTrapped(_ i: Int, _ edges: EdgeList) -> Bool {
+    (Int(edges.offsets[i])..<Int(edges.offsets[i + 1])).contains { e in
+      let pair = TypePairs.index(
+        Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: typeCount)
+      return edges.lengths[e] < smallestDistances[pair]
+    }
+  }
+
+  func draw(
+    _ i: Int, turn: Int, _ evaluator: LinearModelEvaluator, into candidates: inout Candidates,
+    using random: inout Philox
+  ) {
+    let radius = radii[turn % radii.count]
+    evaluator.gather(about: i, within: 2 * radius)
+    let noised = radius * random.inBall()
+    for k in 0..<candidates.count {
+      let displacement = k == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
+      candidates.knownEnergies[k] = evaluator.put(i, displacement, into: candidates.functions(k))
+    }
+  }
+}
