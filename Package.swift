@@ -34,11 +34,13 @@ let package = Package(
           "-Xlinker", "-z", "-Xlinker", "nodelete",
         ])
       ]),
-    .target(name: "DiffNNPCommandLine", dependencies: ["DiffNNP"]),
+    .target(
+      name: "DiffNNPCommandLine",
+      dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPMPI", "DiffNNPAnalysis", "CYaml"]),
     .executableTarget(
       name: "diffnnp",
       dependencies: [
-        "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPMPI", "DiffNNPAnalysis", "CYaml",
+        "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPMPI", "DiffNNPAnalysis",
       ]),
     .target(name: "CAllocations"),
     .executableTarget(
@@ -63,6 +65,6 @@ if Context.environment["DIFFNNP_FUZZ_BUILD"] != nil {
   package.targets.append(
     .executableTarget(
       name: "diffnnp-fuzz",
-      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "CYaml"], path: "Tests/Fuzz",
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining"], path: "Tests/Fuzz",
       exclude: ["Corpus", "words"]))
 }

@@ -1,7 +1,6 @@
-@testable import DiffNNPCommandLine
 import Testing
 
-@testable import diffnnp
+@testable import DiffNNPCommandLine
 
 @Suite struct ArgumentsTests {
   static let syntax = Syntax(

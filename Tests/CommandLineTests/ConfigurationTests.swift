@@ -1,8 +1,7 @@
 import DiffNNP
+import DiffNNPCommandLine
 import DiffNNPTraining
 import Testing
-
-@testable import diffnnp
 
 @Suite struct ConfigurationTests {
   static let text = """

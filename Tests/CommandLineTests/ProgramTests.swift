@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
 import Testing
@@ -49,7 +50,7 @@ import Testing
     try withDirectory { directory in
       let help = try diffnnp("--help", in: directory)
       #expect(help.exitCode == 0 && help.errors.isEmpty)
-      for command in Program.commands {
+      for command in Program.diffnnp.commands {
         #expect(help.output.contains("  \(command.syntax.name)"))
         let page = try diffnnp("\(command.syntax.name) --help", in: directory)
         #expect(page.exitCode == 0 && page.output == command.syntax.helpPage)

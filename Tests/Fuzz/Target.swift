@@ -1,3 +1,4 @@
+import DiffNNPCommandLine
 import Glibc
 
 @testable import DiffNNP

@@ -1,5 +1,6 @@
 import DiffNNP
 import DiffNNPAnalysis
+import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
 

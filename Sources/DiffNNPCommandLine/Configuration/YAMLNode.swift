@@ -1,32 +1,32 @@
 import DiffNNP
 
 /// A value in a YAML document, with its file and line.
-struct YAMLNode {
-  enum Value {
+package struct YAMLNode {
+  package enum Value {
     /// Plain or quoted text, which is parsed as the type that is asked for.
     case scalar(String, isPlain: Bool)
     case list([YAMLNode])
     case mapping([Entry])
   }
 
-  struct Entry {
-    var key: String
+  package struct Entry {
+    package var key: String
     /// Position of the key, for errors: "train.yaml:3".
-    var place: String
-    var node: YAMLNode
+    package var place: String
+    package var node: YAMLNode
   }
 
-  var value: Value
+  package var value: Value
   /// Position of the value, for errors: "train.yaml:3".
-  var place: String
+  package var place: String
 
   /// Whether it is a plain scalar that YAML reads as nothing.
-  var isNull: Bool {
+  package var isNull: Bool {
     guard case .scalar(let text, isPlain: true) = value else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(text)
   }
 
-  var mapping: [Entry]? {
+  package var mapping: [Entry]? {
     switch value {
     case .mapping(let entries): entries
     case _ where isNull: []
@@ -35,23 +35,23 @@ struct YAMLNode {
   }
 
   /// Text: any scalar but null.
-  var text: String? {
+  package var text: String? {
     guard case .scalar(let text, _) = value, !isNull else { return nil }
     return text
   }
 
   /// A finite number.
-  var double: Double? {
+  package var double: Double? {
     guard case .scalar(let text, isPlain: true) = value, let number = Double(text), number.isFinite else { return nil }
     return number
   }
 
-  var int: Int? {
+  package var int: Int? {
     guard case .scalar(let text, isPlain: true) = value else { return nil }
     return Int(text)
   }
 
-  var bool: Bool? {
+  package var bool: Bool? {
     guard case .scalar(let text, isPlain: true) = value else { return nil }
     switch text {
     case "true", "True", "TRUE", "yes", "on": return true
@@ -61,7 +61,7 @@ struct YAMLNode {
   }
 
   /// Elements of a list; a scalar is a list of one.
-  var list: [YAMLNode]? {
+  package var list: [YAMLNode]? {
     switch value {
     case .list(let nodes): nodes
     case .scalar: isNull ? nil : [self]
@@ -69,7 +69,7 @@ struct YAMLNode {
     }
   }
 
-  func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
+  package func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
 }
 
 extension YAMLNode {
@@ -78,7 +78,7 @@ extension YAMLNode {
   ///   - assignment: "key.path=value", the value being YAML: `noise.sigma=[0.1, 0.2]`.
   ///   - place: where it was given, for errors: "--set".
   /// - Throws: where it is no such assignment, or leads through a value that is no mapping.
-  mutating func set(_ assignment: String, place: String) throws {
+  package mutating func set(_ assignment: String, place: String) throws {
     let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     let keys = parts[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, !keys.contains("") else {

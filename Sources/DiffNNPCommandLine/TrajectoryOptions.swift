@@ -1,5 +1,4 @@
 import DiffNNP
-import DiffNNPCommandLine
 import DiffNNPFrames
 
 #if canImport(Glibc)
@@ -7,8 +6,8 @@ import DiffNNPFrames
 #endif
 
 /// The options of every verb that reads frames.
-enum TrajectoryOptions {
-  static let options: [Syntax.Option] = [
+package enum TrajectoryOptions {
+  package static let options: [Syntax.Option] = [
     .init(name: "--select", value: "NAMES", summary: "Keep these species alone, in this order of types: Li,Cl"),
     .init(
       name: "--frames", value: "START:STOP:STEP",
@@ -27,7 +26,7 @@ enum TrajectoryOptions {
 
   /// - Parameter keepsRepeats: for a verb that has something to say of each frame, also of those that were there
   ///   before.
-  static func selection(_ arguments: Arguments, keepsRepeats: Bool = false) throws -> TrajectorySelection {
+  package static func selection(_ arguments: Arguments, keepsRepeats: Bool = false) throws -> TrajectorySelection {
     do {
       var selection = try TrajectorySelection(
         species: arguments.list("--select"), typeNames: arguments.list("--types"),
@@ -44,7 +43,7 @@ enum TrajectoryOptions {
 
 extension Trajectory {
   /// - Throws: where all frames are alike, and nothing can be learned from them or measured.
-  func requireDifferentFrames(path: String) throws {
+  package func requireDifferentFrames(path: String) throws {
     guard report.areAllAlike else { return }
     throw DiffNNPError(
       "\(path): all \(frames.count) frames are alike; expected different configurations of the system in equilibrium")
@@ -55,7 +54,7 @@ extension Trajectory {
   ///   - verb: that asks, as it begins lines.
   ///   - usesForces: whether it does something with forces where there are some.
   ///   - isFirst: not where another process tells the same.
-  static func read(
+  package static func read(
     path: String, _ selection: TrajectorySelection, for verb: any Command.Type, usesForces: Bool = false,
     isFirst: Bool = true
   ) throws -> Trajectory {

@@ -1,19 +1,18 @@
 import DiffNNP
 import DiffNNPAnalysis
-import DiffNNPCommandLine
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
 /// Checks of output files, made before the work whose results they are to hold.
-enum OutputFile {
+package enum OutputFile {
   /// Checks that a file can be written.
   /// - Parameters:
   ///   - inputs: files the command reads; the output must not take the place of one.
   ///   - mayStream: whether it may be a pipe or a terminal (/dev/stdout): for text that somebody may read on.
   /// - Throws: where no file can be written at `path`.
-  static func check(_ path: String, inputs: [String], mayStream: Bool = false) throws {
+  package static func check(_ path: String, inputs: [String], mayStream: Bool = false) throws {
     try checkName(path)
     guard let status = status(path) else {
       _ = try ReplacementFile(path)
@@ -40,13 +39,13 @@ enum OutputFile {
 
   /// Checks that outputs have different names.
   /// - Throws: where two outputs have one name.
-  static func checkDiffer(_ paths: [String]) throws {
+  package static func checkDiffer(_ paths: [String]) throws {
     if let twice = paths.firstTwice { throw UsageError("\(twice) is the name of two outputs; give each its own") }
   }
 
   /// Checks a directory that may still have to be made.
   /// - Throws: where `path` is there, and is no directory that files can be made in.
-  static func checkDirectory(_ path: String) throws {
+  package static func checkDirectory(_ path: String) throws {
     try checkName(path)
     guard let status = status(path) else { return }
     guard status.st_mode & S_IFMT == S_IFDIR else {

@@ -5,10 +5,10 @@ import DiffNNP
 #endif
 
 /// Checks of input files, made before those of output files, so that the first fault is reported first.
-enum InputFile {
+package enum InputFile {
   /// Checks that files can be read.
   /// - Throws: where one of the files is not there, or may not be read.
-  static func check(_ paths: [String]) throws {
+  package static func check(_ paths: [String]) throws {
     for path in paths where access(path, R_OK) != 0 {
       throw DiffNNPError("\(path): \(String(cString: strerror(errno)))")
     }

@@ -3,14 +3,14 @@ import DiffNNP
 
 extension YAMLNode {
   /// An empty mapping.
-  static func empty(place: String) -> YAMLNode { YAMLNode(value: .mapping([]), place: place) }
+  package static func empty(place: String) -> YAMLNode { YAMLNode(value: .mapping([]), place: place) }
 
   /// Reads a file with one YAML document.
-  static func load(path: String) throws -> YAMLNode { try YAMLNode(parsing: FileIO.read(path), name: path) }
+  package static func load(path: String) throws -> YAMLNode { try YAMLNode(parsing: FileIO.read(path), name: path) }
 
   /// - Parameter name: what to call the text in errors.
   /// - Throws: where it is not one YAML document, uses anchors, has a key twice, or is nested deeper than 32 levels.
-  init(parsing bytes: [UInt8], name: String) throws {
+  package init(parsing bytes: [UInt8], name: String) throws {
     let parser = YAMLParser(name: name)
     self = try bytes.withUnsafeBufferPointer { try parser.parse($0) }
   }

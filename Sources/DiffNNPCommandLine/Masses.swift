@@ -1,10 +1,9 @@
 import DiffNNPAnalysis
-import DiffNNPCommandLine
 
 /// The masses of atoms in runs.
-enum Masses {
+package enum Masses {
   /// Mass of each type (g/mol): from --mass NAME=M, or those of the elements.
-  static func of(_ types: [String], _ arguments: Arguments) throws -> [Double] {
+  package static func of(_ types: [String], _ arguments: Arguments) throws -> [Double] {
     var given: [String: Double] = [:]
     for text in arguments.all("--mass") {
       let (name, mass) = try assignment(text, "--mass", example: "O=18.015")
@@ -24,7 +23,7 @@ enum Masses {
 }
 
 /// An option's value of the form NAME=NUMBER.
-func assignment(_ text: String, _ option: String, example: String) throws -> (String, Double) {
+package func assignment(_ text: String, _ option: String, example: String) throws -> (String, Double) {
   let parts = text.split(separator: "=").map(String.init)
   guard parts.count == 2, let value = Double(parts[1]), value.isFinite else {
     throw UsageError("\(option) is \"\(text)\"; expected a name and a number, \(example)")

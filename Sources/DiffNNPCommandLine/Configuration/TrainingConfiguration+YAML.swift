@@ -5,7 +5,7 @@ import DiffNNPTraining
 /// The keys of a training configuration; `diffnnp train --help` explains them.
 extension TrainingConfiguration {
   /// - Throws: where a key is unknown, a value makes no sense, or frames, temperature or output are missing.
-  init(_ node: YAMLNode) throws {
+  package init(_ node: YAMLNode) throws {
     let root = try ConfigurationSection(node)
     guard let frames = try root.text("frames") else {
       throw root.failure("frames", "is missing: name the trajectory to learn from")
@@ -43,7 +43,7 @@ extension TrainingConfiguration {
 }
 
 extension PairFit.Settings {
-  init(_ root: ConfigurationSection) throws {
+  package init(_ root: ConfigurationSection) throws {
     self.init()
     objective = try root.choice("objective", TrainingObjective.self) ?? objective
     if let value = try root.positive("seed", or: nil) { seed = UInt64(value) }
@@ -79,7 +79,7 @@ extension TrainingConfiguration {
 }
 
 extension TripletSettings {
-  init(_ section: ConfigurationSection) throws {
+  package init(_ section: ConfigurationSection) throws {
     self.init()
     rMax = try section.double("r_max")
     intervals = try section.int("intervals")
@@ -96,7 +96,7 @@ extension NoiseMode {
     case variancePreserving = "variance-preserving"
   }
 
-  init(_ section: ConfigurationSection) throws {
+  package init(_ section: ConfigurationSection) throws {
     let name = try section.choice("mode", Name.self) ?? .ladder
     let sigmas = try section.doubles("sigma")
     let copies = try section.positive("copies", or: name == .copies ? 10 : 1)!
@@ -126,7 +126,7 @@ extension NoiseMode {
 }
 
 extension NetworkSettings {
-  init(_ section: ConfigurationSection, seed: UInt64) throws {
+  package init(_ section: ConfigurationSection, seed: UInt64) throws {
     self.init()
     features = try section.int("features") ?? features
     layers = try section.int("layers") ?? layers

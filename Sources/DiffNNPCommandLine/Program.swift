@@ -1,21 +1,42 @@
 import DiffNNP
-import DiffNNPCommandLine
 import DiffNNPMPI
 import DiffNNPTraining
 
-/// The program: finds the verb, and reports errors.
-enum Program {
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// A program with verbs: finds the verb, and reports errors.
+package struct Program {
+  /// Name of the program, as it is typed.
+  package let name: String
+  /// What it is for: the sentence of its help page.
+  package let purpose: String
   /// All verbs, in the order of the help page.
-  static let commands: [any Command.Type] = [
-    TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
-    LearningCurveCommand.self, NoiseScanCommand.self, StudyCommand.self, ImportNequIPCommand.self,
-  ]
+  package let commands: [any Command.Type]
+  /// Verbs that another program has, each with what to type instead: "study" is "diffnnp-lab study".
+  package let elsewhere: [String: String]
+
+  /// A program with its verbs.
+  package init(name: String, purpose: String, commands: [any Command.Type], elsewhere: [String: String] = [:]) {
+    self.name = name
+    self.purpose = purpose
+    self.commands = commands
+    self.elsewhere = elsewhere
+  }
+
+  /// Runs the command line that the process was started with, and returns the exit code.
+  package func run() -> Int32 {
+    // A file that grows beyond its limit is an error like any other, not the end of the program.
+    signal(SIGXFSZ, SIG_IGN)
+    return run(Array(CommandLine.arguments.dropFirst()))
+  }
 
   /// Runs a command line, and returns the exit code.
   ///
   /// Where `mpirun` has started several processes, the first speaks for all. MPI is asked for by verbs that share their
   /// work alone, so that all else works where there is none.
-  static func run(_ words: [String]) -> Int32 {
+  func run(_ words: [String]) -> Int32 {
     let launch = Launch.current
     guard launch.count > 1 else {
       return exitCode(program: name) {
@@ -47,10 +68,8 @@ enum Program {
     } catch { return speaking { throw error } }
   }
 
-  private static let name = "diffnnp"
-
   /// Runs a verb in several processes, which all end in the same way.
-  private static func run(
+  private func run(
     _ command: any ParallelCommand.Type, _ arguments: Arguments, _ communicator: MPICommunicator
   ) -> Int32 {
     defer { communicator.end() }
@@ -67,27 +86,30 @@ enum Program {
 
   /// - Throws: where a launcher that we do not know has started this process beside others, which would write the same
   ///   files.
-  private static func refuse(_ stranger: (name: String, variable: String)?) throws {
-    guard let (name, variable) = stranger else { return }
+  private func refuse(_ stranger: (name: String, variable: String)?) throws {
+    guard let (launcher, variable) = stranger else { return }
+    let shared = commands.filter { $0 is any ParallelCommand.Type }.map { "\(name) \($0.syntax.name)" }
+    let advice = shared.isEmpty ? "" : ", or \(shared.joined(separator: ", ")) with the mpirun of Open MPI or MPICH"
     throw UsageError(
-      "started by \(name) as one of several processes (\(variable)), each of which would do the whole work: start one, or "
-        + "diffnnp train with the mpirun of Open MPI or MPICH; if this is the only one, unset \(variable)")
+      "started by \(launcher) as one of several processes (\(variable)), each of which would do the whole work: start one"
+        + "\(advice); if this is the only one, unset \(variable)")
   }
 
   /// The verb and its arguments; nil where all is done, as help was wanted.
   /// - Parameter speaks: whether this process is the one that prints it.
-  private static func parsed(
+  private func parsed(
     _ words: [String], speaks: Bool = true
   ) throws -> (command: any Command.Type, arguments: Arguments)? {
     func say(_ text: String) { if speaks { print(text, terminator: "") } }
-    guard let verb = words.first else { throw UsageError("no verb given; see diffnnp --help") }
+    guard let verb = words.first else { throw UsageError("no verb given; see \(name) --help") }
     switch verb {
     case "--help", "-h", "help": say(helpPage)
-    case "--version": say("diffnnp \(diffnnpVersion)\n")
+    case "--version": say("\(name) \(diffnnpVersion)\n")
     default:
       guard let command = commands.first(where: { $0.syntax.name == verb }) else {
+        if let other = elsewhere[verb] { throw UsageError("\(verb) is a verb of another program: run \(other)") }
         let verbs = commands.map { $0.syntax.name }
-        throw UsageError("no verb \(verb)\(didYouMean(verb, of: verbs)); see diffnnp --help")
+        throw UsageError("no verb \(verb)\(didYouMean(verb, of: verbs)); see \(name) --help")
       }
       let arguments = try Arguments(Array(words.dropFirst()), command.syntax)
       guard arguments.flag("--help") else { return (command, arguments) }
@@ -96,18 +118,18 @@ enum Program {
     return nil
   }
 
-  private static var helpPage: String {
+  private var helpPage: String {
     let width = commands.map { $0.syntax.name.count }.max() ?? 0
     let verbs = commands.map { "  \($0.syntax.name.padded(to: width))  \($0.syntax.summary)" }
     return """
-      Usage: diffnnp VERB …
+      Usage: \(name) VERB …
 
-      Learns, by denoising, the potential behind equilibrium configurations, and works with it.
+      \(purpose)
 
       Verbs:
       \(verbs.joined(separator: "\n"))
 
-      diffnnp VERB --help explains a verb; diffnnp --version tells the version.
+      \(name) VERB --help explains a verb; \(name) --version tells the version.
 
       """
   }

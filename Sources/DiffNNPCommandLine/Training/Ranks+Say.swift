@@ -6,5 +6,5 @@ import DiffNNPTraining
 
 extension Ranks {
   /// Prints a line about the training on standard error, once for all processes.
-  func say(_ line: String) { if isFirst { fputs("train: \(line)\n", stderr) } }
+  package func say(_ line: String) { if isFirst { fputs("train: \(line)\n", stderr) } }
 }

@@ -1,5 +1,3 @@
-import DiffNNPCommandLine
-
 #if canImport(Glibc)
   import Glibc
 #endif
@@ -13,7 +11,7 @@ import DiffNNPCommandLine
 ///       bar.update(step + 1, note: "loss -62.1")
 ///     }
 ///     bar.finish()
-final class ProgressBar {
+package final class ProgressBar {
   private let label: String
   private let total: Int
   private let moves: Bool
@@ -31,7 +29,7 @@ final class ProgressBar {
   /// - Parameters:
   ///   - total: number of all steps; positive.
   ///   - isShown: not where another process shows the same.
-  init(_ label: String, total: Int, isShown: Bool = true) {
+  package init(_ label: String, total: Int, isShown: Bool = true) {
     self.label = label
     self.isShown = isShown
     self.total = max(1, total)
@@ -42,7 +40,7 @@ final class ProgressBar {
   /// - Parameters:
   ///   - done: steps done.
   ///   - note: anything worth seeing: the loss.
-  func update(_ done: Int, note: String = "") {
+  package func update(_ done: Int, note: String = "") {
     self.done = done
     self.note = note
     let now = monotonicSeconds()
@@ -53,13 +51,13 @@ final class ProgressBar {
   }
 
   /// Shows the last state, and leaves the line to what comes next.
-  func finish() {
+  package func finish() {
     draw(monotonicSeconds())
     if moves { fputs("\n", stderr) }
   }
 
   /// One line about the state: label, bar, percentage, count, note, time left.
-  func line(elapsed: Double) -> String {
+  package func line(elapsed: Double) -> String {
     let fraction = min(1, Double(done) / Double(total))
     var line = "\(label) "
     if moves {
@@ -91,7 +89,7 @@ final class ProgressBar {
   }
 
   /// Hours, minutes and seconds: 1:02:03 or 2:03.
-  static func duration(_ seconds: Double) -> String {
+  package static func duration(_ seconds: Double) -> String {
     let whole = Int(min(max(seconds, 0), 1e8).rounded())
     func twoDigits(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
     let (hours, minutes) = (whole / 3600, whole / 60 % 60)

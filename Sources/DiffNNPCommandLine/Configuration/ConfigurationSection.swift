@@ -1,5 +1,4 @@
 import DiffNNP
-import DiffNNPCommandLine
 
 /// A mapping of a configuration file, read key by key. Asking for a key makes it known; `finish` refuses all others, so
 /// that no misspelled key is passed over:
@@ -8,7 +7,7 @@ import DiffNNPCommandLine
 ///     let sigma = try noise.double("sigma") ?? 0.1
 ///     let copies = try noise.int("copies") ?? 1
 ///     try noise.finish()
-final class ConfigurationSection {
+package final class ConfigurationSection {
   private let entries: [YAMLNode.Entry]
   private let place: String
   /// Keys that lead to this section, for errors: "noise.".
@@ -16,7 +15,7 @@ final class ConfigurationSection {
   private var known: [String] = []
 
   /// - Throws: where the node is not a mapping.
-  init(_ node: YAMLNode, path: String = "") throws {
+  package init(_ node: YAMLNode, path: String = "") throws {
     guard let entries = node.mapping else {
       throw node.failure(path.isEmpty ? "expected keys and values" : "\(path) must be a mapping of keys and values")
     }
@@ -26,30 +25,30 @@ final class ConfigurationSection {
   }
 
   /// The value of a key; nil where it is absent or null.
-  func node(_ key: String) -> YAMLNode? {
+  package func node(_ key: String) -> YAMLNode? {
     if !known.contains(key) { known.append(key) }
     guard let node = entries.first(where: { $0.key == key })?.node, !node.isNull else { return nil }
     return node
   }
 
-  func double(_ key: String) throws -> Double? { try get(key, "a number", \.double) }
+  package func double(_ key: String) throws -> Double? { try get(key, "a number", \.double) }
 
-  func int(_ key: String) throws -> Int? { try get(key, "a whole number", \.int) }
+  package func int(_ key: String) throws -> Int? { try get(key, "a whole number", \.int) }
 
-  func bool(_ key: String) throws -> Bool? { try get(key, "true or false", \.bool) }
+  package func bool(_ key: String) throws -> Bool? { try get(key, "true or false", \.bool) }
 
-  func text(_ key: String) throws -> String? { try get(key, "text", \.text) }
+  package func text(_ key: String) throws -> String? { try get(key, "text", \.text) }
 
   /// A list of numbers, or one number.
-  func doubles(_ key: String) throws -> [Double]? { try list(key, "numbers", \.double) }
+  package func doubles(_ key: String) throws -> [Double]? { try list(key, "numbers", \.double) }
 
-  func ints(_ key: String) throws -> [Int]? { try list(key, "whole numbers", \.int) }
+  package func ints(_ key: String) throws -> [Int]? { try list(key, "whole numbers", \.int) }
 
   /// A list of texts, or one text.
-  func texts(_ key: String) throws -> [String]? { try list(key, "texts", \.text) }
+  package func texts(_ key: String) throws -> [String]? { try list(key, "texts", \.text) }
 
   /// One of the raw values of an enumeration.
-  func choice<T: RawRepresentable & CaseIterable>(_ key: String, _ type: T.Type) throws -> T?
+  package func choice<T: RawRepresentable & CaseIterable>(_ key: String, _ type: T.Type) throws -> T?
   where T.RawValue == String {
     guard let text = try text(key) else { return nil }
     let names = T.allCases.map(\.rawValue)
@@ -60,20 +59,20 @@ final class ConfigurationSection {
   }
 
   /// The section of a key; an empty one where it is absent.
-  func section(_ key: String) throws -> ConfigurationSection {
+  package func section(_ key: String) throws -> ConfigurationSection {
     try ConfigurationSection(node(key) ?? .empty(place: place), path: prefix + key)
   }
 
   /// An error about a key, with its file and line.
-  func failure(_ key: String, _ message: String) -> DiffNNPError {
+  package func failure(_ key: String, _ message: String) -> DiffNNPError {
     DiffNNPError("\(place(of: key)): \(prefix)\(key) \(message)")
   }
 
   /// File and line of a key; those of the section for one that is absent.
-  func place(of key: String) -> String { entries.first { $0.key == key }?.place ?? place }
+  package func place(of key: String) -> String { entries.first { $0.key == key }?.place ?? place }
 
   /// - Throws: where the section has keys nobody asked for.
-  func finish() throws {
+  package func finish() throws {
     guard let stranger = entries.first(where: { !known.contains($0.key) }) else { return }
     let hint = didYouMean(stranger.key, of: known)
     let choices = hint.isEmpty ? "; known keys here: \(known.joined(separator: ", "))" : ""

@@ -1,8 +1,7 @@
-import DiffNNPCommandLine
 import DiffNNPTraining
 
 /// A verb of the command line.
-protocol Command {
+package protocol Command {
   static var syntax: Syntax { get }
   /// Runs the verb.
   /// - Throws: `DiffNNPError`, whose message becomes the one line on standard error, with exit code 1; `UsageError`,
@@ -11,11 +10,11 @@ protocol Command {
 }
 
 /// A verb that several processes can work on together.
-protocol ParallelCommand: Command {
+package protocol ParallelCommand: Command {
   /// Runs the verb in one of several processes that `mpirun` has started.
   static func run(_ arguments: Arguments, on ranks: Ranks) throws
 }
 
 extension ParallelCommand {
-  static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
+  package static func run(_ arguments: Arguments) throws { try run(arguments, on: .one) }
 }

@@ -1,15 +1,14 @@
 import DiffNNP
 import DiffNNPAnalysis
-import DiffNNPCommandLine
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
 /// The LAMMPS program that verbs run.
-enum LAMMPSLauncher {
+package enum LAMMPSLauncher {
   /// The absolute path of --launcher or lmp-diffnnp, because runs have directories of their own.
-  static func path(_ arguments: Arguments) throws -> String {
+  package static func path(_ arguments: Arguments) throws -> String {
     if let path = arguments.text("--launcher") { return try absolutePath(Subprocess.find(path) ?? path) }
     guard let path = Subprocess.find("lmp-diffnnp") else {
       throw DiffNNPError(
@@ -20,7 +19,7 @@ enum LAMMPSLauncher {
 
   /// The commands that make a LAMMPS run with a weight file.
   /// - Parameter options: of the pair style.
-  static func potential(model: String, typeNames: [String], options: String? = nil) throws -> [String] {
+  package static func potential(model: String, typeNames: [String], options: String? = nil) throws -> [String] {
     [
       "pair_style diffnnp" + (options.map { " \($0)" } ?? ""),
       "pair_coeff * * \"\(try absolutePath(model))\" \(typeNames.joined(separator: " "))",
@@ -29,7 +28,7 @@ enum LAMMPSLauncher {
 }
 
 /// The absolute path of a file that exists.
-func absolutePath(_ path: String) throws -> String {
+package func absolutePath(_ path: String) throws -> String {
   guard let resolved = realpath(path, nil) else { throw DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
   defer { free(resolved) }
   return String(cString: resolved)

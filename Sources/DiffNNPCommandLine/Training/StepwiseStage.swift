@@ -1,5 +1,4 @@
 import DiffNNP
-import DiffNNPCommandLine
 import DiffNNPFrames
 import DiffNNPTraining
 
@@ -9,15 +8,15 @@ import DiffNNPTraining
 
 /// The stages of `diffnnp train` that go step by step, a network that learns from scores, and the refinement by
 /// likelihood: progress, logs, checkpoints, Ctrl-C.
-struct StepwiseStage {
+package struct StepwiseStage {
   /// The result of these stages.
-  struct Outcome {
-    var fit: PairFit.Result
-    var network: Network?
-    var refinement: Refinement
+  package struct Outcome {
+    package var fit: PairFit.Result
+    package var network: Network?
+    package var refinement: Refinement
   }
 
-  enum Refinement {
+  package enum Refinement {
     case notWanted
     /// Frames hold different atoms, or there is nothing to begin from.
     case impossible
@@ -28,19 +27,19 @@ struct StepwiseStage {
   private let configuration: TrainingConfiguration
   private let fit: PairFit.Result
   private let trajectory: Trajectory
-  let trainer: NetworkTrainer?
+  package let trainer: NetworkTrainer?
   private var output: String { configuration.output }
   private var ranks: Ranks { configuration.pair.ranks }
   private var refinement: LikelihoodRefinement?
   private var log: StepLog
   private var likelihoodLog: StepLog
 
-  static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
+  package static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
   static func logPath(_ output: String) -> String { output + ".log.csv" }
   static func likelihoodLogPath(_ output: String) -> String { output + ".likelihood.csv" }
 
   /// Files beside the weight file.
-  static func outputs(_ configuration: TrainingConfiguration) -> [String] {
+  package static func outputs(_ configuration: TrainingConfiguration) -> [String] {
     let output = configuration.output
     return (configuration.network == nil ? [] : [logPath(output)])
       + (configuration.isRefined ? [likelihoodLogPath(output)] : [])
@@ -52,7 +51,7 @@ struct StepwiseStage {
 
   /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer
   /// without the pair term, before that is fitted.
-  static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
+  package static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
     let trainer = try configuration.network.map { settings in
       try naming(configuration.frames) {
         try trajectory.requirePairs(within: settings.rMax, "network.r_max")
@@ -80,7 +79,7 @@ struct StepwiseStage {
       of: file, steps: configuration.likelihoodSteps, configuration.network)
   }
 
-  static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
+  package static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
     let path = checkpointPath(configuration.output)
     guard access(path, F_OK) != 0 else { return }
     ranks.say("no checkpoint \(path) to continue from; training starts anew")
@@ -89,7 +88,7 @@ struct StepwiseStage {
   /// - Parameters:
   ///   - fit: what there is before.
   ///   - resumes: whether to continue from the checkpoint, if there is one.
-  init(
+  package init(
     _ configuration: TrainingConfiguration, _ fit: PairFit.Result, _ trajectory: Trajectory, resumes: Bool
   ) throws {
     (self.configuration, self.fit, self.trajectory) = (configuration, fit, trajectory)
@@ -132,7 +131,7 @@ struct StepwiseStage {
 
   /// Goes on to the end.
   /// - Throws: `Interrupted` after Ctrl-C, with a checkpoint on disk.
-  mutating func run() throws -> Outcome {
+  package mutating func run() throws -> Outcome {
     Interruption.watch()
     defer { Interruption.unwatch() }
     try trainer.map { try learnScores($0) }
@@ -252,4 +251,4 @@ enum Interruption {
 }
 
 /// A number for people, to three decimals.
-func thousandths(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }
+package func thousandths(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }

@@ -1,0 +1,12 @@
+import DiffNNPCommandLine
+
+extension Program {
+  /// The main program.
+  static let diffnnp = Program(
+    name: "diffnnp",
+    purpose: "Learns, by denoising, the potential behind equilibrium configurations, and works with it.",
+    commands: [
+      TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
+      LearningCurveCommand.self, NoiseScanCommand.self, StudyCommand.self, ImportNequIPCommand.self,
+    ])
+}
