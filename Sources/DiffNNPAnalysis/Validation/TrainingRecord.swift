@@ -25,7 +25,7 @@ public struct TrainingRecord: Sendable {
   /// courses that are older than it belong to another training.
   /// - Throws: where a table is there, but cannot be read.
   public init(_ potential: Potential, path: String) throws {
-    let candidates = path + ".pair.csv"
+    let candidates = path + ".fit.csv"
     let began = Self.modified(candidates)
     func table(_ path: String) throws -> CSVTable? {
       guard let time = Self.modified(path), time >= began ?? time else { return nil }
@@ -33,8 +33,8 @@ public struct TrainingRecord: Sendable {
     }
     self.init(
       provenance: potential.metadata.provenance, candidates: try table(candidates),
-      network: potential.term(Network.self) == nil ? nil : try table(path + ".log.csv"),
-      refinement: try table(path + ".likelihood.csv"))
+      network: potential.term(Network.self) == nil ? nil : try table(path + ".network.csv"),
+      refinement: try table(path + ".refinement.csv"))
   }
 
   /// When a file was written (s); nil where it cannot be read.
@@ -57,8 +57,8 @@ public struct TrainingRecord: Sendable {
     let isUnchanged = provenance["refined by likelihood"] == nil
     try refinement.map {
       try addCourse(
-        of: $0, ["pair_difference"], yLabel: "relative difference",
-        "The refinement by likelihood: how much pairs in the potential's own chains differ from those of the frames."
+        of: $0, ["difference"], yLabel: "relative difference",
+        "The refinement by likelihood: how much the numbers of neighbours in the potential's own chains differ from those of the frames."
           + (isUnchanged ? " Chance explains that, and nothing was changed." : ""),
         to: &page)
     }

@@ -3,14 +3,14 @@ import DiffNNP
 /// A mapping of a configuration file, read key by key. Asking for a key makes it known; `finish` refuses all others, so
 /// that no misspelled key is passed over:
 ///
-///     let noise = try root.section("noise")
-///     let sigma = try noise.double("sigma") ?? 0.1
-///     let copies = try noise.int("copies") ?? 1
-///     try noise.finish()
+///     let pair = try root.section("pair")
+///     let cutoff = try pair.double("r_max")
+///     let spacing = try pair.double("spacing") ?? 0.1
+///     try pair.finish()
 package final class ConfigurationSection {
   private let entries: [YAMLNode.Entry]
   private let place: String
-  /// Keys that lead to this section, for errors: "noise.".
+  /// Keys that lead to this section, for errors: "pair.".
   private let prefix: String
   private var known: [String] = []
 
@@ -30,6 +30,9 @@ package final class ConfigurationSection {
     guard let node = entries.first(where: { $0.key == key })?.node, !node.isNull else { return nil }
     return node
   }
+
+  /// Whether a key is there, whatever its value; it does not become known.
+  func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
   package func double(_ key: String) throws -> Double? { try get(key, "a number", \.double) }
 

@@ -7,6 +7,28 @@ extension TrainingConfiguration {
   /// - Throws: where a key is unknown, a value makes no sense, or frames, temperature or output are missing.
   package init(_ node: YAMLNode) throws {
     let root = try ConfigurationSection(node)
+    try root.refuseOldKeys()
+    try self.init(frames: root)
+    fit.objective = try root.choice("objective", TrainingObjective.self) ?? fit.objective
+    members = try root.positive("members", or: members)!
+    guard Self.sensibleMembers ~= members else {
+      throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")
+    }
+    fit.triplets = try root.optional("triplets", or: fit.triplets) { try TripletSettings($0) }
+    refinementSteps = try root.optional("refinement", or: refinementSteps) { section in
+      let steps = try section.int("steps") ?? refinementSteps
+      guard steps >= 0 else {
+        throw section.failure("steps", "is \(steps); expected 0 for none, or a positive number")
+      }
+      try section.finish()
+      return steps
+    } ?? 0
+    try root.finish()
+  }
+
+  /// What all ways to train are told: frames, temperature, output, and settings of the work, of pairs and of a network.
+  /// - Throws: where a value makes no sense, or frames, temperature or output are missing.
+  package init(frames root: ConfigurationSection) throws {
     guard let frames = try root.text("frames") else {
       throw root.failure("frames", "is missing: name the trajectory to learn from")
     }
@@ -25,61 +47,25 @@ extension TrainingConfiguration {
     }
     selection.forcesName = try root.text("forces_name")
     selection.leavesOutRepeats = true
-    members = try root.positive("members", or: members)!
-    guard Self.sensibleMembers ~= members else {
-      throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")
-    }
-    pair = try PairFit.Settings(root)
-    pair.triplets = try triplets(root)
-    likelihoodSteps = try root.int("likelihood_steps") ?? likelihoodSteps
-    guard likelihoodSteps >= 0 else {
-      throw root.failure("likelihood_steps", "is \(likelihoodSteps); expected 0 for none, or a positive number")
-    }
-    if root.node("network") != nil {
-      network = try NetworkSettings(root.section("network"), seed: pair.seed)
-    }
-    try root.finish()
+    if let value = try root.positive("seed", or: nil) { fit.seed = UInt64(value) }
+    fit.threads = try root.positive("threads", or: fit.threads)!
+    fit.blockCount = try root.positive("blocks", or: fit.blockCount)!
+    fit.pairs = try PairSettings(root.section("pair"))
+    if root.node("network") != nil { network = try NetworkSettings(root.section("network"), seed: fit.seed) }
   }
 }
 
-extension PairFit.Settings {
-  package init(_ root: ConfigurationSection) throws {
+extension PairSettings {
+  fileprivate init(_ section: ConfigurationSection) throws {
     self.init()
-    objective = try root.choice("objective", TrainingObjective.self) ?? objective
-    if let value = try root.positive("seed", or: nil) { seed = UInt64(value) }
-    threads = try root.positive("threads", or: threads)!
-    blockCount = try root.positive("blocks", or: blockCount)!
-    let noiseSection = try root.section("noise")
-    noise = try NoiseMode(noiseSection)
-    let section = try root.section("pair")
     rMax = try section.double("r_max")
     spacing = try section.double("spacing") ?? spacing
-    usesLikelihood = try section.bool("likelihood") ?? usesLikelihood
     try section.finish()
-    guard !isRefined || noiseSection.node("sigma") == nil else {
-      throw noiseSection.failure(
-        "sigma", "is for training without force labels and with pair.likelihood: false; leave it out")
-    }
-  }
-}
-
-extension TrainingConfiguration {
-  /// Triplets as the section says; where nothing is said, there are some where the objective allows them.
-  private func triplets(_ root: ConfigurationSection) throws -> TripletSettings? {
-    let canHave = pair.isRefined
-    guard let node = root.node("triplets") else {
-      return canHave ? TripletSettings() : nil
-    }
-    if node.mapping == nil { if try root.bool("triplets") == false { return nil } }
-    guard canHave else {
-      throw root.failure("triplets", "need the noise ladder, and pair.likelihood or forces")
-    }
-    return node.mapping == nil ? TripletSettings() : try TripletSettings(root.section("triplets"))
   }
 }
 
 extension TripletSettings {
-  package init(_ section: ConfigurationSection) throws {
+  fileprivate init(_ section: ConfigurationSection) throws {
     self.init()
     rMax = try section.double("r_max")
     intervals = try section.int("intervals")
@@ -89,44 +75,8 @@ extension TripletSettings {
   }
 }
 
-extension NoiseMode {
-  /// Names of the modes in configurations.
-  private enum Name: String, CaseIterable {
-    case ladder, fixed, copies, fresh, antithetic
-    case variancePreserving = "variance-preserving"
-  }
-
-  package init(_ section: ConfigurationSection) throws {
-    let name = try section.choice("mode", Name.self) ?? .ladder
-    let sigmas = try section.doubles("sigma")
-    let copies = try section.positive("copies", or: name == .copies ? 10 : 1)!
-    guard [.copies, .antithetic, .variancePreserving].contains(name) || section.node("copies") == nil else {
-      throw section.failure("copies", "is not for mode \(name.rawValue); leave it out")
-    }
-    guard Self.sensibleDraws ~= copies else {
-      throw section.failure("copies", "is \(copies); expected 1 to \(Self.sensibleDraws.upperBound)")
-    }
-    func single() throws -> Double {
-      guard let sigmas, sigmas.count == 1 else {
-        throw section.failure("sigma", "must be one noise level in Å for mode \(name.rawValue)")
-      }
-      return sigmas[0]
-    }
-    switch name {
-    case .ladder: self = .ladder(sigmas: sigmas ?? NoiseMode.defaultSigmas)
-    case .fixed: self = .fixed(sigma: try single())
-    case .copies: self = .copies(sigma: try single(), count: copies)
-    case .fresh: self = .fresh(sigma: try single())
-    case .antithetic: self = .antithetic(sigma: try single(), pairs: copies)
-    case .variancePreserving: self = .variancePreserving(sigma: try single(), copies: copies)
-    }
-    try section.finish()
-    do { try validate() } catch { throw section.failure(sigmas == nil ? "mode" : "sigma", "is refused: \(error)") }
-  }
-}
-
 extension NetworkSettings {
-  package init(_ section: ConfigurationSection, seed: UInt64) throws {
+  fileprivate init(_ section: ConfigurationSection, seed: UInt64) throws {
     self.init()
     features = try section.int("features") ?? features
     layers = try section.int("layers") ?? layers
@@ -143,7 +93,7 @@ extension NetworkSettings {
     averaging = try section.double("ema") ?? averaging
     validationInterval = try section.int("validation_interval") ?? validationInterval
     patience = try section.int("patience") ?? patience
-    likelihoodRate = try section.double("likelihood_rate") ?? likelihoodRate
+    refinementRate = try section.double("refinement_rate") ?? refinementRate
     self.seed = try section.positive("seed", or: nil).map(UInt64.init) ?? seed
     if let fault { throw section.failure(fault.key, fault.reason) }
     try section.finish()
@@ -152,9 +102,41 @@ extension NetworkSettings {
 
 extension ConfigurationSection {
   /// A whole number above zero.
-  fileprivate func positive(_ key: String, or missing: Int?) throws -> Int? {
+  package func positive(_ key: String, or missing: Int?) throws -> Int? {
     guard let value = try int(key) else { return missing }
     guard value > 0 else { throw failure(key, "is \(value); expected a whole number above 0") }
     return value
+  }
+
+  /// The settings of a section that may also be `false`, for none, or `true`, for the defaults.
+  /// - Parameter missing: where the key is absent.
+  fileprivate func optional<Settings>(
+    _ key: String, or missing: Settings?, _ make: (ConfigurationSection) throws -> Settings
+  ) throws -> Settings? {
+    guard let node = node(key) else { return missing }
+    guard node.mapping == nil else { return try make(section(key)) }
+    guard let isWanted = node.bool else {
+      throw failure(key, "is \(node.text.map { "\"\($0)\"" } ?? "a list"); expected settings, true or false")
+    }
+    return isWanted ? try make(ConfigurationSection(.empty(place: place(of: key)), path: key)) : nil
+  }
+
+  /// Keys of version 0.1, by the sections that lead to them, and what to write instead.
+  private static let oldKeys = [
+    (["likelihood_steps"], "is now refinement.steps"),
+    (["network", "likelihood_rate"], "is now network.refinement_rate"),
+    (["pair", "likelihood"], "is no more: diffnnp train always learns by the likelihood; levels of noise are for diffnnp-lab train"),
+    (["noise"], "is no more: levels of noise are for diffnnp-lab train; those of a network are network.sigma"),
+  ]
+
+  /// - Throws: where there is a key that has another name now.
+  fileprivate func refuseOldKeys() throws {
+    for (path, advice) in Self.oldKeys {
+      var section: ConfigurationSection? = self
+      for key in path.dropLast() {
+        section = try section.flatMap { $0.node(key)?.mapping == nil ? nil : try $0.section(key) }
+      }
+      if let section, section.has(path.last!) { throw section.failure(path.last!, advice) }
+    }
   }
 }

@@ -11,7 +11,7 @@ import DiffNNPTraining
 package struct StepwiseStage {
   /// The result of these stages.
   package struct Outcome {
-    package var fit: PairFit.Result
+    package var fit: LinearFit.Result
     package var network: Network?
     package var refinement: Refinement
   }
@@ -25,38 +25,41 @@ package struct StepwiseStage {
   }
 
   private let configuration: TrainingConfiguration
-  private let fit: PairFit.Result
+  private let fit: LinearFit.Result
   private let trajectory: Trajectory
   package let trainer: NetworkTrainer?
   private var output: String { configuration.output }
-  private var ranks: Ranks { configuration.pair.ranks }
+  private var ranks: Ranks { configuration.fit.ranks }
   private var refinement: LikelihoodRefinement?
   private var log: StepLog
-  private var likelihoodLog: StepLog
+  private var refinementLog: StepLog
 
   package static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
-  static func logPath(_ output: String) -> String { output + ".log.csv" }
-  static func likelihoodLogPath(_ output: String) -> String { output + ".likelihood.csv" }
+  static func logPath(_ output: String) -> String { output + ".network.csv" }
+  static func refinementLogPath(_ output: String) -> String { output + ".refinement.csv" }
 
   /// Files beside the weight file.
   package static func outputs(_ configuration: TrainingConfiguration) -> [String] {
     let output = configuration.output
     return (configuration.network == nil ? [] : [logPath(output)])
-      + (configuration.isRefined ? [likelihoodLogPath(output)] : [])
+      + (configuration.isRefined ? [refinementLogPath(output)] : [])
       + (configuration.network == nil && !configuration.isRefined ? [] : [checkpointPath(output)])
   }
 
   /// Steps of the refinement between two checkpoints.
-  private static let likelihoodInterval = 25
+  private static let refinementInterval = 25
 
   /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer
-  /// without the pair term, before that is fitted.
-  package static func check(_ configuration: TrainingConfiguration, _ trajectory: Trajectory, resumes: Bool) throws {
+  /// without pairs, before these are fitted.
+  /// - Parameter noise: that the network learns from; nil for that of its settings.
+  package static func check(
+    _ configuration: TrainingConfiguration, noise: NetworkNoise? = nil, _ trajectory: Trajectory, resumes: Bool
+  ) throws {
     let trainer = try configuration.network.map { settings in
       try naming(configuration.frames) {
         try trajectory.requirePairs(within: settings.rMax, "network.r_max")
         return try NetworkTrainer(
-          settings, pair: nil, pairSettings: configuration.pair, trajectory: trajectory,
+          settings, nil, configuration.fit, noise: noise, trajectory: trajectory,
           temperature: configuration.temperature)
       }
     }
@@ -76,7 +79,7 @@ package struct StepwiseStage {
   private static func isRefining(_ file: SafetensorsFile, _ configuration: TrainingConfiguration) throws -> Bool {
     guard configuration.isRefined else { return false }
     return try LikelihoodRefinement.isPart(
-      of: file, steps: configuration.likelihoodSteps, configuration.network)
+      of: file, steps: configuration.refinementSteps, configuration.network)
   }
 
   package static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
@@ -86,20 +89,21 @@ package struct StepwiseStage {
   }
 
   /// - Parameters:
+  ///   - noise: that the network learns from; nil for that of its settings.
   ///   - fit: what there is before.
   ///   - resumes: whether to continue from the checkpoint, if there is one.
   package init(
-    _ configuration: TrainingConfiguration, _ fit: PairFit.Result, _ trajectory: Trajectory, resumes: Bool
+    _ configuration: TrainingConfiguration, noise: NetworkNoise? = nil, _ fit: LinearFit.Result,
+    _ trajectory: Trajectory, resumes: Bool
   ) throws {
     (self.configuration, self.fit, self.trajectory) = (configuration, fit, trajectory)
     trainer = try configuration.network.map {
       try NetworkTrainer(
-        $0, pair: fit, pairSettings: configuration.pair, trajectory: trajectory,
-        temperature: configuration.temperature)
+        $0, fit, configuration.fit, noise: noise, trajectory: trajectory, temperature: configuration.temperature)
     }
     log = StepLog(path: Self.logPath(configuration.output), header: "step,loss,held_out,learning_rate")
-    likelihoodLog = StepLog(
-      path: Self.likelihoodLogPath(configuration.output), header: "step,pair_difference,restarts")
+    refinementLog = StepLog(
+      path: Self.refinementLogPath(configuration.output), header: "step,difference,restarts")
     if resumes, access(Self.checkpointPath(output), F_OK) == 0 { try resume() }
   }
 
@@ -115,7 +119,7 @@ package struct StepwiseStage {
     if try Self.isRefining(file, configuration) {
       let refinement = try makeRefinement()
       try naming("checkpoint \(path)") { try refinement.resume(from: file) }
-      try likelihoodLog.load(upTo: refinement.step)
+      try refinementLog.load(upTo: refinement.step)
       self.refinement = refinement
       place = "step \(refinement.step) of the refinement by likelihood"
     }
@@ -125,8 +129,8 @@ package struct StepwiseStage {
   /// Begins the refinement; the trainer is finished.
   private func makeRefinement() throws -> LikelihoodRefinement {
     try LikelihoodRefinement(
-      fit, trainer, trajectory: trajectory, steps: configuration.likelihoodSteps, seed: configuration.pair.seed,
-      threads: configuration.pair.threads, ranks: ranks)
+      fit, trainer, trajectory: trajectory, steps: configuration.refinementSteps, seed: configuration.fit.seed,
+      threads: configuration.fit.threads, ranks: ranks)
   }
 
   /// Goes on to the end.
@@ -166,14 +170,14 @@ package struct StepwiseStage {
   }
 
   private mutating func refine(_ refinement: LikelihoodRefinement) throws {
-    let bar = ProgressBar("likelihood", total: refinement.steps, isShown: ranks.isFirst)
+    let bar = ProgressBar("refinement", total: refinement.steps, isShown: ranks.isFirst)
     defer { bar.finish() }
     while !refinement.isFinished {
       let report = try refinement.advance()
-      likelihoodLog.append(report.step, "\(report.pairDifference),\(report.restarts)")
-      if report.step % Self.likelihoodInterval == 0 || refinement.isFinished { try saveProgress() }
+      refinementLog.append(report.step, "\(report.countDifference),\(report.restarts)")
+      if report.step % Self.refinementInterval == 0 || refinement.isFinished { try saveProgress() }
       let restarts = report.restarts > 0 ? ", \(report.restarts) chains begun anew" : ""
-      bar.update(report.step, note: "pairs differ by \(thousandths(100 * report.pairDifference)) %" + restarts)
+      bar.update(report.step, note: "numbers of neighbours differ by \(thousandths(100 * report.countDifference)) %" + restarts)
       try stopIfAsked("step \(refinement.step) of the refinement by likelihood")
     }
   }
@@ -190,7 +194,7 @@ package struct StepwiseStage {
     refinement?.addCheckpoint(to: &file)
     try FileIO.write(file.serialised(), to: Self.checkpointPath(output))
     if trainer != nil { try log.write() }
-    if refinement != nil { try likelihoodLog.write() }
+    if refinement != nil { try refinementLog.write() }
   }
 
   private func note(_ trainer: NetworkTrainer) -> String {

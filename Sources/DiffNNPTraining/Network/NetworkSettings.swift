@@ -32,7 +32,7 @@ public struct NetworkSettings: Equatable, Sendable {
   /// Steps without a better validation before training stops early; 0 for never.
   public var patience = 1000
   /// Learning rate of a refinement by likelihood that follows (see `LikelihoodRefinement`).
-  public var likelihoodRate = 0.002
+  public var refinementRate = 0.002
   /// Seed of initial parameters, noise, and order of frames.
   public var seed: UInt64 = 1
 
@@ -84,7 +84,7 @@ public struct NetworkSettings: Equatable, Sendable {
     require(
       patience == 0 || patience >= validationInterval, "patience", patience,
       "0 for never, or at least validation_interval, \(validationInterval) steps")
-    require(likelihoodRate > 0 && likelihoodRate < 1, "likelihood_rate", likelihoodRate, "a number between 0 and 1")
+    require(refinementRate > 0 && refinementRate < 1, "refinement_rate", refinementRate, "a number between 0 and 1")
     return faults.first
   }
 }

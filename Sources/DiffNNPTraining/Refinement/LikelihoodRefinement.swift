@@ -153,7 +153,7 @@ public final class LikelihoodRefinement {
     (self.fit, self.minimum, self.seed) = (fit, minimum, seed)
     (typeNames, frames) = (trajectory.typeNames, trajectory.frames)
     (self.threads, self.ranks) = (threads, ranks)
-    networkRate = trainer?.settings.likelihoodRate ?? 0
+    networkRate = trainer?.settings.refinementRate ?? 0
     network = try trainer.map { try TrainableNetwork($0.architecture) }
     network?.set(trainer!.bestParameters)
     let (frames, ranges) = (trajectory.frames, fit.blocks.ranges)
@@ -347,8 +347,8 @@ public final class LikelihoodRefinement {
     let gradient = try network.parameterGradient(gradients[...], over: ranks)
     guard gradient.allSatisfy(\.isFinite) else {
       throw DiffNNPError(
-        "the refinement by likelihood diverged at step \(step); lower network.likelihood_rate from \(networkRate), "
-          + "or set likelihood_steps to 0")
+        "the refinement by likelihood diverged at step \(step); lower network.refinement_rate from \(networkRate), "
+          + "or set refinement.steps to 0")
     }
     state.optimiser.update(
       &state.parameters, gradient: gradient, learningRate: networkRate * assessment.trust * share,
@@ -365,7 +365,7 @@ public final class LikelihoodRefinement {
   /// Whether a checkpoint was written during a refinement with these settings.
   /// - Throws: where that had others.
   public static func isPart(of file: SafetensorsFile, steps: Int, _ settings: NetworkSettings?) throws -> Bool {
-    try LikelihoodState.isPart(of: file, identity: identity(steps: steps, settings?.likelihoodRate ?? 0))
+    try LikelihoodState.isPart(of: file, identity: identity(steps: steps, settings?.refinementRate ?? 0))
   }
 
   /// Continues from a checkpoint that was written during the refinement.

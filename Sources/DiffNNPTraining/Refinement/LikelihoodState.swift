@@ -32,7 +32,7 @@ struct LikelihoodState: Equatable, Sendable {
 
   // MARK: Checkpoints
 
-  private static let prefix = "likelihood."
+  private static let prefix = "refinement."
 
   /// Adds the state to a checkpoint.
   /// - Parameters:

@@ -40,8 +40,7 @@ enum LearningCurveCommand: Command {
     for plot in arguments.all("--plot") { try OutputFile.check(plot, inputs: [path]) }
     let trajectory = try Trajectory.read(path: path, selection, for: Self.self)
     try trajectory.requireDifferentFrames(path: path)
-    var settings = PairFit.Settings()
-    settings.triplets = TripletSettings()
+    var settings = FitSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
     if let threads = try arguments.positive("--threads") { settings.threads = threads }
     let points = try naming(path) {
