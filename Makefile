@@ -32,7 +32,7 @@ demo: setup
 
 # The comparison of docs/RESULTS.md. It continues where it was stopped; QUICK=1 tries all of it in minutes.
 figures: build
-	$(BUILD)/diffnnp study examples/licl/figures/study.yaml $(if $(QUICK),--quick)
+	$(BUILD)/diffnnp-lab study examples/licl/figures/study.yaml $(if $(QUICK),--quick)
 
 test: setup
 	@$(MAKE) --no-print-directory build
@@ -53,6 +53,7 @@ fuzz:
 # Installs what `make` has built.
 install:
 	install -D -s $(BUILD)/diffnnp $(ROOT)/bin/diffnnp
+	install -D -s $(BUILD)/diffnnp-lab $(ROOT)/bin/diffnnp-lab
 	install -D -s $(BUILD)/lmp-diffnnp $(ROOT)/bin/lmp-diffnnp
 	install -D -s -m 644 $(BUILD)/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so.1
 	for file in $(VARIANTS:$(BUILD)/%=%); do install -D -s -m 644 $(BUILD)/$$file $(ROOT)/lib/$$file; done
@@ -65,7 +66,7 @@ install:
 
 uninstall:
 	rm -f $(ROOT)/lib/glibc-hwcaps/*/libdiffnnp.so.1
-	rm -f $(ROOT)/bin/diffnnp $(ROOT)/bin/lmp-diffnnp $(ROOT)/lib/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so \
+	rm -f $(ROOT)/bin/diffnnp $(ROOT)/bin/diffnnp-lab $(ROOT)/bin/lmp-diffnnp $(ROOT)/lib/libdiffnnp.so.1 $(ROOT)/lib/libdiffnnp.so \
 	  $(ROOT)/lib/liblammps_diffnnp.so \
 	  $(ROOT)/lib/lammps/plugins/diffnnpplugin.so $(ROOT)/include/diffnnp.h $(ROOT)/lib/pkgconfig/diffnnp.pc
 
@@ -77,7 +78,7 @@ help:
 	@echo "make            build all into $(BUILD); installs nothing, and says what is missing"
 	@echo "make setup      install what is missing"
 	@echo "make demo       install what is missing, build, train on 500 configurations of LiCl, run LAMMPS, plot: examples/licl/out"
-	@echo "make figures    build, and make what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
+	@echo "make figures    build, and make by diffnnp-lab what is missing of docs/RESULTS.md: hours; QUICK=1 tries it in minutes"
 	@echo "make test       install what is missing, build, run all tests"
 	@echo "make bench      build, measure the speed, alone and in LAMMPS: .build/bench"
 	@echo "make soak       build, run a million steps, kill trainings at random moments: a quarter of an hour"

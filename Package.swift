@@ -6,6 +6,7 @@ let package = Package(
   name: "diffnnp",
   products: [
     .executable(name: "diffnnp", targets: ["diffnnp"]),
+    .executable(name: "diffnnp-lab", targets: ["diffnnp-lab"]),
     .executable(name: "diffnnp-bench", targets: ["diffnnp-bench"]),
     .library(name: "diffnnp-c", type: .dynamic, targets: ["DiffNNPC"]),
   ],
@@ -42,6 +43,14 @@ let package = Package(
       dependencies: [
         "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPMPI", "DiffNNPAnalysis",
       ]),
+    .target(
+      name: "DiffNNPLab",
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis"]),
+    .executableTarget(
+      name: "diffnnp-lab",
+      dependencies: [
+        "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "DiffNNPLab",
+      ]),
     .target(name: "CAllocations"),
     .executableTarget(
       name: "diffnnp-bench", dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPTraining", "CAllocations"]),
@@ -53,9 +62,13 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "CZlib", "diffnnp", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining",
+        "CZlib", "diffnnp", "diffnnp-lab", "diffnnp-bench", "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames",
+        "DiffNNPTraining",
       ]),
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPAnalysis"]),
+    .testTarget(
+      name: "DiffNNPLabTests",
+      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPAnalysis", "DiffNNPLab"]),
   ],
   swiftLanguageModes: [.v5]
 )

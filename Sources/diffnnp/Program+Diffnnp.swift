@@ -7,6 +7,7 @@ extension Program {
     purpose: "Learns, by denoising, the potential behind equilibrium configurations, and works with it.",
     commands: [
       TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
-      LearningCurveCommand.self, NoiseScanCommand.self, StudyCommand.self, ImportNequIPCommand.self,
-    ])
+      LearningCurveCommand.self, ImportNequIPCommand.self,
+    ],
+    elsewhere: ["study": "diffnnp-lab study", "noise-scan": "diffnnp-lab noise-scan"])
 }

@@ -103,7 +103,6 @@ import Testing
     ("rdf a.xyz --reference missing.csv --plot none/g.svg", 1, "missing.csv: No such file"),
     ("evaluate missing.safetensors a.xyz -o none/b.xyz", 1, "missing.safetensors: No such file"),
     ("learning-curve missing.xyz --temperature 300 --plot none/g.svg", 1, "missing.xyz: No such file"),
-    ("noise-scan missing.xyz --temperature 300 -o a.xyz", 1, "missing.xyz: No such file"),
     ("validate missing.safetensors a.xyz", 1, "missing.safetensors"),
     ("validate a.xyz a.xyz", 1, "a.xyz"),
   ])

@@ -49,13 +49,13 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
   }
 }
 
-/// `noise-scan`, run as a user runs it, without LAMMPS.
+/// `diffnnp-lab noise-scan`, run as a user runs it, without LAMMPS.
 @Suite struct NoiseScanCommandTests {
   @Test func recommendsASmallLevelForSharpWells() throws {
     try withDirectory { directory in
       try writeFrames(60, directory)
       let command = "noise-scan frames.xyz --temperature 300 --ps 0 --sigma 0.05,0.5"
-      let result = try diffnnp("\(command) --json --plot a.svg", in: directory)
+      let result = try diffnnpLab("\(command) --json --plot a.svg", in: directory)
       #expect(result.exitCode == 0, "\(result.errors)")
       let json = try JSONValue(parsing: result.output)
       #expect(json["recommended_sigma"]?.double == 0.05)
@@ -63,7 +63,7 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
       #expect(json["levels"]?.array?[0]["excess"]?.double == 0)
       #expect(json["levels"]?.array?[2]["name"]?.string == "likelihood")
       #expect(try FileIO.read("\(directory)/a.svg").count > 1000)
-      let text = try diffnnp(command, in: directory)
+      let text = try diffnnpLab(command, in: directory)
       #expect(text.output.contains("Of single levels, σ = 0.05 Å has the forces closest"), "\(text.output)")
       // What train uses is called what it is, and forces alone are no reason to leave it.
       #expect(text.output.contains("The likelihood, which diffnnp train uses by default,"), "\(text.output)")
@@ -83,9 +83,19 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
   func refuses(_ arguments: String, _ code: Int32, _ reason: String) throws {
     try withDirectory { directory in
       try writeFrames(12, directory)
-      let result = try diffnnp("noise-scan frames.xyz \(arguments)", in: directory)
+      let result = try diffnnpLab("noise-scan frames.xyz \(arguments)", in: directory)
       #expect(result.exitCode == code && result.errors.contains(reason), "\(result.errors)")
       // Before any work.
+      #expect(result.errors.split(separator: "\n").count == 1)
+    }
+  }
+
+  /// A fault of the input before one of the output.
+  @Test func saysTheFirstFaultFirst() throws {
+    try withDirectory { directory in
+      try writeFrames(12, directory)
+      let result = try diffnnpLab("noise-scan missing.xyz --temperature 300 -o frames.xyz", in: directory)
+      #expect(result.exitCode == 1 && result.errors.contains("missing.xyz: No such file"), "\(result.errors)")
       #expect(result.errors.split(separator: "\n").count == 1)
     }
   }

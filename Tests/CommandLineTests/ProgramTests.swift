@@ -5,6 +5,7 @@ import DiffNNPTraining
 import Testing
 
 @testable import diffnnp
+@testable import diffnnp_lab
 
 #if canImport(Glibc)
   import Glibc
@@ -46,18 +47,22 @@ import Testing
     }
   }
 
-  @Test func helps() throws {
+  @Test(arguments: [false, true])
+  func helps(isLab: Bool) throws {
+    let program = isLab ? Program.lab : Program.diffnnp
+    let run = isLab ? diffnnpLab : diffnnp
     try withDirectory { directory in
-      let help = try diffnnp("--help", in: directory)
-      #expect(help.exitCode == 0 && help.errors.isEmpty)
-      for command in Program.diffnnp.commands {
+      let help = try run("--help", directory)
+      #expect(help.exitCode == 0 && help.errors.isEmpty && help.output.contains(program.purpose))
+      for command in program.commands {
         #expect(help.output.contains("  \(command.syntax.name)"))
-        let page = try diffnnp("\(command.syntax.name) --help", in: directory)
+        let page = try run("\(command.syntax.name) --help", directory)
         #expect(page.exitCode == 0 && page.output == command.syntax.helpPage)
+        #expect(page.output.hasPrefix("Usage: \(program.name) \(command.syntax.name) "))
         for option in command.syntax.options { #expect(page.output.contains(option.name)) }
       }
-      let version = try diffnnp("--version", in: directory)
-      #expect(version.output == "diffnnp \(diffnnpVersion)\n")
+      let version = try run("--version", directory)
+      #expect(version.output == "\(program.name) \(diffnnpVersion)\n")
     }
   }
 
@@ -222,6 +227,7 @@ import Testing
   /// Command line, exit code, and what the one line of the error has.
   @Test(arguments: [
     ("", 2, "no verb"), ("evaluatte", 2, "did you mean evaluate?"), ("--jsn", 2, "no verb"),
+    ("study study.yaml", 2, "run diffnnp-lab study"), ("noise-scan --help", 2, "run diffnnp-lab noise-scan"),
     ("inspect", 2, "expects MODEL"), ("inspect a b", 2, "expects MODEL"),
     ("inspect model.safetensors --jso", 2, "did you mean --json?"),
     ("inspect model.safetensors --json=1", 2, "takes no value"),

@@ -39,6 +39,11 @@ func diffnnp(_ arguments: String, in directory: String) throws -> ProgramResult 
   try shellResult("'\(programPath)' \(arguments)", in: directory)
 }
 
+/// Runs `diffnnp-lab`, which lies beside it, with arguments quoted as a shell wants them.
+func diffnnpLab(_ arguments: String, in directory: String) throws -> ProgramResult {
+  try shellResult("'\(programPath)-lab' \(arguments)", in: directory)
+}
+
 /// Runs a shell command in a directory.
 func shellResult(_ command: String, in directory: String) throws -> ProgramResult {
   let (output, errors) = (directory + "/.stdout", directory + "/.stderr")

@@ -1,7 +1,7 @@
 import DiffNNP
 import Testing
 
-/// `study`, run as a user runs it, on frames alone: LAMMPS is left to the runs of `make figures QUICK=1`.
+/// `diffnnp-lab study`, run as a user runs it, on frames alone: LAMMPS is left to the runs of `make figures QUICK=1`.
 @Suite struct StudyCommandTests {
   private let study = """
     results: results
@@ -60,7 +60,7 @@ import Testing
 
   @Test func tabulatesAndDrawsAndDoesNotRepeat() throws {
     try withStudy { directory in
-      let first = try diffnnp("study study.yaml --launcher ./lmp", in: directory)
+      let first = try diffnnpLab("study study.yaml --launcher ./lmp", in: directory)
       #expect(first.exitCode == 0, "\(first.errors)")
       #expect(first.errors.contains("4 of 4 trainings to do") && first.output == "report.md\n")
       let report = String(decoding: try FileIO.read("\(directory)/report.md"), as: UTF8.self).split(separator: "\n")
@@ -72,12 +72,12 @@ import Testing
       let table = String(decoding: try FileIO.read("\(directory)/results/gas.csv"), as: UTF8.self)
       #expect(table.split(separator: "\n").count == 3)
 
-      let second = try diffnnp("study study.yaml --launcher ./lmp", in: directory)
+      let second = try diffnnpLab("study study.yaml --launcher ./lmp", in: directory)
       #expect(second.errors.contains("0 of 4 trainings to do"), "\(second.errors)")
       // A record made with other settings is out of date.
       let other = study.replacing("[3, 5]", with: "[3.5, 5]")
       try FileIO.write(other.utf8, to: "\(directory)/study.yaml")
-      let third = try diffnnp("study study.yaml --launcher ./lmp", in: directory)
+      let third = try diffnnpLab("study study.yaml --launcher ./lmp", in: directory)
       #expect(third.errors.contains("4 of 4 trainings to do"), "\(third.errors)")
     }
   }
@@ -85,7 +85,7 @@ import Testing
   /// More frames of an ideal gas are a better sample of it.
   @Test func recordsHoldTheMeasures() throws {
     try withStudy { directory in
-      #expect(try diffnnp("study study.yaml --launcher ./lmp", in: directory).exitCode == 0)
+      #expect(try diffnnpLab("study study.yaml --launcher ./lmp", in: directory).exitCode == 0)
       func error(_ frames: Int) throws -> Double {
         let path = "\(directory)/results/runs/gas/frames-\(frames)-1.json"
         return try #require(JSONValue(parsing: FileIO.read(path))["measures"]?["rdf_mae.ArAr"]?.double)
@@ -96,7 +96,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("frames_themselves: true", "frames_themself: true", "needs one of training, program, and frames_themselves"),
+    (
+      "frames_themselves: true", "frames_themself: true",
+      "needs one of training, recipe, program, and frames_themselves"
+    ),
     ("system: gas, frames", "system: gsa, frames", "system is \"gsa\" (did you mean gas?)"),
     ("rows: [frames]", "rows: [frame]", "rows has \"frame\" (did you mean frames?)"),
     ("shells:", "shell:", "unknown key systems.gas.shell (did you mean shells?)"),
@@ -106,7 +109,7 @@ import Testing
   ])
   func refuses(_ what: String, _ instead: String, _ reason: String) throws {
     try withStudy(study.replacing(what, with: instead)) { directory in
-      let result = try diffnnp("study study.yaml --launcher ./lmp", in: directory)
+      let result = try diffnnpLab("study study.yaml --launcher ./lmp", in: directory)
       #expect(result.exitCode == 1 && result.errors.contains(reason), "\(result.errors)")
     }
   }
@@ -116,7 +119,7 @@ import Testing
   ])
   func refusesOptions(_ options: String, _ reason: String) throws {
     try withStudy { directory in
-      let result = try diffnnp("study study.yaml \(options) --launcher ./lmp", in: directory)
+      let result = try diffnnpLab("study study.yaml \(options) --launcher ./lmp", in: directory)
       #expect(result.exitCode == 2 && result.errors.contains(reason), "\(result.errors)")
     }
   }
@@ -124,8 +127,42 @@ import Testing
   @Test func aTemplatesMistakeHasItsLine() throws {
     try withStudy { directory in
       try FileIO.write("\n{{tabel main}}\n".utf8, to: "\(directory)/report.in")
-      let result = try diffnnp("study study.yaml --launcher ./lmp", in: directory)
+      let result = try diffnnpLab("study study.yaml --launcher ./lmp", in: directory)
       #expect(result.exitCode == 1 && result.errors.contains("report.in:2: {{tabel main}}"), "\(result.errors)")
+    }
+  }
+
+  /// The laboratory in a directory of its own, with a row that is trained from row.yaml.
+  private func withTraining(_ source: String, _ body: (String) throws -> Void) throws {
+    try withStudy(study.replacing("frames_themselves: true", with: "\(source): row.yaml")) { directory in
+      try FileIO.write("colour: blue\n".utf8, to: "\(directory)/row.yaml")
+      _ = try shellResult("mkdir bin && cp '\(programPath)-lab' bin", in: directory)
+      try body(directory)
+    }
+  }
+
+  /// The program that lies beside the laboratory trains, and where none does, that is said before any work.
+  @Test func trainsWithTheProgramBesideIt() throws {
+    try withTraining("training") { directory in
+      let command = "bin/diffnnp-lab study study.yaml --launcher ./lmp"
+      let alone = try shellResult(command, in: directory)
+      #expect(alone.exitCode == 1 && alone.errors.contains("diffnnp is not beside this program"), "\(alone.errors)")
+      #expect(alone.errors.split(separator: "\n").count == 2)
+
+      try FileIO.write("#!/bin/sh\necho trained with $* >&2\nexit 3\n".utf8, to: "\(directory)/bin/diffnnp")
+      _ = try shellResult("chmod +x bin/diffnnp", in: directory)
+      let result = try shellResult(command, in: directory)
+      #expect(result.exitCode == 1 && result.errors.contains("failed with status 3: trained with train row.yaml"))
+      #expect(result.errors.contains("--frames 0:17:4 -o work/gas/frames-5-1/model.safetensors"), "\(result.errors)")
+    }
+  }
+
+  /// Recipes are for the laboratory's own verb, which here has to refuse the key.
+  @Test func trainsRecipesItself() throws {
+    try withTraining("recipe") { directory in
+      let result = try shellResult("bin/diffnnp-lab study study.yaml --launcher ./lmp", in: directory)
+      #expect(result.exitCode == 1 && result.errors.contains("training of gas/frames-5-1 failed with status"))
+      #expect(result.errors.contains("diffnnp-lab: error: "), "\(result.errors)")
     }
   }
 }

@@ -117,18 +117,13 @@ import Testing
     #expect(g.coordinationNumber(of: 0, around: 1, within: 2) == 1)
   }
 
-  /// Nothing within 1 Å, twice as many as without correlation up to 2 Å, and what a record makes of it.
+  /// Nothing within 1 Å, twice as many as without correlation up to 2 Å.
   @Test func kirkwoodBuffIntegralCountsWhatIsMissing() throws {
     let g = (0..<200).map { $0 < 20 ? 0.0 : $0 < 40 ? 2 : 1 }
     let curve = RadialDistribution(typeNames: ["A"], binWidth: 0.05, values: [g])
     let (hole, whole) = (-4 / 3 * Double.pi, 4 / 3 * Double.pi * (8 - 1 - 1))
     #expect(abs(curve.kirkwoodBuffIntegral(TypePair(0, 0), within: 1) - hole) < 1e-9)
     #expect(abs(curve.kirkwoodBuffIntegral(TypePair(0, 0), within: 10) - whole) < 1e-9)
-    let record = StudyRecord(
-      key: .init(system: "s", row: "a", frameCount: 1, replica: 1), settings: "", measures: [], distribution: curve,
-      angles: nil, failure: nil)
-    #expect(record.value("kirkwood_buff.AA") == curve.kirkwoodBuffIntegral(TypePair(0, 0), within: 10))
-    #expect(record.value("kirkwood_buff.AB") == nil)
   }
 
   /// A contact peak below one, a deep minimum, a second peak that is higher, and noise: the contact peak is first.

@@ -33,7 +33,7 @@ public enum BlockStatistics {
   }
 
   /// Standard error of the mean of `blocks`, which are means over equally long blocks.
-  static func standardError(_ blocks: [Double]) -> Double { standardError(blocks.map { ($0, 1) }) }
+  package static func standardError(_ blocks: [Double]) -> Double { standardError(blocks.map { ($0, 1) }) }
 
   /// Standard error of the ratio of two sums, Σ a / Σ b, from blocks of both: that of the mean of a/b with weights b
   /// (Cochran, Sampling Techniques, 1977, §6.4). Blocks with b = 0 say nothing; weights that differ make as many blocks

@@ -94,6 +94,11 @@ public struct Subprocess: Sendable {
     return directories.map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
   }
 
+  /// The path of a program beside the running one; nil where it is not there.
+  public static func besideThisProgram(_ name: String) -> String? {
+    ownDirectory().map { "\($0)/\(name)" }.flatMap { access($0, X_OK) == 0 ? $0 : nil }
+  }
+
   private static func ownDirectory() -> String? {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }

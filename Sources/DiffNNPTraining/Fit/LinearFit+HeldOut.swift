@@ -8,7 +8,7 @@ extension LinearFit {
   /// The objective of denoising without noise, for an atom (1/Å²), of each of some frames that are not in the fit.
   ///
   /// Without walls: where pairs are closer than any before, steep walls would be all that the objective sees.
-  func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
+  package func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
     let potential = try Potential(
       typeNames: typeNames, energyScale: thermalEnergy, terms: result.model.terms(result.coefficients))
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.heldOutDraws, seed: settings.seed)

@@ -1,38 +1,39 @@
 import DiffNNP
+import DiffNNPAnalysis
 import DiffNNPFrames
 
 /// A number with its name: "rdf_mae.LiCl".
-public struct Measure: Equatable, Sendable {
+package struct Measure: Equatable, Sendable {
   /// Name: a measure and, where there are several, the pair or triple of types.
-  public var name: String
+  package var name: String
   /// Value, in the measure's own unit.
-  public var value: Double
+  package var value: Double
 
   /// A value with its name.
-  public init(_ name: String, _ value: Double) {
+  package init(_ name: String, _ value: Double) {
     self.name = name
     self.value = value
   }
 }
 
 /// What structures of one system are compared with, and within which distances.
-public struct StructureComparison: Sendable {
+package struct StructureComparison: Sendable {
   /// The g(r) that structures are compared with.
-  public var reference: RadialDistribution
+  package var reference: RadialDistribution
   /// The distributions of angles that structures are compared with; nil where none are compared.
-  public var angleReference: AngleDistribution?
+  package var angleReference: AngleDistribution?
   /// Largest distance of the neighbours that form these angles (Å).
-  public var angleRadius: Double
+  package var angleRadius: Double
   /// Ends (Å) of the shells of a pair of types, by its key: the first shell lies below the first, the second between
   /// the first and the second, ….
-  public var shells: [String: [Double]]
+  package var shells: [String: [Double]]
   /// Whether the tetrahedral order parameter is a measure.
-  public var hasTetrahedralOrder: Bool
+  package var hasTetrahedralOrder: Bool
   /// Largest distance of g(r) that is compared (Å).
-  public var rMax = 10.0
+  package var rMax = 10.0
 
   /// A comparison with a reference, up to 10 Å.
-  public init(
+  package init(
     reference: RadialDistribution, angleReference: AngleDistribution? = nil, angleRadius: Double = 6,
     shells: [String: [Double]] = [:], hasTetrahedralOrder: Bool = false
   ) {
@@ -45,19 +46,19 @@ public struct StructureComparison: Sendable {
 }
 
 /// The structure of some frames, and measures of its difference from a reference.
-public struct StructureMeasures: Sendable {
+package struct StructureMeasures: Sendable {
   /// g(r) of all trajectories together.
-  public let distribution: RadialDistribution
+  package let distribution: RadialDistribution
   /// Distributions of angles; nil where none are compared.
-  public let angles: AngleDistribution?
+  package let angles: AngleDistribution?
   /// `rdf_mae.PAIR`; for each shell `peak1.PAIR`, the largest g in it, and `coordination1.PAIR`, the neighbours up to
   /// its end; `angle_jsd.TRIPLE`; `tetrahedral_order`; `min_distance.PAIR`.
-  public let measures: [Measure]
+  package let measures: [Measure]
 
   /// Computes the structure of trajectories and its measures.
   /// - Parameter trajectories: independent runs, taken together.
   /// - Throws: where there are no frames, or their structure cannot be compared with the reference.
-  public init(_ trajectories: [Trajectory], _ comparison: StructureComparison) throws {
+  package init(_ trajectories: [Trajectory], _ comparison: StructureComparison) throws {
     let g = try RadialDistribution(trajectories, rMax: comparison.rMax, binWidth: comparison.reference.binWidth)
     distribution = g
     let names = g.typeNames

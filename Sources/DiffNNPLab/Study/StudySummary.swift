@@ -1,22 +1,23 @@
 import DiffNNP
+import DiffNNPAnalysis
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
 /// Averages over all trainings of one row on one number of frames.
-public struct StudySummary: Sendable {
+package struct StudySummary: Sendable {
   /// Name of the system.
-  public let system: String
+  package let system: String
   /// Name of the row.
-  public let row: String
+  package let row: String
   /// Number of frames of training data.
-  public let frameCount: Int
+  package let frameCount: Int
   /// Records of the trainings, in order of replicas.
-  public let records: [StudyRecord]
+  package let records: [StudyRecord]
 
   /// Groups records, in the order of `rows`, then by frames.
-  public static func summaries(_ records: [StudyRecord], system: String, rows: [String]) -> [StudySummary] {
+  package static func summaries(_ records: [StudyRecord], system: String, rows: [String]) -> [StudySummary] {
     rows.flatMap { row in
       let mine = records.filter { $0.key.system == system && $0.key.row == row }
       return Set(mine.map(\.key.frameCount)).sorted().map { count in
@@ -28,13 +29,13 @@ public struct StudySummary: Sendable {
   }
 
   /// Names of all measures, in order of first appearance.
-  public var measureNames: [String] {
+  package var measureNames: [String] {
     var seen: Set<String> = []
     return records.flatMap(\.measures).map(\.name).filter { seen.insert($0).inserted }
   }
 
   /// Values of a measure, of the records that have it. "rdf_mae" is the mean of all "rdf_mae.…".
-  public func values(_ measure: String) -> [Double] {
+  package func values(_ measure: String) -> [Double] {
     records.compactMap { record in
       if let value = record.value(measure) { return value }
       let parts = record.measures.filter { $0.name.hasPrefix(measure + ".") }.map(\.value)
@@ -44,14 +45,14 @@ public struct StudySummary: Sendable {
 
   /// Mean over the records, and its standard error from their scatter (NaN for one record); nil where none has the
   /// measure.
-  public func mean(_ measure: String) -> (value: Double, error: Double)? {
+  package func mean(_ measure: String) -> (value: Double, error: Double)? {
     let values = values(measure)
     guard !values.isEmpty else { return nil }
     return (values.reduce(0, +) / Double(values.count), BlockStatistics.standardError(values))
   }
 
   /// g(r), the mean over the records, with its standard errors; nil where there is none.
-  public var distribution: RadialDistribution? {
+  package var distribution: RadialDistribution? {
     let all = records.compactMap(\.distribution)
     guard let first = all.first else { return nil }
     func statistics(_ body: ([Double]) -> Double) -> [[Double]] {
@@ -65,14 +66,14 @@ public struct StudySummary: Sendable {
 }
 
 /// The number of frames with which one way of training becomes as good as another.
-public struct FramesNeeded: Sendable {
+package struct FramesNeeded: Sendable {
   /// The number of frames where the curve crosses the target, and the ends `lower` and `upper` of its 95 % confidence
   /// interval. Nil where it does not come down to the target; the fewest frames tried where it begins below it.
-  public let frames: Double?
-  public let lower: Double?
-  public let upper: Double?
+  package let frames: Double?
+  package let lower: Double?
+  package let upper: Double?
   /// The fewest frames that were tried.
-  public let fewestTried: Int
+  package let fewestTried: Int
 
   /// Finds the crossing of a curve with a target. The curve is straight between points of log N and log measure. The
   /// interval is a bootstrap over the replicas of each point and of the target.
@@ -80,7 +81,7 @@ public struct FramesNeeded: Sendable {
   ///   - curve: summaries of one row, by frames.
   ///   - target: what is to be matched.
   ///   - measure: smaller is better.
-  public init(_ curve: [StudySummary], toMatch target: StudySummary, measure: String) {
+  package init(_ curve: [StudySummary], toMatch target: StudySummary, measure: String) {
     let points = curve.map { (count: Double($0.frameCount), values: $0.values(measure)) }.filter { !$0.values.isEmpty }
     let goal = target.values(measure)
     fewestTried = curve.map(\.frameCount).min() ?? 0

@@ -1,20 +1,21 @@
 import DiffNNP
+import DiffNNPAnalysis
 
 /// The results of one training and its runs in a study: a small JSON file, which is all that tables and figures need.
-public struct StudyRecord: Sendable {
+package struct StudyRecord: Sendable {
   /// The identity of a training within a study.
-  public struct Key: Hashable, Sendable {
+  package struct Key: Hashable, Sendable {
     /// Name of the system.
-    public var system: String
+    package var system: String
     /// Name of the row: a way of training.
-    public var row: String
+    package var row: String
     /// Number of frames of training data.
-    public var frameCount: Int
+    package var frameCount: Int
     /// Number of the replica, from 1; each has its own frames and seed.
-    public var replica: Int
+    package var replica: Int
 
     /// The identity of a training by its system, row, number of frames and replica.
-    public init(system: String, row: String, frameCount: Int, replica: Int) {
+    package init(system: String, row: String, frameCount: Int, replica: Int) {
       self.system = system
       self.row = row
       self.frameCount = frameCount
@@ -22,24 +23,24 @@ public struct StudyRecord: Sendable {
     }
 
     /// Path of the training below the results: "licl-aa/default-500-1".
-    public var name: String { "\(system)/\(row)-\(frameCount)-\(replica)" }
+    package var name: String { "\(system)/\(row)-\(frameCount)-\(replica)" }
   }
 
   /// Identity of the training.
-  public var key: Key
+  package var key: Key
   /// All that the result depends on, in one line; a record of other settings is out of date.
-  public var settings: String
+  package var settings: String
   /// Measures of the training and its runs.
-  public var measures: [Measure]
+  package var measures: [Measure]
   /// g(r) of all runs together; nil where none lasted long enough.
-  public var distribution: RadialDistribution?
+  package var distribution: RadialDistribution?
   /// Distributions of angles of all runs together; nil where none are compared.
-  public var angles: AngleDistribution?
+  package var angles: AngleDistribution?
   /// Why a run did not reach its end; nil where all did.
-  public var failure: String?
+  package var failure: String?
 
   /// A record with given results.
-  public init(
+  package init(
     key: Key, settings: String, measures: [Measure], distribution: RadialDistribution?, angles: AngleDistribution?,
     failure: String?
   ) {
@@ -53,7 +54,7 @@ public struct StudyRecord: Sendable {
 
   /// A measure, or "kirkwood_buff.PAIR" (Å³, up to 10 Å), which follows from g(r); nil where the record has none of
   /// this name.
-  public func value(_ measure: String) -> Double? {
+  package func value(_ measure: String) -> Double? {
     if let stored = measures.first(where: { $0.name == measure }) { return stored.value }
     guard let g = distribution else { return nil }
     return g.pairs.first { "kirkwood_buff.\($0.key(g.typeNames))" == measure }.map {
@@ -66,7 +67,7 @@ public struct StudyRecord: Sendable {
 
 extension StudyRecord {
   /// The record as JSON, with g(r) and probabilities in four decimals.
-  public var json: JSONValue {
+  package var json: JSONValue {
     func rounded(_ values: [Double]) -> JSONValue { JSONValue(values.map { ($0 * 1e4).rounded() / 1e4 }) }
     var members: [JSONValue.Member] = [
       .init("system", .string(key.system)), .init("row", .string(key.row)), .init("frames", JSONValue(key.frameCount)),
@@ -98,11 +99,11 @@ extension StudyRecord {
 
   /// Reads a record.
   /// - Throws: with the file's name, where something is missing.
-  public init(path: String) throws {
+  package init(path: String) throws {
     self = try naming(path) { try StudyRecord(JSONValue(parsing: FileIO.read(path))) }
   }
 
-  init(_ json: JSONValue) throws {
+  package init(_ json: JSONValue) throws {
     func get<T>(_ key: String, _ value: T?) throws -> T {
       guard let value else { throw DiffNNPError("no sensible \"\(key)\"; delete the file, and it is made again") }
       return value

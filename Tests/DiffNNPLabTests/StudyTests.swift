@@ -1,8 +1,9 @@
 import DiffNNP
+import DiffNNPAnalysis
 import DiffNNPFrames
 import Testing
 
-@testable import DiffNNPAnalysis
+@testable import DiffNNPLab
 
 @Suite struct StudyTests {
   private func summary(_ frameCount: Int, _ values: [Double], row: String = "a") -> StudySummary {
@@ -13,6 +14,20 @@ import Testing
         failure: nil)
     }
     return StudySummary(system: "s", row: row, frameCount: frameCount, records: records)
+  }
+
+  /// 6 frames of 10 + 14 atoms anywhere in a cell of 11 × 12 × 13 Å.
+  private static func randomTrajectory() throws -> Trajectory {
+    let cell = try Cell(orthogonal: [11, 12, 13])
+    let types = Array(repeating: 0, count: 10) + Array(repeating: 1, count: 14)
+    let frames = (0..<6).map { k in
+      var random = Philox(seed: 1, purpose: .noise, frame: k)
+      let positions = types.map { _ in
+        cell.cartesian([random.uniform(), random.uniform(), random.uniform()])
+      }
+      return Frame(cell: cell, positions: positions, types: types)
+    }
+    return Trajectory(typeNames: ["A", "B"], frames: frames)
   }
 
   @Test func meansAndErrorsOverReplicas() throws {
@@ -46,7 +61,7 @@ import Testing
   }
 
   @Test func recordsAreReadAsWritten() throws {
-    let trajectory = try TestTrajectories.random(seed: 1)
+    let trajectory = try Self.randomTrajectory()
     let g = try RadialDistribution(trajectory, rMax: 4, binWidth: 0.5)
     let angles = try AngleDistribution(trajectory, radius: 4)
     let record = StudyRecord(
@@ -58,9 +73,20 @@ import Testing
     for (a, b) in zip(try #require(read.distribution).values.joined(), g.values.joined()) { #expect(abs(a - b) < 1e-4) }
   }
 
+  /// Nothing within 1 Å, and twice as many as without correlation up to 2 Å.
+  @Test func recordsKnowTheirKirkwoodBuffIntegrals() throws {
+    let g = (0..<200).map { $0 < 20 ? 0.0 : $0 < 40 ? 2 : 1 }
+    let curve = RadialDistribution(typeNames: ["A"], binWidth: 0.05, values: [g])
+    let record = StudyRecord(
+      key: .init(system: "s", row: "a", frameCount: 1, replica: 1), settings: "", measures: [], distribution: curve,
+      angles: nil, failure: nil)
+    #expect(record.value("kirkwood_buff.AA") == curve.kirkwoodBuffIntegral(TypePair(0, 0), within: 10))
+    #expect(record.value("kirkwood_buff.AB") == nil)
+  }
+
   /// Against itself a structure has no error, and its shells hold what was counted.
   @Test func measuresOfAStructure() throws {
-    let trajectory = try TestTrajectories.random(seed: 1)
+    let trajectory = try Self.randomTrajectory()
     let comparison = StructureComparison(
       reference: try RadialDistribution(trajectory, rMax: 5, binWidth: 0.05),
       angleReference: try AngleDistribution(trajectory, radius: 4), angleRadius: 4, shells: ["AB": [2, 4]],

@@ -9,10 +9,12 @@ import DiffNNPTraining
 #endif
 
 /// Trains, runs and measures what a study asks for, one training after the other; each uses all processors.
-struct StudyRunner {
-  let study: Study
+package struct StudyRunner {
+  package let study: Study
   /// LAMMPS with the pair style; nil where nothing is run.
-  let launcher: String?
+  package let launcher: String?
+  /// The verb that tells the user what there is to know about files.
+  package let verb: any Command.Type
   private var systems: [String: LoadedSystem] = [:]
 
   /// The data of one system, which all its trainings use.
@@ -23,18 +25,22 @@ struct StudyRunner {
     let masses: [Double]
   }
 
-  init(_ study: Study, launcher: String?) {
+  /// - Parameters:
+  ///   - launcher: LAMMPS with the pair style; nil where nothing is run.
+  ///   - verb: that asks, as it begins lines about files.
+  package init(_ study: Study, launcher: String?, for verb: any Command.Type) {
     self.study = study
     self.launcher = launcher
+    self.verb = verb
   }
 
-  func recordPath(_ key: StudyRecord.Key) -> String { "\(study.results)/runs/\(key.name).json" }
+  package func recordPath(_ key: StudyRecord.Key) -> String { "\(study.results)/runs/\(key.name).json" }
 
   /// The finished trainings, as far as their settings are still those of the study.
-  func records() throws -> [StudyRecord] { try study.jobs.compactMap(record) }
+  package func records() throws -> [StudyRecord] { try study.jobs.compactMap(record) }
 
   /// The record of a training; nil where there is none, or it is out of date.
-  func record(_ job: StudyJob) throws -> StudyRecord? {
+  package func record(_ job: StudyJob) throws -> StudyRecord? {
     let path = recordPath(job.key)
     guard access(path, R_OK) == 0 else { return nil }
     let record = try StudyRecord(path: path)
@@ -42,10 +48,10 @@ struct StudyRunner {
   }
 
   /// Everything that a result depends on but the program itself, in one line.
-  private func settings(_ job: StudyJob) throws -> String {
+  func settings(_ job: StudyJob) throws -> String {
     let source: String
     switch job.row.source {
-    case .training(let file), .program(let file): source = try Self.fingerprint(FileIO.read(file))
+    case .training(let file), .recipe(let file), .program(let file): source = try Self.fingerprint(FileIO.read(file))
     case .frames: source = "frames"
     }
     let system = study.system(job.trial.system)
@@ -71,7 +77,7 @@ struct StudyRunner {
   // MARK: One training
 
   /// Trains, runs, measures, and writes the record.
-  mutating func run(_ job: StudyJob) throws -> StudyRecord {
+  package mutating func run(_ job: StudyJob) throws -> StudyRecord {
     let system = try load(job.trial.system)
     let available = system.trajectory.frames.count
     guard job.key.frameCount <= available else {
@@ -117,7 +123,7 @@ struct StudyRunner {
   ) throws -> (commands: [String], model: Potential?) {
     let system = study.system(job.trial.system)
     switch job.row.source {
-    case .training(let configuration):
+    case .training(let configuration), .recipe(let configuration):
       let model = "\(directory)/model.safetensors"
       var arguments = [
         "train", configuration, "--set", "frames='\(system.frames)'", "--frames", slice, "-o", model, "--temperature",
@@ -129,7 +135,8 @@ struct StudyRunner {
         if keys.contains("network") { arguments += ["--set", "network.steps=10"] }
       }
       if let species = system.species { arguments += ["--select", species.joined(separator: ",")] }
-      try Self.check(try Subprocess(Self.ownPath, arguments).run(), "training of \(job.key.name)")
+      let trainer = try Self.trainer(of: job.row.source)!
+      try Self.check(try Subprocess(trainer, arguments).run(), "training of \(job.key.name)")
       let commands = try LAMMPSLauncher.potential(
         model: model, typeNames: trajectory.typeNames, options: job.row.pairStyle)
       return (commands, try Potential.load(path: model))
@@ -204,7 +211,7 @@ struct StudyRunner {
     let system = study.system(name)
     var selection = TrajectorySelection(species: system.species)
     selection.leavesOutRepeats = true
-    let trajectory = try Trajectory.read(path: system.frames, selection, for: StudyCommand.self)
+    let trajectory = try Trajectory.read(path: system.frames, selection, for: verb)
     try trajectory.requireDifferentFrames(path: system.frames)
     let types = trajectory.typeNames
     let masses =
@@ -224,7 +231,7 @@ struct StudyRunner {
         reference: try RadialDistribution(csv: system.reference, typeNames: types),
         angleReference: try system.angleReference.map { try AngleDistribution(csv: $0, typeNames: types) },
         angleRadius: system.angleRadius, shells: system.shells, hasTetrahedralOrder: system.hasTetrahedralOrder),
-      test: try system.test.map { try Trajectory.read(path: $0, selection, for: StudyCommand.self) }, masses: masses)
+      test: try system.test.map { try Trajectory.read(path: $0, selection, for: verb) }, masses: masses)
     systems[name] = loaded
     return loaded
   }
@@ -237,6 +244,20 @@ struct StudyRunner {
     throw DiffNNPError("\(what) failed with status \(result.status): \(reason)")
   }
 
-  /// Path of this program, whatever its file is called by now.
-  private static var ownPath: String { "/proc/\(getpid())/exe" }
+  /// Path of the program whose verb `train` learns the potentials of a source: `diffnnp` beside this program, or, for
+  /// recipes, this program itself, whatever its file is called by now. Nil for sources that are not trained.
+  /// - Throws: where `diffnnp` is not there.
+  package static func trainer(of source: Study.Source) throws -> String? {
+    switch source {
+    case .recipe: return "/proc/\(getpid())/exe"
+    case .training:
+      guard let path = Subprocess.besideThisProgram("diffnnp") else {
+        throw DiffNNPError(
+          "diffnnp is not beside this program, and trains what a study asks for; put both into one directory, as make does"
+        )
+      }
+      return path
+    case .program, .frames: return nil
+    }
+  }
 }

@@ -3,37 +3,39 @@ import DiffNNPFrames
 
 /// A comparison of ways to learn a potential: every row is trained on every number of frames asked for, several times,
 /// run in LAMMPS, and measured.
-struct Study {
+package struct Study {
   /// Data of a system, and how structures are compared on them.
-  struct System {
-    var name: String
+  package struct System {
+    package var name: String
     /// The trajectory that training frames are taken from.
-    var frames: String
-    var species: [String]?
+    package var frames: String
+    package var species: [String]?
     /// Temperature (K).
-    var temperature: Double
+    package var temperature: Double
     /// Tables of the g(r) and of the angles that structures are compared with.
-    var reference: String
-    var angleReference: String?
+    package var reference: String
+    package var angleReference: String?
     /// Largest distance of the neighbours that form angles (Å).
-    var angleRadius: Double
+    package var angleRadius: Double
     /// Ends (Å) of the shells of a pair of types.
-    var shells: [String: [Double]]
-    var hasTetrahedralOrder: Bool
+    package var shells: [String: [Double]]
+    package var hasTetrahedralOrder: Bool
     /// Frames with the forces that are right; nil where these are unknown.
-    var test: String?
+    package var test: String?
     /// Mass of each type (g/mol); nil takes those of the elements.
-    var masses: [Double]?
+    package var masses: [Double]?
     /// Timestep of the runs (fs).
-    var timestep: Double
+    package var timestep: Double
     /// Time at the beginning of each run that is not counted (ps); a twentieth of the run where that is more.
-    var equilibration: Double
+    package var equilibration: Double
   }
 
   /// The origin of a row's potential.
-  enum Source: Equatable {
+  package enum Source: Equatable {
     /// `diffnnp train` with this configuration.
     case training(String)
+    /// `diffnnp-lab train` with this configuration, which may ask for more than `diffnnp train` knows.
+    case recipe(String)
     /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves
     /// `potential.lmp` there, commands that define the potential in LAMMPS.
     case program(String)
@@ -42,57 +44,57 @@ struct Study {
   }
 
   /// Trainings of a row on one system.
-  struct Trial {
-    var system: String
-    var frameCounts: [Int]
-    var replicas: Int
+  package struct Trial {
+    package var system: String
+    package var frameCounts: [Int]
+    package var replicas: Int
     /// Length of each of the two runs (ps): from the first frame, and from a lattice.
-    var duration: Double
+    package var duration: Double
     /// Runs are of a cell so many times as long in each direction,
-    var cells = 1
+    package var cells = 1
     /// and so many times as dense, to see whether potentials hold away from their training.
-    var density = 1.0
+    package var density = 1.0
   }
 
   /// A way to learn a potential.
-  struct Row {
-    var name: String
-    var label: String
-    var source: Source
+  package struct Row {
+    package var name: String
+    package var label: String
+    package var source: Source
     /// Options of `pair_style diffnnp` in its runs.
-    var pairStyle: String?
+    package var pairStyle: String?
     /// Position on the horizontal axis of a figure over rows, say a noise level.
-    var x: Double?
-    var trials: [Trial]
+    package var x: Double?
+    package var trials: [Trial]
 
     /// Whether its potential comes from another program.
-    var isForeign: Bool {
+    package var isForeign: Bool {
       if case .program = source { return true }
       return false
     }
   }
 
   /// A measure in a table, times a factor that makes it readable.
-  struct Column {
-    var measure: String
-    var head: String
-    var factor: Double
+  package struct Column {
+    package var measure: String
+    package var head: String
+    package var factor: Double
     /// Number of decimals.
-    var digits: Int
+    package var digits: Int
   }
 
   /// A table of the report.
-  struct Table {
-    var name: String
-    var system: String
-    var rows: [String]
-    var frameCounts: [Int]?
-    var columns: [Column]
+  package struct Table {
+    package var name: String
+    package var system: String
+    package var rows: [String]
+    package var frameCounts: [Int]?
+    package var columns: [Column]
   }
 
   /// A figure of the report.
-  struct Plot {
-    enum Kind {
+  package struct Plot {
+    package enum Kind {
       /// g(r) of some rows over each other and over the reference.
       case rdf([(row: String, frameCount: Int, label: String?)])
       /// Measures against the number of frames.
@@ -101,27 +103,27 @@ struct Study {
       case x(rows: [String], frameCount: Int, measures: [Column], label: String)
     }
 
-    var name: String
-    var system: String
-    var kind: Kind
+    package var name: String
+    package var system: String
+    package var kind: Kind
   }
 
   /// Directory of records, tables and figures.
-  var results: String
+  package var results: String
   /// Directory of models and runs, which nothing needs afterwards.
-  var work: String
+  package var work: String
   /// Whether networks are trained for a few steps alone, to see that all works.
-  var isQuick = false
+  package var isQuick = false
   /// The template that numbers, tables and figures are put into, and the path of the report.
-  var template: String?
-  var report: String?
-  var systems: [System]
-  var rows: [Row]
-  var tables: [Table]
-  var plots: [Plot]
+  package var template: String?
+  package var report: String?
+  package var systems: [System]
+  package var rows: [Row]
+  package var tables: [Table]
+  package var plots: [Plot]
 
   /// The smallest version that exercises everything: the fewest frames of each trial, one replica, short runs.
-  func quick(duration: Double, results: String) -> Study {
+  package func quick(duration: Double, results: String) -> Study {
     var study = self
     study.isQuick = true
     study.results = results
@@ -138,10 +140,10 @@ struct Study {
     return study
   }
 
-  func system(_ name: String) -> System { systems.first { $0.name == name }! }
+  package func system(_ name: String) -> System { systems.first { $0.name == name }! }
 
   /// All trainings, in the order of rows.
-  var jobs: [StudyJob] {
+  package var jobs: [StudyJob] {
     rows.flatMap { row in
       row.trials.flatMap { trial in
         trial.frameCounts.flatMap { count in
@@ -157,17 +159,17 @@ struct Study {
 }
 
 /// One training of a study, with its runs.
-struct StudyJob {
-  let key: StudyRecord.Key
-  let row: Study.Row
-  let trial: Study.Trial
+package struct StudyJob {
+  package let key: StudyRecord.Key
+  package let row: Study.Row
+  package let trial: Study.Trial
 
   /// Position of the training frames in the trajectory, from 0, the earliest there is room for, to 1, the latest: as
   /// far from those of the other replicas as can be.
-  var place: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
+  package var place: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
 
   /// The frames to train on, of `available` ones, at equal distances.
-  func slice(of available: Int) -> (start: Int, stop: Int, step: Int) {
+  package func slice(of available: Int) -> (start: Int, stop: Int, step: Int) {
     let step = max(1, available / key.frameCount)
     let length = (key.frameCount - 1) * step + 1
     let start = Int(place * Double(available - length))

@@ -5,7 +5,7 @@ import DiffNNPCommandLine
 extension Study {
   /// Reads a study. Paths in it are relative to its file.
   /// - Throws: with file, line and key, where something is missing or unknown.
-  init(path: String) throws {
+  package init(path: String) throws {
     let root = try ConfigurationSection(YAMLNode.load(path: path))
     let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     let resolve = { (file: String) in file.hasPrefix("/") || directory.isEmpty ? file : "\(directory)/\(file)" }
@@ -53,14 +53,16 @@ extension Study.Row {
     x = try section.double("x")
     pairStyle = try section.text("pair_style")
     let training = try section.text("training").map(resolve)
+    let recipe = try section.text("recipe").map(resolve)
     let program = try section.text("program").map(resolve)
     let isFrames = try section.bool("frames_themselves") ?? false
-    switch (training, program, isFrames) {
-    case (let file?, nil, false): source = .training(file)
-    case (nil, let file?, false): source = .program(file)
-    case (nil, nil, true): source = .frames
+    switch (training, recipe, program, isFrames) {
+    case (let file?, nil, nil, false): source = .training(file)
+    case (nil, let file?, nil, false): source = .recipe(file)
+    case (nil, nil, let file?, false): source = .program(file)
+    case (nil, nil, nil, true): source = .frames
     default:
-      throw section.failure("name", "\(name) needs one of training, program, and frames_themselves: true")
+      throw section.failure("name", "\(name) needs one of training, recipe, program, and frames_themselves: true")
     }
     trials = try section.sections("trials").map { try Study.Trial($0, systems: systems) }
     try section.finish()

@@ -1,36 +1,37 @@
 import DiffNNP
 import DiffNNPFrames
+import DiffNNPTraining
 
 /// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and that of the conditional likelihood for
 /// comparison, each judged by the held-out objective on frames that it was not fitted to.
-public struct NoiseScan: Sendable {
+package struct NoiseScan: Sendable {
   /// One noise level, or the likelihood.
-  public struct Point: Sendable {
+  package struct Point: Sendable {
     /// Noise level (Å); nil for the likelihood.
-    public let sigma: Double?
+    package let sigma: Double?
     /// Objective for an atom (1/Å²) of each held-out frame, in order of time.
-    public let objectives: [Double]
+    package let objectives: [Double]
     /// The potential fitted to all frames, for simulations; in eV, with walls.
-    public let potential: Potential
+    package let potential: Potential
   }
 
   /// Settings of the fits, whose noise is replaced by each level.
-  public var settings: PairFit.Settings
+  package var settings: PairFit.Settings
   /// Temperature of the frames (K).
-  public let temperature: Double
+  package let temperature: Double
 
   /// Default noise levels (Å): σ² from 0.0025 to 0.4 Å².
-  public static let defaultSigmas = [0.05, 0.07, 0.1, 0.14, 0.2, 0.26, 0.32, 0.45, 0.63]
+  package static let defaultSigmas = [0.05, 0.07, 0.1, 0.14, 0.2, 0.26, 0.32, 0.45, 0.63]
 
   /// A scan of fits with these settings, to frames at a temperature (K).
-  public init(_ settings: PairFit.Settings, temperature: Double) {
+  package init(_ settings: PairFit.Settings, temperature: Double) {
     self.settings = settings
     self.temperature = temperature
   }
 
   /// Fits the levels, in closed form with the mean over all draws of noise, and last the likelihood.
   /// - Throws: what `PairFit` throws.
-  public func run(
+  package func run(
     _ trajectory: Trajectory, sigmas: [Double] = defaultSigmas, progress: (String) -> Void = { _ in }
   ) throws -> [Point] {
     let blocks = try TimeBlocks(frameCount: trajectory.frames.count, blockCount: settings.blockCount)

@@ -2,12 +2,18 @@ import DiffNNP
 import DiffNNPAnalysis
 
 /// Tables, figures and the text of a study, from its records.
-struct StudyReport {
+package struct StudyReport {
   let study: Study
   let records: [StudyRecord]
 
+  /// The report of a study on the trainings that have a record.
+  package init(study: Study, records: [StudyRecord]) {
+    self.study = study
+    self.records = records
+  }
+
   /// Writes everything into the directory of results, and the report beside it.
-  func write() throws {
+  package func write() throws {
     try makeDirectory(study.results)
     for system in study.systems {
       let summaries = summaries(system.name)

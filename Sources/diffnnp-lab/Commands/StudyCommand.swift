@@ -1,15 +1,17 @@
 import DiffNNP
 import DiffNNPAnalysis
 import DiffNNPCommandLine
+import DiffNNPLab
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// `diffnnp study STUDY.yaml`.
+/// `diffnnp-lab study STUDY.yaml`.
 enum StudyCommand: Command {
   static let syntax = Syntax(
-    name: "study", summary: "Compare ways to learn a potential: train, run, measure, tabulate, draw.",
+    program: Program.lab.name, name: "study",
+    summary: "Compare ways to learn a potential: train, run, measure, tabulate, draw.",
     operands: "STUDY.yaml", operandCount: 1...1,
     options: [
       .init(name: "--quick", summary: "The fewest frames, one replica and short runs of each row, to try a study."),
@@ -41,7 +43,7 @@ enum StudyCommand: Command {
       throw UsageError("--rows \(row): no such row\(didYouMean(row, of: study.rows.map(\.name)))")
     }
     let runs = !arguments.flag("--report")
-    var runner = StudyRunner(study, launcher: runs ? try LAMMPSLauncher.path(arguments) : nil)
+    var runner = StudyRunner(study, launcher: runs ? try LAMMPSLauncher.path(arguments) : nil, for: Self.self)
     if runs { try runAll(study.jobs.filter { rows.contains($0.row.name) }, &runner) }
     try StudyReport(study: study, records: runner.records()).write()
     print("\(study.report ?? study.results)")
@@ -51,6 +53,8 @@ enum StudyCommand: Command {
     let missing = try jobs.filter { try runner.record($0) == nil }
     fputs("study: \(missing.count) of \(counted(jobs.count, "training")) to do\n", stderr)
     guard !missing.isEmpty else { return }
+    // What is not there is said before the work.
+    for job in missing { _ = try StudyRunner.trainer(of: job.row.source) }
     let bar = ProgressBar("study", total: missing.count)
     for (k, job) in missing.enumerated() {
       bar.update(k, note: job.key.name)

@@ -1,0 +1,7 @@
+import DiffNNPCommandLine
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+exit(Program.lab.run())
