@@ -1,10 +1,11 @@
 import DiffNNP
+import DiffNNPTraining
 
 /// The noise on frames x, y = x + σε with ε ~ N(0, I), and the objective that is learned from it. In all modes the
 /// potential u (in kT) minimises E[½|∇u(y)|²] - h(u), where h is an estimate of E[Δu(y)]; the modes differ in the
 /// estimate. For y drawn from noised data these are denoising score matching (Vincent 2011), whose minimiser is the
 /// potential of the *noised* density, F_σ = kT E[-ε/σ | y].
-public enum NoiseMode: Equatable, Sendable {
+package enum NoiseMode: Equatable, Sendable {
   /// One draw for each frame, made once: h = ε·∇u(y)/σ.
   case fixed(sigma: Double)
   /// Static data duplication, as Harcombe and Duignan do: `copies` draws for each frame, made once; the same h.
@@ -21,13 +22,13 @@ public enum NoiseMode: Equatable, Sendable {
   case variancePreserving(sigma: Double, copies: Int)
 
   /// The default ladder (Å): dense where sharp wells are still resolved.
-  public static let defaultSigmas = [0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4]
+  package static let defaultSigmas = [0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4]
 
   /// Numbers of draws for each frame that are accepted.
-  public static let sensibleDraws = 1...10_000
+  package static let sensibleDraws = 1...10_000
 
   /// Noise levels (Å), in increasing order.
-  public var sigmas: [Double] {
+  package var sigmas: [Double] {
     switch self {
     case .fixed(let sigma), .copies(let sigma, _), .fresh(let sigma), .antithetic(let sigma, _),
       .variancePreserving(let sigma, _):
@@ -38,7 +39,7 @@ public enum NoiseMode: Equatable, Sendable {
 
   /// Checks levels and numbers of draws.
   /// - Throws: where a level or a number of draws makes no sense.
-  public func validate() throws {
+  package func validate() throws {
     switch self {
     case .ladder(let sigmas):
       guard sigmas.first == 0, sigmas.count > 1, zip(sigmas, sigmas.dropFirst()).allSatisfy({ $0 < $1 }) else {
@@ -63,23 +64,21 @@ public enum NoiseMode: Equatable, Sendable {
     }
   }
 
-  /// The mode and its numbers, as checkpoints record them.
-  var json: JSONValue {
-    func object(_ name: String, _ draws: Int? = nil) -> JSONValue {
-      let levels = JSONValue.Member("sigma", .array(sigmas.map { .number($0) }))
-      return .object([.init("mode", .string(name)), levels] + (draws.map { [.init("draws", JSONValue($0))] } ?? []))
+  /// The same noise on the configurations that a network learns from.
+  package var ofNetwork: NetworkNoise {
+    var network = NetworkNoise(sigmas: sigmas)
+    network.positionScale = positionScale
+    switch self {
+    case .ladder, .antithetic: break
+    case .fresh: network.isAntithetic = false
+    case .fixed: (network.isAntithetic, network.copies) = (false, 1)
+    case .copies(_, let count), .variancePreserving(_, let count):
+      (network.isAntithetic, network.copies) = (false, count)
     }
-    return switch self {
-    case .fixed: object("fixed")
-    case .copies(_, let count): object("copies", count)
-    case .fresh: object("fresh")
-    case .antithetic(_, let pairs): object("antithetic", pairs)
-    case .ladder: object("ladder")
-    case .variancePreserving(_, let copies): object("variance-preserving", copies)
-    }
+    return network
   }
 
-  /// How the statistics of one level are made.
+  /// How the label h of one level is made: from the mean over all draws, or from those drawn.
   enum Label { case exact, sampled }
 
   var label: Label {

@@ -2,7 +2,7 @@ import DiffNNP
 import DiffNNPFrames
 import DiffNNPTraining
 
-/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and that of the conditional likelihood for
+/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and that of the pseudo-likelihood for
 /// comparison, each judged by the held-out objective on frames that it was not fitted to.
 package struct NoiseScan: Sendable {
   /// One noise level, or the likelihood.
@@ -16,7 +16,7 @@ package struct NoiseScan: Sendable {
   }
 
   /// Settings of the fits, whose noise is replaced by each level.
-  package var settings: PairFit.Settings
+  package var settings: FitSettings
   /// Temperature of the frames (K).
   package let temperature: Double
 
@@ -24,13 +24,13 @@ package struct NoiseScan: Sendable {
   package static let defaultSigmas = [0.05, 0.07, 0.1, 0.14, 0.2, 0.26, 0.32, 0.45, 0.63]
 
   /// A scan of fits with these settings, to frames at a temperature (K).
-  package init(_ settings: PairFit.Settings, temperature: Double) {
+  package init(_ settings: FitSettings, temperature: Double) {
     self.settings = settings
     self.temperature = temperature
   }
 
   /// Fits the levels, in closed form with the mean over all draws of noise, and last the likelihood.
-  /// - Throws: what `PairFit` throws.
+  /// - Throws: what the fits throw.
   package func run(
     _ trajectory: Trajectory, sigmas: [Double] = defaultSigmas, progress: (String) -> Void = { _ in }
   ) throws -> [Point] {
@@ -38,19 +38,21 @@ package struct NoiseScan: Sendable {
     let heldOut = trajectory.frames.at(blocks.ranges.last!)
     let training = Trajectory(
       typeNames: trajectory.typeNames, frames: trajectory.frames.at(0..<blocks.ranges.last!.lowerBound))
+    var pairs = settings
+    pairs.triplets = nil
+    let likelihood = try LinearFit(pairs, temperature: temperature)
     return try (sigmas.map { $0 } + [nil]).map { sigma in
-      progress(sigma.map { "σ = \($0) Å" } ?? "the conditional likelihood")
-      var settings = settings
-      // On the ladder, which it needs, the likelihood takes the place of the levels.
-      settings.usesLikelihood = true
-      settings.noise = sigma.map { .fresh(sigma: $0) } ?? .ladder(sigmas: NoiseMode.defaultSigmas)
-      let fit = try PairFit(settings, temperature: temperature)
-      let result = try fit.run(trajectory)
+      progress(sigma.map { "σ = \($0) Å" } ?? "the pseudo-likelihood")
+      func fit(_ trajectory: Trajectory) throws -> LinearFit.Result {
+        guard let sigma else { return try likelihood.run(trajectory) }
+        return try NoiseFit(settings, .fresh(sigma: sigma), temperature: temperature).run(trajectory)
+      }
+      let result = try fit(trajectory)
       return Point(
         sigma: sigma,
-        objectives: try fit.heldOutObjectives(of: fit.run(training), heldOut, typeNames: trajectory.typeNames),
+        objectives: try likelihood.heldOutObjectives(of: fit(training), heldOut, typeNames: trajectory.typeNames),
         potential: try Potential(
-          typeNames: trajectory.typeNames, energyScale: fit.thermalEnergy, terms: [result.pairTerm()],
+          typeNames: trajectory.typeNames, energyScale: likelihood.thermalEnergy, terms: result.terms(),
           metadata: result.metadata(trajectory, temperature: temperature)))
     }
   }

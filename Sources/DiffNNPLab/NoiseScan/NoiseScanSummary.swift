@@ -96,8 +96,8 @@ package struct NoiseScanSummary {
 
   /// The likelihood beside the best level: by their runs, or, without these, by their forces.
   private func comparison(_ likelihood: Row, _ best: Row, _ sigma: Double) -> String {
-    let (stay, level) = ("leave noise.mode at its default", "σ = \(sigma.significant(3)) Å")
-    let change = "try --set noise.mode=fresh --set noise.sigma=\(sigma.significant(3))"
+    let (stay, level) = ("stay with diffnnp train", "σ = \(sigma.significant(3)) Å")
+    let change = "try diffnnp-lab train --set noise.mode=fresh --set noise.sigma=\(sigma.significant(3))"
     if let mine = likelihood.errors, let theirs = best.errors {
       let errors = "mean |Δg| is \(mine.total.fixed(4)) with the likelihood, and \(theirs.total.fixed(4)) with \(level)"
       if likelihood.failure != nil, best.failure == nil {
@@ -109,7 +109,7 @@ package struct NoiseScanSummary {
     }
     let (mean, error) = excess(likelihood)
     let difference = "\(abs(mean).fixed(3)) ± \(error.fixed(3))"
-    let what = "The likelihood, which diffnnp train uses by default,"
+    let what = "The likelihood, by which diffnnp train learns,"
     switch mean {
     case ..<(-2 * error): return "\(what) has better forces (objective lower by \(difference)): \(stay)."
     case (2 * error)...:

@@ -31,9 +31,9 @@ enum NoiseScanCommand: Command {
     ] + TrajectoryOptions.options,
     details: """
       The forces that one noise level σ teaches are those of the noised density: exact runs with them look like frames with
-      noise on them. For each level, and for the conditional likelihood of places, by which diffnnp train learns unless noise.mode or
-      pair.likelihood say otherwise, a pair potential is fitted, and run in LAMMPS. Pairs alone: triplets and the refinement, which
-      the likelihood has in diffnnp train and a noise level has not, are no part of the scan. The columns:
+      noise on them. For each level, and for the pseudo-likelihood by which diffnnp train learns, a pair potential is fitted, and
+      run in LAMMPS. Pairs alone: triplets and the refinement, which the likelihood has in diffnnp train and a noise level has
+      not, are no part of the scan. The columns:
 
         objective  of denoising without noise, on the last fifth of the frames, with a potential fitted to the others; the level
                    with the smallest has the forces closest to those behind the frames (see diffnnp evaluate). It judges forces
@@ -77,7 +77,7 @@ enum NoiseScanCommand: Command {
       try run.check()
       return run
     }
-    var settings = PairFit.Settings()
+    var settings = FitSettings()
     if let seed = try arguments.positive("--seed") { settings.seed = UInt64(seed) }
     if let threads = try arguments.positive("--threads") { settings.threads = threads }
 
