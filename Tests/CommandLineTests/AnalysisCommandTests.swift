@@ -219,12 +219,12 @@ import Testing
         try #require(run.exitCode == 0, "\(run.errors)")
         return String(decoding: try FileIO.read(directory + "/validation/report.html"), as: UTF8.self)
       }
-      let whole = try report("--set likelihood_steps=10")
-      for part in ["<h2>Training</h2>", "<td>triplets by likelihood</td>", "<td>chosen</td>", "refinement by"] {
+      let whole = try report("--set refinement.steps=10")
+      for part in ["<h2>Training</h2>", "<td>pairs and triplets by pseudo-likelihood</td>", "<td>chosen</td>", "refinement by"] {
         #expect(whole.contains(part), "\(part)")
       }
-      let unrefined = try report("--set likelihood_steps=0")
-      #expect(unrefined.contains("<td>triplets by likelihood</td>") && !unrefined.contains("refinement by"))
+      let unrefined = try report("--set refinement.steps=0")
+      #expect(unrefined.contains("<td>pairs and triplets by pseudo-likelihood</td>") && !unrefined.contains("refinement by"))
     }
   }
 

@@ -95,23 +95,17 @@ import Testing
 
   /// They are the default where nothing speaks against them.
   @Test func tripletsAreTheDefault() throws {
-    #expect(try Self.training("").pair.triplets == TripletSettings())
-    #expect(try Self.training("triplets: true").pair.triplets == TripletSettings())
-    #expect(try Self.training("objective: forces").pair.triplets == TripletSettings())
-    #expect(try Self.training("network: {}").pair.triplets == TripletSettings())
-    for text in [
-      "triplets: false", "pair: {likelihood: false}", "network: {}\npair: {likelihood: false}",
-      "noise: {mode: fixed, sigma: 0.1}",
-    ] {
-      #expect(try Self.training(text).pair.triplets == nil, "\(text)")
-    }
+    #expect(try Self.training("").fit.triplets == TripletSettings())
+    #expect(try Self.training("triplets: true").fit.triplets == TripletSettings())
+    #expect(try Self.training("objective: forces").fit.triplets == TripletSettings())
+    #expect(try Self.training("network: {}").fit.triplets == TripletSettings())
+    #expect(try Self.training("triplets: false").fit.triplets == nil)
     var settings = TripletSettings()
     (settings.rMax, settings.intervals, settings.lMax) = (5.5, 7, 1)
-    #expect(try Self.training("triplets: {r_max: 5.5, intervals: 7, l_max: 1}").pair.triplets == settings)
+    #expect(try Self.training("triplets: {r_max: 5.5, intervals: 7, l_max: 1}").fit.triplets == settings)
   }
 
   @Test(arguments: [
-    ("triplets: true\nnoise: {mode: fixed, sigma: 0.1}", "need the noise ladder"),
     ("triplets: {l_max: 4}", "c.yaml:4: triplets.l_max is 4; expected 0, 1, 2 or 3"),
     ("triplets: {intervals: 3}", "triplets.intervals is 3; expected 4 to 50"),
     ("triplets: {r_max: 0}", "triplets.r_max is 0.0; expected a positive distance"),

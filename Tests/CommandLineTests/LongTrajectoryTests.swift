@@ -82,7 +82,7 @@ import Testing
       path,
       [
         "train", path, "-o", path + ".model", "--temperature", "300", "--threads", "1", "--set",
-        "pair.r_max=2.5", "--set", "pair.spacing=0.25", "--set", "noise.mode=fresh", "--set", "noise.sigma=0.1",
+        "pair.r_max=2.5", "--set", "pair.spacing=0.25", "--set", "triplets=false",
       ])
   }
 

@@ -66,7 +66,7 @@ private func writeFrames(_ count: Int, _ directory: String) throws {
       let text = try diffnnpLab(command, in: directory)
       #expect(text.output.contains("Of single levels, σ = 0.05 Å has the forces closest"), "\(text.output)")
       // What train uses is called what it is, and forces alone are no reason to leave it.
-      #expect(text.output.contains("The likelihood, which diffnnp train uses by default,"), "\(text.output)")
+      #expect(text.output.contains("The likelihood, by which diffnnp train learns,"), "\(text.output)")
       #expect(!text.output.contains("ladder") && !text.output.contains("--set noise.mode"), "\(text.output)")
     }
   }

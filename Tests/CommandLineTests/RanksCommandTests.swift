@@ -56,7 +56,7 @@ struct RanksCommandTests {
     "train frames.xyz --temperature 300 --threads 1 --set pair.r_max=3.5 --set pair.spacing=0.25 "
   private static let network =
     pairs + """
-      --set pair.likelihood=false --set network.features=2 --set network.layers=2 --set network.l_max=1 \
+      --set triplets=false --set refinement.steps=0 --set network.features=2 --set network.layers=2 --set network.l_max=1 \
       --set network.radial_width=3 --set network.r_max=3.5 --set network.batch_size=2 --set network.validation_interval=3 
       """
 
@@ -79,7 +79,7 @@ struct RanksCommandTests {
       #expect(run.exitCode == 0 && run.errors.contains("wrote many.safetensors"), "\(run.errors)")
       #expect(lines(run).count == lines(alone).count, "\(run.errors)")
       let same = try shellResult(
-        "cmp one.safetensors many.safetensors && cmp one.safetensors.pair.csv many.safetensors.pair.csv", in: directory)
+        "cmp one.safetensors many.safetensors && cmp one.safetensors.fit.csv many.safetensors.fit.csv", in: directory)
       #expect(same.exitCode == 0, "\(same.output)")
     }
   }
@@ -120,7 +120,7 @@ struct RanksCommandTests {
       #expect(resumed.exitCode == 0 && resumed.errors.contains("continuing from step"), "\(resumed.errors)")
       let whole = try mpirun(2, arguments + "-o whole", in: directory)
       #expect(whole.exitCode == 0, "\(whole.errors)")
-      let same = try shellResult("cmp part whole && cmp part.log.csv whole.log.csv", in: directory)
+      let same = try shellResult("cmp part whole && cmp part.network.csv whole.network.csv", in: directory)
       #expect(same.exitCode == 0, "\(same.output)")
     }
   }

@@ -5,7 +5,8 @@ import Testing
 /// `diffnnp train` with a network or a refinement, as a user runs, interrupts and resumes it.
 @Suite struct StepwiseStageTests {
   private static let pairArguments =
-    "train frames.xyz --temperature 300 --set pair.r_max=3.5 --set pair.spacing=0.25 --set pair.likelihood=false "
+    "train frames.xyz --temperature 300 --set pair.r_max=3.5 --set pair.spacing=0.25 --set triplets=false "
+    + "--set refinement.steps=0 "
   private static let arguments =
     pairArguments + """
       --set network.features=2 --set network.layers=2 --set network.l_max=1 --set network.radial_width=3 --set network.r_max=3.5 \
@@ -20,7 +21,7 @@ import Testing
       let potential = try Potential.load(path: directory + "/m.safetensors")
       #expect(
         potential.term(Network.self) != nil && potential.term(PairTerm.self) != nil && potential.metadata.sigma == 0.01)
-      let log = String(decoding: try FileIO.read(directory + "/m.safetensors.log.csv"), as: UTF8.self)
+      let log = String(decoding: try FileIO.read(directory + "/m.safetensors.network.csv"), as: UTF8.self)
       let rows = log.split(separator: "\n")
       #expect(rows.first == "step,loss,held_out,learning_rate" && rows.count == 16)
       #expect(throws: DiffNNPError.self) { try FileIO.read(directory + "/m.safetensors.checkpoint") }
@@ -46,7 +47,7 @@ import Testing
       let resumed = try diffnnp(arguments + " --resume -o part.safetensors", in: directory)
       #expect(resumed.exitCode == 0 && resumed.errors.contains("continuing from step"), "\(resumed.errors)")
       let same = try shellResult(
-        "cmp whole.safetensors.log.csv part.safetensors.log.csv && cmp whole.safetensors part.safetensors",
+        "cmp whole.safetensors.network.csv part.safetensors.network.csv && cmp whole.safetensors part.safetensors",
         in: directory)
       #expect(same.exitCode == 0, "\(same.output)")
     }
@@ -71,7 +72,7 @@ import Testing
       let resumed = try diffnnp(arguments + " --resume -o part.safetensors", in: directory)
       #expect(resumed.exitCode == 0 && resumed.errors.contains("of the refinement by likelihood"), "\(resumed.errors)")
       let same = try shellResult(
-        "cmp whole.safetensors.likelihood.csv part.safetensors.likelihood.csv && cmp whole.safetensors part.safetensors",
+        "cmp whole.safetensors.refinement.csv part.safetensors.refinement.csv && cmp whole.safetensors part.safetensors",
         in: directory)
       #expect(same.exitCode == 0, "\(same.output)")
       #expect(throws: DiffNNPError.self) { try FileIO.read(directory + "/part.safetensors.checkpoint") }
@@ -95,7 +96,7 @@ import Testing
       #expect(interrupted.exitCode == 130, "\(interrupted.errors)")
       if options.isEmpty { try FileIO.write(try FileIO.read(path).prefix(100), to: path) }
       let checkpoint = try FileIO.read(path)
-      try FileIO.write("precious".utf8, to: directory + "/m.safetensors.pair.csv")
+      try FileIO.write("precious".utf8, to: directory + "/m.safetensors.fit.csv")
       let run = try diffnnp(
         Self.arguments + " --set network.steps=100000 --set network.patience=0 --resume -o m.safetensors " + options,
         in: directory)
@@ -103,7 +104,7 @@ import Testing
       #expect(run.errors.contains(reason), "\(run.errors)")
       #expect(run.errors.filter { $0 == "\n" }.count == 1)
       #expect(try FileIO.read(path) == checkpoint)
-      #expect(try FileIO.read(directory + "/m.safetensors.pair.csv") == Array("precious".utf8))
+      #expect(try FileIO.read(directory + "/m.safetensors.fit.csv") == Array("precious".utf8))
     }
   }
 
@@ -162,7 +163,7 @@ import Testing
     #expect(Set(full) == Set(Self.files))
   }
 
-  private static let files = ["", ".pair.csv", ".log.csv", ".checkpoint"].map { "m.safetensors" + $0 }
+  private static let files = ["", ".fit.csv", ".network.csv", ".checkpoint"].map { "m.safetensors" + $0 }
 
   private func filesThatDoNotFit(_ options: String) throws -> [String] {
     var full: [String] = []
@@ -189,7 +190,7 @@ import Testing
     let bytes = try FileIO.read(folder + name)
     let text = String(decoding: bytes, as: UTF8.self)
     if text == "precious" { return true }
-    if name.hasSuffix(".log.csv") { return text.hasPrefix("step,") && text.hasSuffix("\n") }
+    if name.hasSuffix(".network.csv") { return text.hasPrefix("step,") && text.hasSuffix("\n") }
     return name.hasSuffix(".checkpoint") && (try? SafetensorsFile(bytes: bytes)) != nil
   }
 
@@ -210,9 +211,9 @@ import Testing
   /// A disk that fills up, played by a limit on the size of files (in blocks of 512 bytes): what does not fit leaves the
   /// file as it was (the log: as far as it had come), and nothing else behind.
   @Test(arguments: [
-    (2, pairArguments, "m.safetensors.pair.csv"), (8, pairArguments + "--set pair.spacing=0.008", "m.safetensors"),
+    (2, pairArguments, "m.safetensors.fit.csv"), (8, pairArguments + "--set pair.spacing=0.008", "m.safetensors"),
     (8, arguments, "m.safetensors.checkpoint"),
-    (12, pairArguments + smallest, "m.safetensors.log.csv"),
+    (12, pairArguments + smallest, "m.safetensors.network.csv"),
   ])
   func keepsFilesWhenDiskIsFull(_ blocks: Int, _ arguments: String, _ file: String) throws {
     try withDirectory { directory in
@@ -222,8 +223,8 @@ import Testing
         "ulimit -f \(blocks) && '\(programPath)' \(arguments) -o m.safetensors", in: directory)
       #expect(run.exitCode == 1 && run.errors.contains("diffnnp: error: \(file): File too large"), "\(run.errors)")
       let kept = try shellResult("cat \(file)", in: directory).output
-      #expect(kept == "precious" || (file.hasSuffix("log.csv") && kept.hasPrefix("step,") && kept.hasSuffix("\n")))
-      let known = ["", ".pair.csv", ".log.csv", ".checkpoint"].map { "m.safetensors" + $0 } + ["frames.xyz"]
+      #expect(kept == "precious" || (file.hasSuffix("network.csv") && kept.hasPrefix("step,") && kept.hasSuffix("\n")))
+      let known = ["", ".fit.csv", ".network.csv", ".checkpoint"].map { "m.safetensors" + $0 } + ["frames.xyz"]
       let left = try shellResult("ls", in: directory).output.split(separator: "\n").map(String.init)
       #expect(Set(left).isSubset(of: known), "\(left)")
     }

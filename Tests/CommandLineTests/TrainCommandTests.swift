@@ -21,32 +21,30 @@ import Testing
         seed: 7
         threads: 3
         blocks: 4
-        likelihood_steps: 9
-        noise: {mode: copies, sigma: 0.26, copies: 12}
-        pair: {r_max: 9, spacing: 0.2, likelihood: false}
-        network: {features: 16, l_max: 2, sigma: [0.05, 0.1]}
+        refinement: {steps: 9}
+        pair: {r_max: 9, spacing: 0.2}
+        network: {features: 16, l_max: 2, sigma: [0.05, 0.1], refinement_rate: 0.001}
         """)
     #expect(c.frames == "a.xyz" && c.temperature == 300 && c.output == "m.safetensors")
     #expect(c.selection.species == ["Li", "Cl"] && c.selection.stop == 500 && c.selection.step == 5)
-    #expect(c.pair.objective == .mixed && c.pair.seed == 7 && c.pair.threads == 3 && c.pair.blockCount == 4)
-    #expect(c.likelihoodSteps == 9 && !c.isRefined)
-    #expect(c.pair.noise == .copies(sigma: 0.26, count: 12))
-    #expect(c.pair.rMax == 9 && c.pair.spacing == 0.2 && !c.pair.usesLikelihood)
+    #expect(c.fit.objective == .mixed && c.fit.seed == 7 && c.fit.threads == 3 && c.fit.blockCount == 4)
+    #expect(c.refinementSteps == 9 && c.isRefined && c.network?.refinementRate == 0.001)
+    #expect(c.fit.pairs.rMax == 9 && c.fit.pairs.spacing == 0.2)
     #expect(c.network?.features == 16 && c.network?.lMax == 2 && c.network?.seed == 7)
   }
 
   @Test func hasDefaults() throws {
     let c = try Self.configuration(Self.least)
-    #expect(c.pair.objective == .denoising && c.pair.noise == .ladder(sigmas: NoiseMode.defaultSigmas))
-    #expect(c.pair.rMax == nil && c.pair.usesLikelihood && c.network == nil)
-    #expect(c.likelihoodSteps == 300 && c.isRefined)
+    #expect(c.fit.objective == .denoising && c.fit.triplets == TripletSettings())
+    #expect(c.fit.pairs.rMax == nil && c.network == nil)
+    #expect(c.refinementSteps == 300 && c.isRefined)
   }
 
   /// By likelihood, what has more than pairs and was learned by likelihood.
   @Test(arguments: [
     ("triplets: false", false), ("triplets: false\nnetwork: {}", true), ("objective: forces", false),
-    ("objective: mixed", true), ("pair: {likelihood: false}", false), ("likelihood_steps: 0", false),
-    ("pair: {likelihood: false}\nnetwork: {}", false),
+    ("objective: mixed", true), ("refinement: false", false), ("refinement: true", true),
+    ("refinement: {steps: 0}", false), ("refinement: {}", true), ("refinement: false\nnetwork: {}", false),
   ])
   func isRefined(_ settings: String, _ expected: Bool) throws {
     #expect(try Self.configuration(Self.least + settings).isRefined == expected)
@@ -55,37 +53,42 @@ import Testing
   @Test(arguments: [
     ("temperature: 300\noutput: m", "frames is missing"), ("frames: a\noutput: m", "temperature is missing"),
     ("frames: a\ntemperature: 300", "output is missing"), (least + "temprature: 3", "did you mean temperature?"),
-    (least + "noise: {sigmas: 0.1}", "did you mean sigma?"), (least + "noise: {mode: lader}", "did you mean ladder?"),
-    (least + "noise: {mode: fixed}", "must be one noise level"),
-    (least + "noise: {sigma: [0, 0.2]}", "without force labels"),
-    (least + "noise: {sigma: [0.1, 0.2]}", "start at 0"),
-    (least + "noise: {mode: fresh, sigma: 0.1, copies: 3}", "noise.copies is not for mode fresh"),
     (least + "pair: {rmax: 3}", "did you mean r_max?"), (least + "seed: -1", "above 0"),
-    (least + "likelihood_steps: -1", "0 for none"),
+    (least + "refinement: {steps: -1}", "refinement.steps is -1; expected 0 for none"),
+    (least + "refinement: 5", "refinement is \"5\"; expected settings, true or false"),
+    (least + "refinement: {step: 5}", "did you mean steps?"),
     (least + "network: {l_max: 5}", "expected 0, 1, 2 or 3"), (least + "objective: force", "did you mean forces?"),
     (least + "members: 0", "above 0"), (least + "members: 50", "members is 50; expected 1 to 20"),
     (least + "network: 5", "must be a mapping"), (least + "network: {features: 5000}", "expected 1 to 1024"),
     (least + "network: {batch_size: 5000}", "expected 1 to 1024"), (least + "network: {patience: 2}", "patience is 2"),
-    (
-      least + "noise: {mode: copies, sigma: 0.1, copies: 1000000000000000000}",
-      "noise.copies is 1000000000000000000; expected 1 to 10000"
-    ),
   ])
   func refuses(_ text: String, _ reason: String) {
     #expect(ConfigurationTests.message { _ = try Self.configuration(text) }.contains(reason))
   }
 
+  /// Keys of version 0.1 are refused with what to write instead, wherever they come from.
+  @Test(arguments: [
+    ("likelihood_steps: 0", "c.yaml:4: likelihood_steps is now refinement.steps"),
+    ("network: {likelihood_rate: 0.1}", "c.yaml:4: network.likelihood_rate is now network.refinement_rate"),
+    ("pair: {likelihood: false}", "c.yaml:4: pair.likelihood is no more"), ("noise: {mode: fresh}", "diffnnp-lab train"),
+    ("noise:", "noise is no more"),
+  ])
+  func oldKeysAreRefusedWithTheNew(_ text: String, _ advice: String) {
+    let message = ConfigurationTests.message { _ = try Self.configuration(Self.least + text) }
+    #expect(message.contains(advice), "\(message)")
+  }
+
   @Test func optionsTakePrecedence() throws {
     try withDirectory { directory in
-      try FileIO.write(Array((Self.least + "seed: 3\nnoise: {mode: ladder}").utf8), to: directory + "/c.yaml")
+      try FileIO.write(Array((Self.least + "seed: 3\npair: {r_max: 9}").utf8), to: directory + "/c.yaml")
       let words = [
         directory + "/c.yaml", "--temperature", "310", "--select", "Li,Cl", "--frames", "::2", "-o", "it's.safetensors",
-        "--set", "noise.mode=fresh", "--set", "noise.sigma=0.2",
+        "--set", "pair.r_max=8", "--set", "refinement.steps=2",
       ]
-      let c = try TrainCommand.configuration(Arguments(words, TrainCommand.syntax))
-      #expect(c.temperature == 310 && c.output == "it's.safetensors" && c.pair.seed == 3)
+      let c = try TrainingConfiguration(.training(Arguments(words, TrainCommand.syntax), verb: "diffnnp train"))
+      #expect(c.temperature == 310 && c.output == "it's.safetensors" && c.fit.seed == 3)
       #expect(c.selection.species == ["Li", "Cl"] && c.selection.step == 2)
-      #expect(c.pair.noise == .fresh(sigma: 0.2))
+      #expect(c.fit.pairs.rMax == 8 && c.refinementSteps == 2)
     }
   }
 
@@ -177,7 +180,7 @@ import Testing
       let potential = try Potential.load(path: directory + "/m.safetensors")
       #expect(potential.typeNames == ["Li", "Cl"] && potential.metadata.temperature == 300)
       #expect(potential.metadata.provenance["frames"] == "40 from frames.xyz")
-      #expect(try !FileIO.read(directory + "/m.safetensors.pair.csv").isEmpty)
+      #expect(try !FileIO.read(directory + "/m.safetensors.fit.csv").isEmpty)
       #expect(potential.others.isEmpty && potential.grade != nil)
 
       // The first member of an ensemble is what is trained without the others; grades are its own.
@@ -190,7 +193,7 @@ import Testing
       #expect(
         members[1].term(PairTerm.self) != potential.term(PairTerm.self)
           && members[2].term(PairTerm.self) != members[1].term(PairTerm.self))
-      #expect(try !FileIO.read(directory + "/e.safetensors.member3.pair.csv").isEmpty)
+      #expect(try !FileIO.read(directory + "/e.safetensors.member3.fit.csv").isEmpty)
       let evaluated = try diffnnp("evaluate e.safetensors frames.xyz --frames :2 --json -o out.xyz", in: directory)
       let json = try JSONValue(parsing: evaluated.output)
       let (grades, deviations) = (json["grades"]?.array?[0].doubles, json["deviations"]?.array?[0].doubles)

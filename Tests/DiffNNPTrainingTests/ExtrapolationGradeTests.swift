@@ -25,7 +25,7 @@ import Testing
       free: Array(repeating: 0, count: 5 * TypePairs.count(trajectory.typeNames.count)))
     return try Potential(
       typeNames: trajectory.typeNames, energyScale: 1, terms: [pair],
-      grade: ExtrapolationGrade(of: trajectory, pair: pair, network: nil, threads: threads))
+      grade: ExtrapolationGrade(of: trajectory, terms: [pair].compactMap { $0 }, threads: threads))
   }
 
   static func grades(_ potential: Potential, _ frames: some Sequence<Frame>) throws -> [Double] {

@@ -5,18 +5,18 @@ import Testing
 @testable import DiffNNPTraining
 
 @Suite struct ForceLabelsTests {
-  static let basis = LinearBasis(pairs: PairStatisticsTests.basis)
+  static let basis = PairScoresTests.basis
   static let none = Array(repeating: 0.0, count: basis.count)
 
   private func weighted(_ frames: [Frame], about c: [Double] = none) throws -> WeightedForces {
     try ForceLabels(
-      basis: Self.basis, frames: Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2), thermalEnergy: 1,
-      threads: 2
+      model: LinearModel(Self.basis), frames: Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2),
+      typeCount: 2, thermalEnergy: 1, threads: 2
     ).weighted(about: c)
   }
 
   @Test func formsAgreeWithTheirDefinition() throws {
-    let frames = try PairStatisticsTests.frames()
+    let frames = try PairScoresTests.frames()
     let weighted = try weighted(frames)
     func labels(of type: Int, in frame: Frame) -> [Int] {
       frame.positions.indices.filter { frame.types[$0] == type }.flatMap { 3 * $0..<3 * $0 + 3 }
@@ -30,7 +30,7 @@ import Testing
       #expect(abs(weighted.variances[type] - expected) < 1e-12 * expected)
     }
     for (f, frame) in frames.enumerated() {
-      let gradients = try PairStatisticsTests.gradients(frame)
+      let gradients = try PairScoresTests.gradients(frame)
       var (g, h) = (Array(repeating: 0.0, count: Self.basis.count * Self.basis.count), Self.none)
       for type in 0..<2 {
         let (own, weight) = (labels(of: type, in: frame), 1 / weighted.variances[type])
@@ -41,8 +41,8 @@ import Testing
           }
         }
       }
-      PairStatisticsTests.expectEqual(weighted.forms[f].matrix, g, 1e-10)
-      PairStatisticsTests.expectEqual(weighted.forms[f].vector, h, 1e-10)
+      PairScoresTests.expectEqual(weighted.forms[f].matrix, g, 1e-10)
+      PairScoresTests.expectEqual(weighted.forms[f].vector, h, 1e-10)
       #expect(weighted.counts[f] == frame.positions.count)
     }
   }
@@ -50,10 +50,10 @@ import Testing
   /// A label that no potential explains counts as little as one that is not there; all others count.
   @Test func labelsFarFromAllOthersAreLeftOut() throws {
     let c = Self.none.indices.map { 0.1 * Double($0 % 7) }
-    var frames = try PairStatisticsTests.frames(40)
+    var frames = try PairScoresTests.frames(40)
     var random = Philox(seed: 5, purpose: .network, frame: 0)
     let calculator = Calculator(
-      try Potential(typeNames: ["A", "B"], energyScale: 1, terms: [Self.basis.pairs.pairTerm(c)]), .double)
+      try Potential(typeNames: ["A", "B"], energyScale: 1, terms: [Self.basis.pairTerm(c)]), .double)
     for f in frames.indices {
       frames[f].forces = try calculator.compute(frames[f].configuration).forces.map { $0 + 3 * random.normal3() }
     }

@@ -30,8 +30,7 @@ import Testing
     }
     var settings = Samples.settings(rMax: 5, spacing: 0.25)
     settings.objective = .mixed
-    settings.triplets = nil
-    var fit = try PairFit(settings, temperature: temperature)
+    var fit = try LinearFit(settings, temperature: temperature)
     let lines = Lines()
     fit.progress = { lines.text.append($0) }
     _ = try fit.run(changed)

@@ -11,10 +11,8 @@ import Testing
     return Trajectory(typeNames: fluid.typeNames, frames: Array(fluid.frames[..<count]))
   }
 
-  private var settings: PairFit.Settings {
-    var settings = PairFit.Settings()
-    (settings.rMax, settings.spacing, settings.usesLikelihood) = (4.5, 0.25, false)
-    return settings
+  private var settings: FitSettings {
+    Samples.settings(rMax: 4.5, spacing: 0.25)
   }
 
   @Test func halvesFramesAndJudgesAllOnTheLastBlock() throws {

@@ -62,36 +62,37 @@ import Testing
   static let data = Trajectory(
     typeNames: ["A"], frames: try! sample(basis.pairTerm(truth), count: 400, seed: 1))
 
-  /// A fit with such coefficients, as if these were where a conditional likelihood has its minimum.
-  private static func fit(_ start: [Double], wall: Double?) throws -> PairFit.Result {
-    var settings = PairFit.Settings()
-    (settings.rMax, settings.spacing, settings.threads) = (basis.rMax, basis.spacing, 2)
-    let fit = try PairFit(settings, temperature: 300).run(data)
-    return PairFit.Result(
-      basis: basis, blocks: fit.blocks, bareCoefficients: start, triplets: nil, sigmas: [0], sigma: 0,
-      smallestDistances: fit.smallestDistances, wallDistances: wall.map { [$0] } ?? fit.wallDistances, candidates: [],
-      chosen: [], heldOutObjective: 0, minimum: fit.minimum)
+  /// A fit with such coefficients, as if these were where a pseudo-likelihood has its minimum.
+  private static func fit(_ start: [Double], wall: Double?) throws -> LinearFit.Result {
+    let settings = Samples.settings(rMax: basis.rMax, spacing: basis.spacing)
+    let fit = try LinearFit(settings, temperature: 300).run(data)
+    var result = LinearFit.Result(
+      model: LinearModel([PairFeatures(basis: basis, wallDistances: wall.map { [$0] } ?? fit.wallDistances)]),
+      coefficients: start, blocks: fit.blocks, smallestDistances: fit.smallestDistances,
+      wallDistances: fit.wallDistances, candidates: [], chosen: [], heldOutObjective: 0)
+    result.minimum = fit.minimum
+    return result
   }
 
   private func refinement(
     start: [Double] = LikelihoodRefinementTests.truth.map { 0.75 * $0 }, network: Bool = true, steps: Int,
     seed: UInt64 = 1, threads: Int = 1, wall: Double? = nil, _ effort: LikelihoodRefinement.Effort = few
   ) throws -> LikelihoodRefinement {
-    var (settings, pair) = (NetworkSettings(), PairFit.Settings())
+    var (settings, pair) = (NetworkSettings(), FitSettings())
     (settings.features, settings.layers, settings.lMax, settings.radialWidth) = (2, 1, 0, 3)
     (settings.rMax, settings.seed) = (3.5, seed)
     pair.threads = threads
     let trainer =
       network
-      ? try NetworkTrainer(settings, pair: nil, pairSettings: pair, trajectory: Self.data, temperature: 300) : nil
+      ? try NetworkTrainer(settings, nil, pair, trajectory: Self.data, temperature: 300) : nil
     return try LikelihoodRefinement(
       Self.fit(start, wall: wall), trainer, trajectory: Self.data, steps: steps, seed: seed, threads: threads, effort)
   }
 
   private func counts(_ frames: some Collection<Frame>) throws -> [Double] {
-    let counter = FunctionCounter(LinearBasis(pairs: Self.basis))
+    let evaluator = LinearModelEvaluator(LinearModel(Self.basis))
     return try frames.reduce(into: [Double](repeating: 0, count: Self.basis.count)) { counts, frame in
-      for (k, sum) in try counter.sums(frame.configuration).enumerated() { counts[k] += sum }
+      for (k, sum) in try evaluator.sums(frame.configuration).enumerated() { counts[k] += sum }
     }
   }
 
@@ -128,24 +129,23 @@ import Testing
     let refinement = try refinement(start: Self.truth, network: false, steps: 300, threads: 2, Self.plenty)
     while !refinement.isFinished { _ = try refinement.advance() }
     #expect(refinement.step == Self.plenty.measuringSteps && !refinement.hasCorrected)
-    #expect(try refinement.result().fit.bareCoefficients == Self.truth)
+    #expect(try refinement.result().fit.coefficients == Self.truth)
   }
 
   /// Triplets that are wrong in all coefficients become right again.
   @Test func movesTriplets() throws {
-    var settings = PairFit.Settings()
-    (settings.rMax, settings.spacing, settings.threads) = (Self.basis.rMax, Self.basis.spacing, 2)
+    var settings = Samples.settings(rMax: Self.basis.rMax, spacing: Self.basis.spacing)
     settings.triplets = TripletSettings()
     settings.triplets?.rMax = 3.5
-    let right = try PairFit(settings, temperature: 300).run(Self.data)
+    let right = try LinearFit(settings, temperature: 300).run(Self.data)
     let triplets = try #require(right.triplets)
-    let wrong = try right.with(right.bareCoefficients + triplets.coefficients.map { $0 + 0.05 })
+    let wrong = right.with(right.pairCoefficients + triplets.coefficients.map { $0 + 0.05 })
     let refinement = try LikelihoodRefinement(
       wrong, nil, trajectory: Self.data, steps: 200, seed: 1, threads: 2, Self.plenty)
     while !refinement.isFinished { _ = try refinement.advance() }
     let refined = try refinement.result().fit
     /// Mean square of the difference in forces to the right ones.
-    func error(_ fit: PairFit.Result) throws -> Double {
+    func error(_ fit: LinearFit.Result) throws -> Double {
       let (one, other) = (Calculator(try fit.potential(["A"])), Calculator(try right.potential(["A"])))
       return try Self.data.frames.prefix(20).reduce(0) { sum, frame in
         let forces = (try one.compute(frame.configuration).forces, try other.compute(frame.configuration).forces)
@@ -200,7 +200,7 @@ import Testing
 @Suite struct FunctionMeansTests {
   /// Of frames whose volumes differ, the means that a smaller or larger cell would have; parts give the same as the whole.
   @Test func followTheVolume() throws {
-    let basis = LinearBasis(pairs: PairBasis(typeCount: 1, rMax: 3, intervals: 8))
+    let model = LinearModel(PairBasis(typeCount: 1, rMax: 3, intervals: 8))
     var random = Philox(seed: 6, purpose: .noise, frame: 0)
     func frames(edges: [Double]) throws -> [Frame] {
       try edges.map { edge in
@@ -212,13 +212,13 @@ import Testing
     let edges = (0..<2000).map { 9 + 0.001 * Double($0 % 1000) }
     let mixed = Trajectory(typeNames: ["A"], frames: try frames(edges: edges))
     let large = Trajectory(typeNames: ["A"], frames: try frames(edges: Array(repeating: 9.8, count: 1000)))
-    let parts = try [0..<700, 700..<2000].map { try FunctionMeans(of: mixed.frames, $0, basis) }
+    let parts = try [0..<700, 700..<2000].map { try FunctionMeans(of: mixed.frames, $0, model) }
     let whole = FunctionMeans(parts)
-    let direct = try FunctionMeans(of: mixed.frames, 0..<2000, basis)
+    let direct = try FunctionMeans(of: mixed.frames, 0..<2000, model)
     let volume = 9.8 * 9.8 * 9.8
     let (found, same) = (whole.means(at: volume, whole.volumeSlopes), direct.means(at: volume, direct.volumeSlopes))
     #expect(zip(found, same).allSatisfy { abs($0 - $1) < 1e-9 * abs($1) })
-    let right = try FunctionMeans(of: large.frames, 0..<1000, basis)
+    let right = try FunctionMeans(of: large.frames, 0..<1000, model)
     #expect(right.volumeSlopes.allSatisfy { $0 == 0 })
     // All pairs together, of which there are 15 a frame, here to within 2 %; without the slope it would be 17 % more.
     let sums = [found, right.means(at: volume, right.volumeSlopes), whole.means(at: 0, found.map { _ in 0 })]
@@ -228,10 +228,9 @@ import Testing
 
   /// Frames of different atoms are not refined.
   @Test func needTheSameAtoms() throws {
-    var settings = PairFit.Settings()
-    (settings.rMax, settings.spacing) = (4.5, 0.25)
+    let settings = Samples.settings(rMax: 4.5, spacing: 0.25)
     let data = LikelihoodRefinementTests.data
-    let fit = try PairFit(settings, temperature: 300).run(data)
+    let fit = try LinearFit(settings, temperature: 300).run(data)
     #expect(LikelihoodRefinement.isPossible(fit, data))
     var fewer = Array(data.frames.prefix(10))
     fewer[3].positions.removeLast()
@@ -240,21 +239,16 @@ import Testing
   }
 }
 
-@Suite struct FunctionCounterTests {
+@Suite struct LinearModelSumsTests {
   /// The energy of pairs and triplets is linear in their coefficients, and the sums are the factors.
   @Test func sumsAreDerivativesOfTheEnergy() throws {
     let pairs = PairBasis(typeCount: 2, rMax: 4, intervals: 16)
     let triplets = try TripletBasis(typeCount: 2, rMax: 3.5, intervals: 6, first: 1, lMax: 2)
-    let basis = LinearBasis(pairs: pairs, triplets: triplets)
-    let counter = FunctionCounter(basis)
+    let model = LinearModel(pairs, triplets)
+    let evaluator = LinearModelEvaluator(model)
     var random = Philox(seed: 5, purpose: .noise, frame: 0)
-    let coefficients = (0..<basis.count).map { _ in random.normal() }
-    let potential = try Potential(
-      typeNames: ["A", "B"], energyScale: 1,
-      terms: [
-        pairs.pairTerm(basis.pairPart(coefficients)),
-        TripletTerm(triplets, coefficients: basis.tripletPart(coefficients)),
-      ])
+    let coefficients = (0..<model.count).map { _ in random.normal() }
+    let potential = try Potential(typeNames: ["A", "B"], energyScale: 1, terms: model.terms(coefficients))
     let cell = try Cell(orthogonal: [9, 8, 10])
     for _ in 0..<3 {
       let positions = (0..<40).map { _ in
@@ -262,7 +256,7 @@ import Testing
       }
       let configuration = Configuration(cell: cell, positions: positions, types: (0..<40).map { $0 % 2 })
       let energy = try Calculator(potential, .double).compute(configuration).energy
-      let sums = try counter.sums(configuration)
+      let sums = try evaluator.sums(configuration)
       let sum = zip(sums, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
       let size = zip(sums, coefficients).reduce(0) { $0 + abs($1.0 * $1.1) }
       #expect(abs(sum - energy) < 1e-11 * size)

@@ -44,13 +44,13 @@ import Testing
   ) throws
     -> NetworkTrainer
   {
-    var (settings, pair) = (Self.settings, PairFit.Settings())
+    var (settings, pair) = (Self.settings, FitSettings())
     settings.seed = seed
     settings.steps = steps
     pair.threads = threads
     pair.objective = objective
     return try NetworkTrainer(
-      settings, pair: nil, pairSettings: pair, trajectory: Self.trajectory, temperature: 300)
+      settings, nil, pair, trajectory: Self.trajectory, temperature: 300)
   }
 
   private func finish(_ trainer: NetworkTrainer) throws -> [Double] {
@@ -106,20 +106,18 @@ import Testing
     cells.frames[3].cell = try Cell(orthogonal: [6, 6, 6.001])
     for other in [types, cells] {
       let trainer = try NetworkTrainer(
-        Self.settings, pair: nil, pairSettings: PairFit.Settings(), trajectory: other, temperature: 300)
+        Self.settings, nil, FitSettings(), trajectory: other, temperature: 300)
       #expect(throws: DiffNNPError.self) { try trainer.resume(from: file) }
     }
   }
 
   /// A network that adds to a pair term sees no distances below its walls.
   @Test func networksLeaveTheWallsAlone() throws {
-    var pair = PairFit.Settings()
-    (pair.noise, pair.threads) = (.copies(sigma: 0.1, count: 2), 1)
-    let fit = try PairFit(pair, temperature: 300).run(Self.trajectory)
-    let trainer = try NetworkTrainer(
-      Self.settings, pair: fit, pairSettings: pair, trajectory: Self.trajectory, temperature: 300)
-    // Noise brings pairs closer, and walls leave room for it.
-    let expected = fit.wallDistances.map { min($0 - 0.2 * 2.0.squareRoot(), Self.settings.rMax) }
+    var settings = FitSettings()
+    (settings.triplets, settings.threads) = (nil, 1)
+    let fit = try LinearFit(settings, temperature: 300).run(Self.trajectory)
+    let trainer = try NetworkTrainer(Self.settings, fit, settings, trajectory: Self.trajectory, temperature: 300)
+    let expected = fit.wallDistances.map { min($0, Self.settings.rMax) }
     for (a, b) in zip(try trainer.result().architecture.floor.distances, expected) { #expect(abs(a - b) < 1e-12) }
     #expect(try self.trainer().architecture.floor == .none)
   }
@@ -146,17 +144,21 @@ import Testing
     return Frame(cell: cell, positions: positions, types: [0, 0], forces: [[0.1, 0, 0], [0, -0.3, 0.2]])
   }()
 
-  private func items(_ noise: NoiseMode, _ objective: TrainingObjective = .denoising) throws -> TrainingItems {
-    try TrainingItems(
-      frames: [frame], noise: noise, sigmas: noise.sigmas, objective: objective, thermalEnergy: 0.025, seed: 1)
+  private func items(
+    sigma: Double = 0.2, copies: Int? = nil, isAntithetic: Bool = false, scale: Double = 1,
+    _ objective: TrainingObjective = .denoising
+  ) throws -> TrainingItems {
+    var noise = NetworkNoise(sigmas: [sigma])
+    (noise.copies, noise.isAntithetic, noise.positionScale) = (copies, isAntithetic, scale)
+    return try TrainingItems(frames: [frame], noise: noise, objective: objective, thermalEnergy: 0.025, seed: 1)
   }
 
-  private func draw(_ noise: NoiseMode, visit: Int) throws -> [ScoreObjective.Item] {
-    try items(noise).items(frame: 0, sigma: noise.sigmas.last!, visit: visit, stream: 1)
+  private func draw(_ items: TrainingItems, visit: Int = 0) throws -> [ScoreObjective.Item] {
+    try items.items(frame: 0, sigma: items.noise.sigmas[0], visit: visit, stream: 1)
   }
 
   @Test func antitheticItemsMirrorEachOther() throws {
-    let pair = try draw(.antithetic(sigma: 0.2, pairs: 1), visit: 0)
+    let pair = try draw(items(isAntithetic: true))
     #expect(pair.count == 2)
     for i in 0..<2 {
       let middle = 0.5 * (pair[0].configuration.positions[i] + pair[1].configuration.positions[i])
@@ -169,16 +171,17 @@ import Testing
   }
 
   @Test func copiesReturnAndFreshNoiseDoesNot() throws {
-    func first(_ noise: NoiseMode, _ visit: Int) throws -> SIMD3<Double> { try draw(noise, visit: visit)[0].target[0] }
-    #expect(try first(.copies(sigma: 0.2, count: 3), 1) == first(.copies(sigma: 0.2, count: 3), 4))
-    #expect(try first(.copies(sigma: 0.2, count: 3), 1) != first(.copies(sigma: 0.2, count: 3), 2))
-    #expect(try first(.fixed(sigma: 0.2), 1) == first(.fixed(sigma: 0.2), 2))
-    #expect(try first(.fresh(sigma: 0.2), 1) != first(.fresh(sigma: 0.2), 2))
+    func first(_ copies: Int?, _ visit: Int) throws -> SIMD3<Double> {
+      try draw(items(copies: copies), visit: visit)[0].target[0]
+    }
+    #expect(try first(3, 1) == first(3, 4))
+    #expect(try first(3, 1) != first(3, 2))
+    #expect(try first(1, 1) == first(1, 2))
+    #expect(try first(nil, 1) != first(nil, 2))
   }
 
   @Test func variancePreservingNoiseScalesPositions() throws {
-    let noise = NoiseMode.variancePreserving(sigma: 0.6, copies: 1)
-    let item = try draw(noise, visit: 0)[0]
+    let item = try draw(items(sigma: 0.6, copies: 1, scale: 0.8))[0]
     for i in 0..<2 {
       let expected = 0.8 * frame.positions[i] - 0.36 * item.target[i]
       #expect(length(item.configuration.positions[i] - expected) < 1e-12)
@@ -188,7 +191,7 @@ import Testing
   /// The mixed target is the combination of least variance of two independent labels.
   @Test func mixedTargetsWeighLabelsByTheirVariance() throws {
     let sigma = 0.1
-    let items = try items(.antithetic(sigma: sigma, pairs: 1), .mixed)
+    let items = try items(sigma: sigma, isAntithetic: true, .mixed)
     let pair = try items.items(frame: 0, sigma: sigma, visit: 0, stream: 1)
     let meanSquare = frame.forces!.reduce(0) { $0 + dot($1, $1) } / (6 * 0.025 * 0.025)
     let share = (1 / (sigma * sigma)) / (1 / (sigma * sigma) + meanSquare)
@@ -203,7 +206,7 @@ import Testing
     bare.forces = nil
     #expect(throws: DiffNNPError.self) {
       try TrainingItems(
-        frames: [bare], noise: .fixed(sigma: 0.1), sigmas: [0.1], objective: .mixed, thermalEnergy: 0.025, seed: 1)
+        frames: [bare], noise: NetworkNoise(sigmas: [0.1]), objective: .mixed, thermalEnergy: 0.025, seed: 1)
     }
   }
 }

@@ -57,15 +57,6 @@ import Testing
     #expect("\(error)".contains("1000 functions (the sum) need 12 matrices"), "\(error)")
   }
 
-  @Test func noiseOfLevelsAndCopiesIsNeverTheSame() {
-    let mode = NoiseMode.copies(sigma: 0.1, count: 10_000)
-    func noise(_ level: Int, _ draw: Int) -> SIMD3<Double> {
-      mode.draw(seed: 1, frame: 0, level: level, draw: draw, atomCount: 1)[0]
-    }
-    let draws = [noise(0, 0), noise(0, 4096), noise(1, 0), noise(1, 4096), noise(0, 8192), noise(2, 0)]
-    for k in draws.indices { for l in 0..<k { #expect(draws[k] != draws[l]) } }
-  }
-
   @Test(arguments: [1, 7, 48, 131]) func minimiserSolvesTheEquations(_ n: Int) throws {
     var random = Philox(seed: 5, purpose: .noise, frame: n)
     var form = QuadraticForm(count: n)

@@ -15,7 +15,7 @@ import Testing
     return trajectory
   }()
 
-  private static func settings(_ objective: TrainingObjective, triplets: Bool) -> PairFit.Settings {
+  private static func settings(_ objective: TrainingObjective, triplets: Bool) -> FitSettings {
     var settings = Samples.settings(rMax: 4.5, spacing: 0.5)
     settings.objective = objective
     settings.triplets = triplets ? TripletSettings() : nil
@@ -24,17 +24,17 @@ import Testing
   }
 
   private static func learn(
-    _ settings: PairFit.Settings, _ ranks: Ranks
-  ) throws -> (coefficients: [Double], candidates: [PairFit.Candidate]) {
+    _ settings: FitSettings, _ ranks: Ranks
+  ) throws -> (coefficients: [Double], candidates: [LinearFit.Candidate]) {
     var settings = settings
     settings.ranks = ranks
-    let fit = try PairFit(settings, temperature: 300)
+    let fit = try LinearFit(settings, temperature: 300)
     let result = try fit.run(try fit.withoutTraps(fluid))
     let grade = try ExtrapolationGrade(
-      of: fluid, pair: result.pairTerm(), network: nil, threads: 1, ranks: ranks)
+      of: fluid, terms: result.terms(), threads: 1, ranks: ranks)
     return (
-      result.bareCoefficients + (result.triplets?.coefficients ?? []) + result.smallestDistances + grade.means
-        + grade.whitening + grade.closest, result.candidates
+      result.coefficients + result.smallestDistances + grade.means + grade.whitening + grade.closest,
+      result.candidates
     )
   }
 
@@ -55,8 +55,8 @@ import Testing
     (network.features, network.layers, network.lMax, network.radialWidth, network.rMax) = (2, 2, 1, 3, 4)
     (network.steps, network.validationInterval, network.batchSize) = (6, 2, 2)
     pair.ranks = ranks
-    let fit = try PairFit(pair, temperature: 300).run(fluid)
-    let trainer = try NetworkTrainer(network, pair: fit, pairSettings: pair, trajectory: fluid, temperature: 300)
+    let fit = try LinearFit(pair, temperature: 300).run(fluid)
+    let trainer = try NetworkTrainer(network, fit, pair, trajectory: fluid, temperature: 300)
     while !trainer.isFinished { _ = try trainer.advance() }
     var effort = LikelihoodRefinement.Effort()
     (effort.chainAtoms, effort.stride, effort.measuringSteps, effort.settlingSteps) = (60, 3, 4, 1)

@@ -78,16 +78,37 @@ enum Samples {
     return Trajectory(typeNames: ["A"], frames: frames)
   }
 
-  static func settings(_ noise: NoiseMode? = nil, rMax: Double, spacing: Double) -> PairFit.Settings {
-    var settings = PairFit.Settings()
-    if let noise { settings.noise = noise }
-    settings.rMax = rMax
-    settings.spacing = spacing
-    settings.threads = 2
+  /// Settings of a fit of pairs alone.
+  static func settings(rMax: Double, spacing: Double, threads: Int = 2) -> FitSettings {
+    var settings = FitSettings()
+    settings.triplets = nil
+    settings.pairs.rMax = rMax
+    settings.pairs.spacing = spacing
+    settings.threads = threads
     return settings
   }
 
-  static func fit(_ trajectory: Trajectory, _ settings: PairFit.Settings) throws -> PairFit.Result {
-    try PairFit(settings, temperature: 300).run(trajectory)
+  static func fit(_ trajectory: Trajectory, _ settings: FitSettings) throws -> LinearFit.Result {
+    try LinearFit(settings, temperature: 300).run(trajectory)
+  }
+}
+
+extension LinearFit.Result {
+  /// The terms of pairs, with walls, and of triplets.
+  func pairTerm() throws -> PairTerm { try terms()[0] as! PairTerm }
+  var triplets: TripletTerm? { try? terms().lazy.compactMap { $0 as? TripletTerm }.first }
+
+  /// Functions and coefficients of pairs.
+  var basis: PairBasis { (model.features[0] as! PairFeatures).basis }
+  var pairCoefficients: [Double] { model.part(0, of: coefficients) }
+}
+
+extension LinearModel {
+  /// Functions of pairs, without walls, and perhaps of triplets.
+  init(_ pairs: PairBasis, _ triplets: TripletBasis? = nil, known: (any KnownPart)? = nil) {
+    let noWalls = Array(repeating: Double.infinity, count: pairs.pairCount)
+    self.init(
+      [PairFeatures(basis: pairs, wallDistances: noWalls)] + (triplets.map { [TripletFeatures(basis: $0)] } ?? []),
+      known: known)
   }
 }

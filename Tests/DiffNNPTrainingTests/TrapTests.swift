@@ -21,7 +21,7 @@ import Testing
 
   @Test func trappedFramesAreLeftOut() throws {
     let trajectory = try fluid(40, trappedIn: [7, 31])
-    let fit = try PairFit(.init(), temperature: 300)
+    let fit = try LinearFit(FitSettings(), temperature: 300)
     let kept = try fit.withoutTraps(trajectory)
     #expect(kept.frames.count == 38)
     #expect(kept.frames[7].positions == trajectory.frames[8].positions)
@@ -32,15 +32,15 @@ import Testing
     var trajectory = try fluid(40, trappedIn: [])
     let smallest = try fit(trajectory).smallestDistances[0]
     trajectory.frames[7].positions[1] = trajectory.frames[7].positions[0] + [smallest - 1.2, 0, 0]
-    #expect(try PairFit(.init(), temperature: 300).withoutTraps(trajectory).frames.count == 40)
+    #expect(try LinearFit(FitSettings(), temperature: 300).withoutTraps(trajectory).frames.count == 40)
   }
 
   @Test func manyAreNoAccident() throws {
     let trajectory = try fluid(40, trappedIn: [1, 4, 9, 20, 35])
-    #expect(try PairFit(.init(), temperature: 300).withoutTraps(trajectory).frames.count == 40)
+    #expect(try LinearFit(FitSettings(), temperature: 300).withoutTraps(trajectory).frames.count == 40)
   }
 
-  private func fit(_ trajectory: Trajectory) throws -> PairFit.Result {
-    try PairFit(.init(), temperature: 300).run(trajectory)
+  private func fit(_ trajectory: Trajectory) throws -> LinearFit.Result {
+    try LinearFit(FitSettings(), temperature: 300).run(trajectory)
   }
 }

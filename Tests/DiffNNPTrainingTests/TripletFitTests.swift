@@ -12,7 +12,7 @@ import Testing
   static let triplets = try! TripletBasis(
     typeCount: 2, rMax: 3.4, intervals: 5, first: 1, lMax: 3,
     floor: DistanceFloor(typeCount: 2, distances: [1.5, 2, 1.8], width: 0.6))
-  static let basis = LinearBasis(pairs: PairBasis(typeCount: 2, rMax: 4, intervals: 8), triplets: triplets)
+  static let model = LinearModel(PairBasis(typeCount: 2, rMax: 4, intervals: 8), triplets)
 
   /// Ten atoms of two types in a cell of 7 Å.
   private func sample(seed: UInt64 = 1) throws -> Configuration {
@@ -28,16 +28,11 @@ import Testing
 
   private func coefficients(seed: UInt64 = 2) -> [Double] {
     var random = Philox(seed: seed, purpose: .network, frame: 0)
-    return (0..<Self.basis.count).map { _ in random.uniform() - 0.5 }
+    return (0..<Self.model.count).map { _ in random.uniform() - 0.5 }
   }
 
   private func potential(_ c: [Double]) throws -> Potential {
-    try Potential(
-      typeNames: ["A", "B"], energyScale: 1,
-      terms: [
-        Self.basis.pairs.pairTerm(Self.basis.pairPart(c)),
-        TripletTerm(Self.triplets, coefficients: Self.basis.tripletPart(c)),
-      ])
+    try Potential(typeNames: ["A", "B"], energyScale: 1, terms: Self.model.terms(c))
   }
 
   /// Cells of several atoms: one in which each pair meets once, smaller ones in which atoms are neighbours of each other, and
@@ -61,19 +56,19 @@ import Testing
     let c = coefficients()
     let calculator = Calculator(try potential(c), .double)
     for configuration in try cells() {
-      let features = AtomFeatures(Self.basis, reach: 4)
-      try features.begin(configuration)
+      let evaluator = LinearModelEvaluator(Self.model, reach: 4)
+      try evaluator.begin(configuration)
       let before = try calculator.compute(configuration).energy
       for (i, move) in [(0, SIMD3(0.3, -0.2, 0.4)), (3, [2.1, 0.4, -1.7]), (1, [0, 0, 0.01]), (0, [0.3, -0.2, 0.4])] {
         func energy(at displacement: SIMD3<Double>) -> Double {
-          var row = Array(repeating: 0.0, count: Self.basis.count)
-          row.withUnsafeMutableBufferPointer { features.put(i, displacement, into: $0.baseAddress!) }
+          var row = Array(repeating: 0.0, count: Self.model.count)
+          row.withUnsafeMutableBufferPointer { _ = evaluator.put(i, displacement, into: $0.baseAddress!) }
           return zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
         }
-        features.takeAway(i)
-        features.look(about: i, reach: dot(move, move).squareRoot())
+        evaluator.remove(i)
+        evaluator.gather(about: i, within: dot(move, move).squareRoot())
         let found = energy(at: move) - energy(at: .zero)
-        features.putBack(i)
+        evaluator.restore(i)
         var moved = configuration
         moved.positions[i] += move
         let expected = try calculator.compute(moved).energy - before
@@ -88,13 +83,13 @@ import Testing
     let c = coefficients()
     for configuration in try cells() + [sample(seed: 3)] {
       let forces = try Calculator(try potential(c), .double).compute(configuration).forces
-      let features = AtomFeatures(Self.basis, reach: 0)
-      try features.begin(configuration)
-      var rows = Array(repeating: 0.0, count: 3 * Self.basis.count)
+      let evaluator = LinearModelEvaluator(Self.model)
+      try evaluator.begin(configuration)
+      var rows = Array(repeating: 0.0, count: 3 * Self.model.count)
       for i in configuration.positions.indices {
-        rows.withUnsafeMutableBufferPointer { features.gradients(of: i, into: $0.baseAddress!) }
+        rows.withUnsafeMutableBufferPointer { _ = evaluator.gradients(of: i, into: $0.baseAddress!) }
         for axis in 0..<3 {
-          let row = rows[axis * Self.basis.count..<(axis + 1) * Self.basis.count]
+          let row = rows[axis * Self.model.count..<(axis + 1) * Self.model.count]
           let found = -zip(c, row).reduce(0) { $0 + $1.0 * $1.1 }
           #expect(abs(found - forces[i][axis]) < 1e-10 * max(1, abs(forces[i][axis])))
         }
@@ -108,12 +103,12 @@ import Testing
       let configuration = try sample(seed: seed)
       return Frame(cell: configuration.cell, positions: configuration.positions, types: configuration.types)
     }
-    let likelihood = ConditionalLikelihood(
-      basis: Self.basis, frames: Frames(frames), blocks: try TimeBlocks(frameCount: 1000, blockCount: 2),
-      smallestDistances: [0, 0, 0], seed: 1, threads: 2)
+    let likelihood = PseudoLikelihood(
+      model: Self.model, frames: Frames(frames), blocks: try TimeBlocks(frameCount: 1000, blockCount: 2),
+      moves: [AtomMove(smallestDistances: [0, 0, 0], typeCount: 2)], seed: 1, threads: 2)
     let c = coefficients().map { 0.1 * $0 }
     let direction = coefficients(seed: 3)
-    func expansions(_ step: Double) throws -> [ConditionalLikelihood.Expansion] {
+    func expansions(_ step: Double) throws -> [Expansion] {
       try likelihood.expansions(about: zip(c, direction).map { $0 + step * $1 }, .full)
     }
     let step = 1e-3
@@ -213,9 +208,9 @@ import Testing
   }
 
   /// Root mean square error of forces over that of the forces.
-  private func forceError(_ fit: PairFit.Result, _ test: Trajectory) throws -> Double {
+  private func forceError(_ fit: LinearFit.Result, _ test: Trajectory) throws -> Double {
     let potential = try Potential(
-      typeNames: ["A"], energyScale: boltzmannConstant * 300, terms: [fit.pairTerm(), fit.triplets])
+      typeNames: ["A"], energyScale: boltzmannConstant * 300, terms: fit.terms())
     let calculator = Calculator(potential, .double)
     var (error, square) = (0.0, 0.0)
     for frame in test.frames {
@@ -230,21 +225,19 @@ import Testing
   @Test(arguments: TrainingObjective.allCases)
   func findsWhatPairsCannotSay(_ objective: TrainingObjective) throws {
     let (training, test) = (try trajectory(120, seed: 1), try trajectory(10, seed: 2))
-    var settings = PairFit.Settings()
+    var settings = Samples.settings(rMax: 4, spacing: 0.1)
     settings.objective = objective
-    settings.rMax = 4
-    settings.threads = 2
-    let pairs = try forceError(PairFit(settings, temperature: 300).run(training), test)
+    let pairs = try forceError(LinearFit(settings, temperature: 300).run(training), test)
     settings.triplets = TripletSettings()
     settings.triplets?.rMax = 3.4
-    let whole = try PairFit(settings, temperature: 300).run(training)
+    let whole = try LinearFit(settings, temperature: 300).run(training)
     let found = try forceError(whole, test)
     // What frames without labels leave is due to their number; labels without noise leave what the splines cannot say.
     #expect(found < (objective == .denoising ? 0.7 : 0.5) * pairs, "\(found) against \(pairs)")
     // Both parts of the prior are chosen with triplets in place, whatever was best for pairs alone.
     let chosen = try #require(whole.chosen.last)
-    let rivals = whole.candidates.filter { $0.tripletWidth != nil && $0.tripletWidth == chosen.tripletWidth }
-    #expect(Set(rivals.map(\.prior.strength)).count == SmoothnessPrior.candidates.count)
+    let rivals = whole.candidates.filter { $0.priors.count == 2 && $0.priors[1] == chosen.priors[1] }
+    #expect(Set(rivals.map(\.priors[0])).count == SmoothnessPrior.strengths.count)
     #expect(chosen.heldOut == rivals.map(\.heldOut).min())
     #expect(whole.triplets?.basis.floor.distances == whole.wallDistances)
   }
@@ -257,36 +250,39 @@ import Testing
     let training = try Trajectory.read(
       path: root + "/examples/licl/figures/data/licl-aa.npz",
       TrajectorySelection(species: ["Li", "Cl"], typeNames: nil, slice: "19:4000:20"))
-    var settings = PairFit.Settings()
+    var settings = FitSettings()
     (settings.seed, settings.threads) = (3, 2)
-    settings.triplets = TripletSettings()
-    let fit = try PairFit(settings, temperature: 300).run(training)
-    let triplets = try #require(fit.triplets)
-    let basis = LinearBasis(pairs: fit.basis, triplets: triplets.basis)
-    let likelihood = ConditionalLikelihood(
-      basis: basis, frames: training.frames, blocks: fit.blocks, smallestDistances: fit.wallDistances, seed: 3,
-      threads: 2)
-    let c = fit.bareCoefficients + triplets.coefficients
+    let fit = try LinearFit(settings, temperature: 300).run(training)
+    let likelihood = PseudoLikelihood(
+      model: fit.model, frames: training.frames, blocks: fit.blocks,
+      moves: [AtomMove(smallestDistances: fit.wallDistances, typeCount: 2)], seed: 3, threads: 2)
+    let c = fit.coefficients
     let forms = try likelihood.expansions(about: c, .full).map(\.form)
-    let chosen = try #require(fit.chosen.last)
-    let prior = LinearPrior(smoothness: chosen.prior, tripletWidth: chosen.tripletWidth)
+    let chosen = try #require(fit.chosen.last).priors
     /// The minimiser for the blocks but one, or for all.
-    func minimiser(_ prior: LinearPrior, without block: Int? = nil) throws -> (c: [Double], form: QuadraticForm) {
+    func minimiser(_ priors: [Double], without block: Int? = nil) throws -> (c: [Double], form: QuadraticForm) {
       let blocks = forms.indices.filter { $0 != block }
       var form = QuadraticForm.sum(blocks.map { forms[$0] })
       let frames = blocks.reduce(0) { $0 + fit.blocks.ranges[$1].count }
-      prior.add(to: &form, basis, weight: Double(frames * training.frames[0].positions.count))
+      fit.model.addPriors(priors, to: &form, atomCount: Double(frames * training.frames[0].positions.count))
       return (try form.minimiser(), form)
     }
-    let (best, form) = try minimiser(prior)
+    let (best, form) = try minimiser(chosen)
     let gain = form.value(c) - form.value(best)
-    #expect(gain < 0.05 * Double(basis.count), "\(gain) could be gained")
+    #expect(gain < 0.05 * Double(fit.model.count), "\(gain) could be gained")
 
-    func heldOut(_ prior: LinearPrior) throws -> Double {
-      try forms.indices.reduce(0) { $0 + forms[$1].value(try minimiser(prior, without: $1).c) }
+    func heldOut(_ priors: [Double]) throws -> Double {
+      try forms.indices.reduce(0) { $0 + forms[$1].value(try minimiser(priors, without: $1).c) }
     }
-    let regret = try heldOut(prior) - (prior.smoothnesses + prior.widths).map(heldOut).min()!
-    #expect(regret < 0.05 * Double(basis.count), "another prior is better by \(regret)")
+    let others = fit.model.features.enumerated().flatMap { k, family in
+      family.priorCandidates.map { value in
+        var priors = chosen
+        priors[k] = value
+        return priors
+      }
+    }
+    let regret = try heldOut(chosen) - others.map(heldOut).min()!
+    #expect(regret < 0.05 * Double(fit.model.count), "another prior is better by \(regret)")
   }
 
   /// What a network in training adds to is what it will be run with.
@@ -311,12 +307,11 @@ import Testing
 
   @Test func doesNotDependOnThreads() throws {
     let training = try trajectory(10, seed: 5)
-    var settings = PairFit.Settings()
-    settings.rMax = 4
-    settings.triplets = TripletSettings()
+    var settings = FitSettings()
+    settings.pairs.rMax = 4
     let fits = try [1, 3].map { threads in
       settings.threads = threads
-      return try PairFit(settings, temperature: 300).run(training)
+      return try LinearFit(settings, temperature: 300).run(training)
     }
     #expect(fits[0].triplets == fits[1].triplets)
     #expect(fits[0].coefficients == fits[1].coefficients)

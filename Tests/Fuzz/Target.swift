@@ -84,7 +84,7 @@ enum Target: String, CaseIterable {
     let node = try YAMLNode(parsing: bytes, name: "c.yaml")
     let configuration = try TrainingConfiguration(node)
     try configuration.network?.validate()
-    _ = try PairFit(configuration.pair, temperature: configuration.temperature)
+    _ = try LinearFit(configuration.fit, temperature: configuration.temperature)
   }
 
   // MARK: Checkpoints
@@ -103,13 +103,13 @@ enum Target: String, CaseIterable {
     return (trajectory, settings, try! trainer(trajectory, settings).checkpoint().metadata["identity"]!)
   }()
 
-  /// Of the refinement.
+  /// Steps of the refinement.
   private static let steps = 3
 
   private static func trainer(_ trajectory: Trajectory, _ settings: NetworkSettings) throws -> NetworkTrainer {
-    var pair = PairFit.Settings()
+    var pair = FitSettings()
     pair.threads = 1
-    return try NetworkTrainer(settings, pair: nil, pairSettings: pair, trajectory: trajectory, temperature: 300)
+    return try NetworkTrainer(settings, nil, pair, trajectory: trajectory, temperature: 300)
   }
 
   /// Continues from a checkpoint, as if it were of the training above, by a step.
@@ -123,7 +123,7 @@ enum Target: String, CaseIterable {
     let refinement = try refinement(trainer)
     var own = SafetensorsFile(metadata: [:], tensors: [])
     refinement.addCheckpoint(to: &own)
-    let key = "likelihood.identity"
+    let key = "refinement.identity"
     if file.metadata[key] != nil { file.metadata[key] = own.metadata[key] }
     guard try LikelihoodRefinement.isPart(of: file, steps: steps, settings) else { return }
     try refinement.resume(from: file)
@@ -134,10 +134,11 @@ enum Target: String, CaseIterable {
     let basis = PairBasis(typeCount: 1, rMax: 2.9, intervals: 4)
     var form = QuadraticForm(count: basis.count)
     for k in 0..<basis.count { form.matrix[k * basis.count + k] = 1 }
-    let fit = PairFit.Result(
-      basis: basis, blocks: try TimeBlocks(frameCount: 5, blockCount: 5), bareCoefficients: [9, 5, 2, 0],
-      triplets: nil, sigmas: [0], sigma: 0, smallestDistances: [2], wallDistances: [2], candidates: [], chosen: [],
-      heldOutObjective: 0, minimum: LikelihoodMinimum(whole: form, rest: QuadraticForm(count: basis.count), weight: 1))
+    var fit = LinearFit.Result(
+      model: LinearModel([PairFeatures(basis: basis, wallDistances: [2])]), coefficients: [9, 5, 2, 0],
+      blocks: try TimeBlocks(frameCount: 5, blockCount: 5), smallestDistances: [2], wallDistances: [2], candidates: [],
+      chosen: [], heldOutObjective: 0)
+    fit.minimum = LikelihoodMinimum(objective: form, others: QuadraticForm(count: basis.count), weight: 1)
     var effort = LikelihoodRefinement.Effort()
     (effort.chainAtoms, effort.chainCounts, effort.stride) = (6, 2...2, 2)
     (effort.measuringSteps, effort.settlingSteps) = (2, 1)

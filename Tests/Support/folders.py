@@ -8,6 +8,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "Sources"
 TERMS = ["Terms/Pair", "Terms/Triplet", "Terms/Network"]
 GROUND = ["Numerics", "Files", "Geometry", "Terms"]
+# What the objective of a linear model and the refinement stand on: they know no family of functions by name.
+LEARNING = ["Numerics", "Ranks", "Data", "Features", "Moves"]
 
 # Folder: those below it. Files beside the folders, such as errors, are for all.
 ALLOWED = {
@@ -19,12 +21,37 @@ ALLOWED = {
         **{term: GROUND for term in TERMS},
         "Potential": GROUND,
     },
+    "DiffNNPTraining": {
+        "Numerics": [],
+        "Ranks": ["Numerics"],
+        "Data": [],
+        "Features": ["Numerics"],
+        "Features/Pairs": ["Numerics", "Features"],
+        "Features/Triplets": ["Numerics", "Features", "Features/Pairs"],
+        "Moves": ["Features"],
+        "Likelihood": LEARNING,
+        "Scores": [*LEARNING, "Likelihood", "Features/Pairs"],
+        "Forces": [*LEARNING, "Likelihood", "Features/Pairs", "Scores"],
+        "Fit": [*LEARNING, "Likelihood", "Features/Pairs", "Features/Triplets", "Scores", "Forces"],
+        "Network": ["Numerics", "Ranks", "Data", "Fit"],
+        "Refinement": [*LEARNING, "Likelihood", "Fit", "Network"],
+    },
+    "DiffNNPAnalysis": {
+        "System": [],
+        "Structure": ["System"],
+        "LAMMPS": ["System"],
+        "Plotting": ["System", "Structure"],
+        "Reports": ["System", "Plotting"],
+        "Validation": ["System", "Structure", "LAMMPS", "Plotting", "Reports"],
+    },
+    "DiffNNPCommandLine": {"Configuration": [], "Training": ["Configuration"]},
+    "DiffNNPLab": {"Noise": [], "NoiseScan": ["Noise"], "Study": []},
 }
 # The one place that lists the terms.
 EXEMPT = {"DiffNNP/Terms/TermRegistry.swift"}
 
 COMMENT = re.compile(r"//.*|\"(?:[^\"\\]|\\[^(])*\"")
-DECLARED = re.compile(r"^(?:@\w+(?:\([^)]*\))? )*(?:public )?(?:final |indirect )?(?:struct|class|enum|protocol|typealias) (\w+)", re.MULTILINE)
+DECLARED = re.compile(r"^(?:@\w+(?:\([^)]*\))? )*(?:public |package )?(?:final |indirect )?(?:struct|class|enum|protocol|typealias) (\w+)", re.MULTILINE)
 WORD = re.compile(r"\b[A-Z]\w*\b")
 
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DiffNNPTraining
 
-@Suite struct PairStatisticsTests {
+@Suite struct PairScoresTests {
   static let basis = PairBasis(typeCount: 2, rMax: 4, intervals: 6)
 
   /// Two frames of a few atoms in a cell smaller than twice the cutoff.
@@ -19,10 +19,9 @@ import Testing
     }
   }
 
-  static func statistics(_ frames: [Frame], _ noise: NoiseMode, _ sigmas: [Double]) throws -> PairStatistics {
-    try PairStatistics(
-      Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2),
-      .init(basis: basis, noise: noise, sigmas: sigmas, seed: 3, threads: 2))
+  static func scores(_ frames: [Frame], known: (any KnownPart)? = nil) throws -> PairScores {
+    try PairScores(
+      Frames(frames), blocks: TimeBlocks(frameCount: 2, blockCount: 2), basis, known: known, threads: 2)
   }
 
   /// ∇φ_k of one configuration from the pair term itself.
@@ -50,11 +49,11 @@ import Testing
   // The sparse way of summing serves few neighbours, the dense way many.
   @Test(arguments: [7, 40]) func formsAgreeWithTheirDefinition(_ atoms: Int) throws {
     let frames = try Self.frames(atoms)
-    let statistics = try Self.statistics(frames, .fresh(sigma: 0), [0])
+    let scores = try Self.scores(frames)
     for (f, frame) in frames.enumerated() {
       let gradients = try Self.gradients(frame)
       let g = gradients.flatMap { a in gradients.map { b in zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } } }
-      Self.expectEqual(statistics.forms[0][f].matrix, g, 1e-10)
+      Self.expectEqual(scores.forms[f].matrix, g, 1e-10)
 
       var laplacian = Array(repeating: 0.0, count: Self.basis.count)
       let step = 1e-4
@@ -67,20 +66,7 @@ import Testing
           for n in laplacian.indices { laplacian[n] += (b[n][3 * i + k] - a[n][3 * i + k]) / (2 * step) }
         }
       }
-      Self.expectEqual(statistics.forms[0][f].vector, laplacian, 1e-5)
-    }
-  }
-
-  @Test func exactLaplaciansAreTheMeanOverNoise() throws {
-    let frames = try Self.frames()
-    let exact = try Self.statistics(frames, .fresh(sigma: 0.3), [0, 0.3]).forms[1]
-    // The same from labels, with antithetic noise: equal in the mean.
-    let sampled = try Self.statistics(frames, .antithetic(sigma: 0.3, pairs: 4000), [0, 0.3]).forms[1]
-    for block in 0..<2 {
-      Self.expectEqual(sampled[block].vector, exact[block].vector, 0.05)
-      Self.expectEqual(
-        try Self.statistics(frames, .antithetic(sigma: 0.3, pairs: 4000), [0, 0.3]).forms[0][block].vector,
-        try Self.statistics(frames, .fresh(sigma: 0), [0]).forms[0][block].vector, 1e-12)
+      Self.expectEqual(scores.forms[f].vector, laplacian, 1e-5)
     }
   }
 
@@ -91,12 +77,10 @@ import Testing
     let frames = (0..<data.repeats).flatMap { _ in [1.0, 2.6, 3.1, 3.8] }.map {
       Frame(cell: cell, positions: [[0, 0, 0], [$0, 0, 0]], types: [0, 0])
     }
-    let statistics = try PairStatistics(
+    let scores = try PairScores(
       Frames(frames), blocks: TimeBlocks(frameCount: frames.count, blockCount: 2),
-      .init(
-        basis: PairBasis(typeCount: 1, rMax: 5, intervals: 10), noise: .fresh(sigma: 0), sigmas: [0],
-        seed: 1, threads: 1))
-    #expect(abs(statistics.smallestDistances[0] - 1) < 1e-9)
-    #expect(abs(statistics.connectedDistances[0] - data.connected) < 0.01)
+      PairBasis(typeCount: 1, rMax: 5, intervals: 10), threads: 1)
+    #expect(abs(scores.smallestDistances[0] - 1) < 1e-9)
+    #expect(abs(scores.connectedDistances[0] - data.connected) < 0.01)
   }
 }

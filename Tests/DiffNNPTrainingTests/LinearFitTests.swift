@@ -8,44 +8,20 @@ import Testing
   import Glibc
 #endif
 
-@Suite struct PairFitTests {
+@Suite struct LinearFitTests {
   /// Stiffness (kT/Å²) of the well u = ½ k r², whose score is known also for noised samples.
   static let stiffness = 4.0
   static let well = Result { try Samples.dimers(6000, seed: 21) { 0.5 * stiffness * $0 * $0 } }
 
   /// u'/r about the width of the well.
-  static func stiffness(_ result: PairFit.Result) throws -> Double {
+  static func stiffness(_ result: LinearFit.Result) throws -> Double {
     let pair = try result.pairTerm()
     let distances = stride(from: 0.6, through: 1.1, by: 0.05)
     return distances.reduce(0) { $0 + pair.value(0, 0, at: $1).slope / $1 } / Double(distances.map { $0 }.count)
   }
 
-  static let sigma = 0.3
-
-  /// Both atoms are noised: the relative vector gains the variance 2τ.
-  @Test(arguments: [
-    NoiseMode.fixed(sigma: sigma), .copies(sigma: sigma, count: 5), .fresh(sigma: sigma),
-    .antithetic(sigma: sigma, pairs: 2),
-  ])
-  func oneNoiseLevelSoftensAWell(_ noise: NoiseMode) throws {
-    let result = try Samples.fit(Self.well.get(), Samples.settings(noise, rMax: 5, spacing: 0.25))
-    let expected = Self.stiffness / (1 + 2 * Self.stiffness * Self.sigma * Self.sigma)
-    #expect(abs(try Self.stiffness(result) / expected - 1) < 0.08)
-    #expect(result.sigma == Self.sigma)
-  }
-
-  @Test func variancePreservingNoiseAlsoShrinksDistances() throws {
-    let noise = NoiseMode.variancePreserving(sigma: Self.sigma, copies: 5)
-    let result = try Samples.fit(Self.well.get(), Samples.settings(noise, rMax: 5, spacing: 0.25))
-    let tau = Self.sigma * Self.sigma
-    let expected = 1 / ((1 - tau) / Self.stiffness + 2 * tau)
-    #expect(abs(try Self.stiffness(result) / expected - 1) < 0.08)
-  }
-
-  @Test(arguments: [false, true]) func theLadderRemovesTheBias(_ likelihood: Bool) throws {
-    var settings = Samples.settings(rMax: 5, spacing: 0.25)
-    settings.usesLikelihood = likelihood
-    let result = try Samples.fit(Self.well.get(), settings)
+  @Test func findsTheStiffnessOfAWell() throws {
+    let result = try Samples.fit(Self.well.get(), Samples.settings(rMax: 5, spacing: 0.25))
     #expect(result.sigma == 0)
     #expect(abs(try Self.stiffness(result) / Self.stiffness - 1) < 0.08)
   }
@@ -99,12 +75,8 @@ import Testing
   }
 
   @Test func nonsenseIsRefused() throws {
-    #expect(throws: DiffNNPError.self) { try PairFit(.init(), temperature: -1) }
-    let modes: [NoiseMode] = [
-      .fixed(sigma: -0.1), .fixed(sigma: 0), .copies(sigma: 0.1, count: 0), .ladder(sigmas: [0.1, 0.2]),
-      .ladder(sigmas: [0, 0.2, 0.1]), .variancePreserving(sigma: 1.5, copies: 1), .fresh(sigma: .nan),
-    ]
-    for mode in modes { #expect(throws: DiffNNPError.self) { try mode.validate() } }
+    #expect(throws: DiffNNPError.self) { try LinearFit(.init(), temperature: -1) }
+    #expect(throws: DiffNNPError.self) { try LinearFit(Samples.settings(rMax: 5, spacing: 0), temperature: 300) }
   }
 }
 
@@ -164,22 +136,5 @@ import Testing
         }
       }
     }
-  }
-
-  /// Where a potential belongs to a noise level, noise brings pairs closer than in the frames, and the wall leaves them room: a
-  /// network that sees noised frames would otherwise learn to take the wall away.
-  @Test func theWallLeavesRoomForNoise() throws {
-    let sigma = 0.25
-    var settings = PairFit.Settings()
-    settings.noise = .copies(sigma: sigma, count: 4)
-    let trajectory = try Samples.fluid(30, atoms: 64, edge: 16, rMax: 7, seed: 3) { 400 * exp(-2 * $0) }
-    let result = try PairFit(settings, temperature: 300).run(trajectory)
-    let (smallest, spacing) = (result.smallestDistances[0], result.basis.spacing)
-    let coefficients = result.coefficients
-    for (k, (own, walled)) in zip(result.bareCoefficients, coefficients).enumerated() {
-      // A pair brought closer by one standard deviation, with the width of a spline between.
-      if Double(k) * spacing > smallest - 2.0.squareRoot() * sigma { #expect(own == walled) }
-    }
-    #expect(coefficients[0] > coefficients[5] && coefficients[0] > result.bareCoefficients[20])
   }
 }

@@ -1,0 +1,1 @@
+../DiffNNPTrainingTests/Samples.swift
