@@ -43,6 +43,7 @@ extension TrainingConfiguration {
 }
 
 extension PairFit.Settings {
+  /// Settings of the fit, from keys of the whole configuration and its sections `noise` and `pair`.
   package init(_ root: ConfigurationSection) throws {
     self.init()
     objective = try root.choice("objective", TrainingObjective.self) ?? objective
@@ -79,6 +80,7 @@ extension TrainingConfiguration {
 }
 
 extension TripletSettings {
+  /// Reads the section `triplets`.
   package init(_ section: ConfigurationSection) throws {
     self.init()
     rMax = try section.double("r_max")
@@ -96,6 +98,7 @@ extension NoiseMode {
     case variancePreserving = "variance-preserving"
   }
 
+  /// Reads the section `noise`; the ladder where it says nothing.
   package init(_ section: ConfigurationSection) throws {
     let name = try section.choice("mode", Name.self) ?? .ladder
     let sigmas = try section.doubles("sigma")
@@ -126,6 +129,8 @@ extension NoiseMode {
 }
 
 extension NetworkSettings {
+  /// Reads the section `network`.
+  /// - Parameter seed: where the section has none of its own.
   package init(_ section: ConfigurationSection, seed: UInt64) throws {
     self.init()
     features = try section.int("features") ?? features
