@@ -7,6 +7,7 @@ import DiffNNPFrames
 
 /// The options of every verb that reads frames.
 package enum TrajectoryOptions {
+  /// The options, for the syntax of a verb.
   package static let options: [Syntax.Option] = [
     .init(name: "--select", value: "NAMES", summary: "Keep these species alone, in this order of types: Li,Cl"),
     .init(

@@ -34,17 +34,22 @@ package final class ConfigurationSection {
   /// Whether a key is there, whatever its value; it does not become known.
   func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
+  /// A number; nil where the key is absent.
   package func double(_ key: String) throws -> Double? { try get(key, "a number", \.double) }
 
+  /// A whole number; nil where the key is absent.
   package func int(_ key: String) throws -> Int? { try get(key, "a whole number", \.int) }
 
+  /// True or false; nil where the key is absent.
   package func bool(_ key: String) throws -> Bool? { try get(key, "true or false", \.bool) }
 
+  /// Text; nil where the key is absent.
   package func text(_ key: String) throws -> String? { try get(key, "text", \.text) }
 
   /// A list of numbers, or one number.
   package func doubles(_ key: String) throws -> [Double]? { try list(key, "numbers", \.double) }
 
+  /// A list of whole numbers, or one.
   package func ints(_ key: String) throws -> [Int]? { try list(key, "whole numbers", \.int) }
 
   /// A list of texts, or one text.

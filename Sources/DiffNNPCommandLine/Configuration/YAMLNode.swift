@@ -2,6 +2,7 @@ import DiffNNP
 
 /// A value in a YAML document, with its file and line.
 package struct YAMLNode {
+  /// Kinds of values.
   package enum Value {
     /// Plain or quoted text, which is parsed as the type that is asked for.
     case scalar(String, isPlain: Bool)
@@ -9,6 +10,7 @@ package struct YAMLNode {
     case mapping([Entry])
   }
 
+  /// A key with its value.
   package struct Entry {
     package var key: String
     /// Position of the key, for errors: "train.yaml:3".
@@ -26,6 +28,7 @@ package struct YAMLNode {
     return ["", "~", "null", "Null", "NULL"].contains(text)
   }
 
+  /// Entries of a mapping; none for null; nil for all else.
   package var mapping: [Entry]? {
     switch value {
     case .mapping(let entries): entries
@@ -46,11 +49,13 @@ package struct YAMLNode {
     return number
   }
 
+  /// A whole number.
   package var int: Int? {
     guard case .scalar(let text, isPlain: true) = value else { return nil }
     return Int(text)
   }
 
+  /// True or false, in the spellings of YAML 1.1 that are common.
   package var bool: Bool? {
     guard case .scalar(let text, isPlain: true) = value else { return nil }
     switch text {
@@ -69,6 +74,7 @@ package struct YAMLNode {
     }
   }
 
+  /// An error about the value, with its file and line.
   package func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
 }
 

@@ -16,6 +16,7 @@ package struct StepwiseStage {
     package var refinement: Refinement
   }
 
+  /// What became of the refinement by likelihood.
   package enum Refinement {
     case notWanted
     /// Frames hold different atoms, or there is nothing to begin from.
@@ -27,6 +28,7 @@ package struct StepwiseStage {
   private let configuration: TrainingConfiguration
   private let fit: LinearFit.Result
   private let trajectory: Trajectory
+  /// The trainer of the network; nil where none is wanted.
   package let trainer: NetworkTrainer?
   private var output: String { configuration.output }
   private var ranks: Ranks { configuration.fit.ranks }
@@ -34,6 +36,7 @@ package struct StepwiseStage {
   private var log: StepLog
   private var refinementLog: StepLog
 
+  /// Path of the file that an interrupted training is continued from.
   package static func checkpointPath(_ output: String) -> String { output + ".checkpoint" }
   static func logPath(_ output: String) -> String { output + ".network.csv" }
   static func refinementLogPath(_ output: String) -> String { output + ".refinement.csv" }
@@ -82,6 +85,7 @@ package struct StepwiseStage {
       of: file, steps: configuration.refinementSteps, configuration.network)
   }
 
+  /// Tells the user where there is no checkpoint to continue from.
   package static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
     let path = checkpointPath(configuration.output)
     guard access(path, F_OK) != 0 else { return }

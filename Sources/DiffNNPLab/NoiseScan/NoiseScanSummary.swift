@@ -4,6 +4,7 @@ import DiffNNPCommandLine
 
 /// A scan over noise levels in numbers, in words and as a figure.
 package struct NoiseScanSummary {
+  /// One noise level, or the likelihood.
   package struct Row {
     /// Noise level (Å); nil for the likelihood.
     package var sigma: Double?
@@ -15,6 +16,7 @@ package struct NoiseScanSummary {
     package var stableTime: Double?
     package var failure: String?
 
+    /// - Parameter run: the validation of its potential; nil where nothing was run.
     package init(_ point: NoiseScan.Point, run: Validation?) throws {
       (sigma, objectives) = (point.sigma, point.objectives)
       (stableTime, failure) = (run?.stableTime, run?.runs.compactMap(\.failure).first)
@@ -56,6 +58,7 @@ package struct NoiseScanSummary {
     BlockStatistics.mean(zip(row.objectives, (best ?? row).objectives).map { $0 - $1 }, weights: weights)
   }
 
+  /// The table and the advice.
   package var text: String {
     var lines = ["σ (Å)       σ² (Å²)   objective (1/Å²)  bias    learning  total   sampling"]
     for row in rows {
@@ -120,6 +123,7 @@ package struct NoiseScanSummary {
     }
   }
 
+  /// Table and advice as JSON.
   package var json: JSONValue {
     func number(_ x: Double?) -> JSONValue { x.map { .number($0) } ?? .null }
     let rows = self.rows.map { row in
@@ -139,6 +143,7 @@ package struct NoiseScanSummary {
     ])
   }
 
+  /// Objectives and errors against the level.
   package var figure: Figure {
     let levels = rows.filter { $0.sigma != nil }
     let errors = levels.map { excess($0).error }

@@ -140,6 +140,7 @@ package struct Study {
     return study
   }
 
+  /// The system of a name, which is one of the study's.
   package func system(_ name: String) -> System { systems.first { $0.name == name }! }
 
   /// All trainings, in the order of rows.

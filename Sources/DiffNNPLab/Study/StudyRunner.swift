@@ -10,6 +10,7 @@ import DiffNNPTraining
 
 /// Trains, runs and measures what a study asks for, one training after the other; each uses all processors.
 package struct StudyRunner {
+  /// What is asked for.
   package let study: Study
   /// LAMMPS with the pair style; nil where nothing is run.
   package let launcher: String?
@@ -34,6 +35,7 @@ package struct StudyRunner {
     self.verb = verb
   }
 
+  /// Path of the record of a training.
   package func recordPath(_ key: StudyRecord.Key) -> String { "\(study.results)/runs/\(key.name).json" }
 
   /// The finished trainings, as far as their settings are still those of the study.
@@ -130,7 +132,7 @@ package struct StudyRunner {
         "\(system.temperature)", "--seed", "\(job.key.replica)",
       ]
       if study.isQuick {
-        arguments += ["--set", "likelihood_steps=2"]
+        if case .training = job.row.source { arguments += ["--set", "refinement.steps=2"] }
         let keys = try YAMLNode.load(path: configuration).mapping?.map(\.key) ?? []
         if keys.contains("network") { arguments += ["--set", "network.steps=10"] }
       }
