@@ -9,9 +9,9 @@ public struct DiffNNPError: Error, CustomStringConvertible, Sendable {
   public var description: String { message }
 }
 
-/// Calls `body`, and prefixes the message of a `DiffNNPError` that it throws with a place, such as the name of the file
-/// that frames come from.
-/// - Throws: what `body` throws; a `DiffNNPError` with the place before its message.
+/// Calls `body`, and prefixes the message of a `DiffNNPError` that it throws with what it is about, such as the name of
+/// the file that frames come from.
+/// - Throws: what `body` throws; a `DiffNNPError` with the prefix `place` before its message.
 public func naming<Result>(_ place: String, _ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as DiffNNPError {
     throw DiffNNPError("\(place): \(error.message)")

@@ -85,7 +85,7 @@ struct DistanceCheck {
 
   // MARK: What all frames say
 
-  /// The warning about lengths that look wrong; nil where there is none.
+  /// The warning about lengths that may be in another unit; nil where there is none.
   /// - Throws: where most atoms have a neighbour closer than any bond.
   func warning() throws -> String? {
     let advice = "for lengths in nm give the units: nano, or nm and that of forces"

@@ -143,7 +143,7 @@ struct ExtendedXYZReader: FrameReader {
     var atomicNumber: Int?
     var positions: Int
     var forces: Int?
-    /// Names of columns that look like forces.
+    /// Names of columns that may be forces.
     var likelyForces: [String] = []
     var count = 0
 
@@ -210,7 +210,7 @@ struct ExtendedXYZReader: FrameReader {
         throw lines.failure(error.message)
       }
       columns = try Columns(value("Properties") ?? "species:S:1:pos:R:3", forcesName: forcesName, lines)
-      // What is said of all comes first, what is said of one quantity takes its place.
+      // The units of all quantities come first, so that those of a single quantity replace them.
       for (key, value) in values.filter({ $0.key.lowercased() == "units" }) + values {
         guard units.note(key: key, value) == false else { continue }
         throw lines.failure("\(key)=\"\(value)\" is no unit; \(FileUnits.knownNames)")

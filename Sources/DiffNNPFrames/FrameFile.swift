@@ -27,7 +27,7 @@ final class FrameFile: @unchecked Sendable {
     var periodic: (Bool, Bool, Bool)
   }
 
-  /// - Parameter directory: a place on disk; that of `TemporaryFile` by default.
+  /// - Parameter directory: where the file is made; the directory of `TemporaryFile` by default.
   /// - Throws: where no file can be made there.
   init(directory: String? = nil) throws {
     pthread_mutex_init(mutex, nil)

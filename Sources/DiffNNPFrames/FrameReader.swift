@@ -14,7 +14,7 @@ protocol FrameReader {
   var units: FileUnits { get }
   /// Time of the frame read last, where the file has one.
   var time: FrameTime? { get }
-  /// Columns that look like forces, where none are read.
+  /// Columns that may be forces by their names, where none are read.
   var likelyForces: [String] { get }
   /// Further warnings for the user.
   var remarks: [String] { get }
@@ -26,7 +26,7 @@ public struct ReadingReport: Sendable {
   public var warnings: [String] = []
   /// Units of the file, as they were understood.
   public var units = FileUnits()
-  /// Columns or arrays that look like forces, where none were read.
+  /// Columns or arrays that may be forces by their names, where none were read.
   public var likelyForces: [String] = []
   /// Whether there are several frames, all equal; they are all kept then.
   public var areAllAlike = false

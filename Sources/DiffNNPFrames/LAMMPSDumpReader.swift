@@ -260,7 +260,7 @@ struct LAMMPSDumpReader: FrameReader {
     var isNumbered: Bool
     var positions: SIMD3<Int>
     var forces: SIMD3<Int>?
-    /// Prefixes of the names of columns that look like forces.
+    /// Prefixes of the names of columns that may be forces.
     var likelyForces: [String]
     var isScaled: Bool
 

@@ -5,7 +5,7 @@ extension Trajectory {
   /// keys.
   ///
   /// - Parameters:
-  ///   - path: the file; what it is, is seen from how it begins.
+  ///   - path: the file; its format is recognised by its beginning.
   ///   - selection: the atoms and frames wanted.
   /// - Throws: where the file cannot be read, a frame is unusable, lengths cannot be right, or nothing is selected.
   public static func read(path: String, _ selection: TrajectorySelection = .init()) throws -> Trajectory {

@@ -9,7 +9,8 @@
 public struct Philox: RandomNumberGenerator {
   /// The use of a stream: `noise` on frames; `candidates` of the pseudo-likelihood; initial parameters, noise and order
   /// of frames of a `network`; noise of the held-out `objective`; chains of the refinement by `likelihood`; positions
-  /// on a `lattice` that a validation starts from; `resampling` of frames; candidates that enter a `hessian`.
+  /// on a `lattice` that a validation starts from; `resampling` of frames; candidates that enter a `hessian`; noise on
+  /// the frames that a `validation` compares with.
   public enum Purpose: UInt32, Sendable {
     case noise = 1, candidates, network, objective, likelihood, lattice, resampling, hessian, validation
   }
@@ -20,7 +21,7 @@ public struct Philox: RandomNumberGenerator {
   private var used = 4
   private var spare: Double?
 
-  /// Streams that differ in one of these never overlap, for the first 2³⁴ numbers of each.
+  /// Streams that differ in one of these never overlap. Each repeats itself after 2³³ numbers of 64 bits.
   /// - Parameters:
   ///   - frame: at least 0 and below 2⁵⁶.
   ///   - stream: tells draws for one purpose and frame apart: atom, level, copy, …; at least 0 and below 2³².

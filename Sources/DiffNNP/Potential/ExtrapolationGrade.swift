@@ -6,7 +6,7 @@
 /// of the data, more outside. It is the larger of two numbers.
 ///
 /// - |Aᵀ(f - μ)| for the description f of the atom (`Surroundings`), with mean μ and matrix A for its type: the
-///   Mahalanobis distance from the mean of the training data, divided by the largest one in them.
+///   Mahalanobis distance from the mean of the training data, divided by the largest one of held-out frames.
 /// - 1 + 10 (1 - r/r₀) for a neighbour at distance r, with r₀ the smallest distance of the two types in the training
 ///   data.
 public struct ExtrapolationGrade: Equatable, Sendable {
@@ -52,7 +52,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
     max(distance(of: centre, edges, scratch: scratch), nearness(of: centre, edges))
   }
 
-  /// The Mahalanobis distance |Aᵀ(f - μ)| of a centre from the training data, 1 for the farthest of them.
+  /// The Mahalanobis distance |Aᵀ(f - μ)| of a centre from the training data, 1 at their edge.
   public func distance(of centre: Int, _ edges: EdgeList, scratch: UnsafeMutablePointer<Double>) -> Double {
     let dimension = surroundings.dimension
     let (f, y) = (scratch, scratch + dimension)

@@ -1,9 +1,9 @@
 /// Keeps triplets and networks from extrapolating to distances below any in the training data, where their energies
-/// mean nothing and could outweigh the wall of the pair term. Where the wall begins, at r_in, their radial functions
-/// use a distance that begins to slow down against the real one, r, and 1 d below it stands still, with continuous
+/// mean nothing and could outweigh the wall of the pair term. Below r_in, where the wall begins, their radial functions
+/// use a distance that decreases more slowly than the real one, r, and from r_in - d down is constant, with continuous
 /// second derivatives:
 ///
-///   r_seen(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
+///   r_slowed(r) = r_in - d g((r_in - r)/d),   g(x) = x - x³ + x⁴/2 for x < 1, ½ beyond.
 ///
 /// So below r_in - d their energy does not change with r, and along the line between the two atoms the wall alone acts.
 /// It does change with the direction of that line, as before.

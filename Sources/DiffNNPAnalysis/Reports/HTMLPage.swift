@@ -25,7 +25,7 @@ struct HTMLPage {
 
   /// A figure from an SVG document, with a caption.
   mutating func figure(svg: String, caption: String) {
-    // What stands before <svg> (the XML declaration and the document type) has no place inside a page.
+    // What stands before <svg> (the XML declaration and the document type) is not allowed inside a page.
     let start = svg.firstRange(of: "<svg")?.lowerBound ?? svg.startIndex
     body += "<figure>\n\(svg[start...])\n<figcaption>\(Self.escaped(caption))</figcaption>\n</figure>\n"
   }

@@ -5,7 +5,7 @@ import DiffNNP
 #endif
 
 /// Makes a directory, and those above it, where they are missing.
-/// - Throws: where a directory cannot be made, or a file is in its place.
+/// - Throws: where a directory cannot be made, or a file has its name.
 public func makeDirectory(_ path: String) throws {
   var prefix = path.hasPrefix("/") ? "/" : ""
   for part in path.split(separator: "/") {

@@ -84,7 +84,7 @@ public struct Subprocess: Sendable {
     }
   }
 
-  /// The path of a program: beside the running one, or on PATH; nil where it is in neither place. A name with a slash
+  /// The path of a program: beside the running one, or on PATH; nil where it is in neither. A name with a slash
   /// is a path already.
   public static func find(_ name: String) -> String? {
     guard !name.contains("/") else { return access(name, X_OK) == 0 ? name : nil }

@@ -40,7 +40,7 @@ extension Validation {
       + "Pairs alone cannot say what angles are; triplets say more with more frames, and a network may (diffnnp train --network)."
   }
 
-  /// Whether runs or frames limit what can be seen.
+  /// Says whether runs or frames limit how small a difference can be told from chance.
   private func precision(_ simulated: RadialDistribution) -> String {
     guard let mine = simulated.samplingFloor(rMax: settings.rMax),
       let theirs = frames.samplingFloor(rMax: settings.rMax)

@@ -6,7 +6,7 @@ extension Validation.Run {
   /// A temperature so many standard deviations above its target does not come from the canonical ensemble.
   private static let hot = 10.0
 
-  /// - Parameter expected: what the run should look like: the frames, with the noise that the potential belongs to.
+  /// - Parameter expected: g(r) that the run should have: that of the frames, with the noise that the potential belongs to.
   init(
     _ result: Subprocess.Result, _ start: String, directory: String, settings: Validation.Settings,
     expected: RadialDistribution
@@ -51,8 +51,8 @@ extension Validation.Run {
     temperature = Self.meanTemperature(log, settings)
   }
 
-  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are in
-  /// one place, and the reason.
+  /// The frames of a dump up to the first that cannot be used, say because a position is no number or two atoms are at
+  /// one position, and the reason.
   private static func readableFrames(
     _ path: String, species: [String], count: Int
   ) throws -> (Trajectory, unreadable: String?) {
@@ -113,7 +113,7 @@ extension Validation.Run {
   }
 }
 
-/// Looks for pairs of atoms much closer than any in the frames that a potential was made from.
+/// Finds pairs of atoms much closer than any in the frames that a potential was made from.
 private struct CollapseWatch {
   /// A distance below this fraction of the smallest one in the frames is a collapse.
   private static let part = 0.7

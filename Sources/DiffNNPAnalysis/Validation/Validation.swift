@@ -42,7 +42,7 @@ public struct Validation: Sendable {
     /// Largest distance of the neighbours that form the angles compared (Å); nil takes the first minimum of the frames'
     /// g(r).
     public var angleRadius: Double?
-    /// The noise level that the potential belongs to (Å): runs with it should look like frames with this noise.
+    /// The noise level that the potential belongs to (Å): runs with it are compared with frames with this noise.
     public var sigma = 0.0
     /// The potential's extrapolation grade; nil where it has none.
     public var grade: ExtrapolationGrade?

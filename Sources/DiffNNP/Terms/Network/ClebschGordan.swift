@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// Coupling of real spherical harmonics, in the basis and with the signs of e3nn (0.4 and later): component order
+/// Coupling of real spherical harmonics, in the basis and with the signs of e3nn (0.5 and later): component order
 /// m = -l…l with y as the polar axis, and Σ C² = 1.
 public enum ClebschGordan {
   /// C[m1][m2][m3], flattened in this order, of shape (2l₁+1)(2l₂+1)(2l₃+1): invariant under rotation of all three.

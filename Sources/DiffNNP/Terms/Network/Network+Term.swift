@@ -60,7 +60,7 @@ extension Network: Term {
 }
 
 extension StageClock.Stage {
-  /// Edges within the network's cutoff, their directions, harmonics and places in the tables.
+  /// Edges within the network's cutoff, their directions, harmonics and positions in the radial tables.
   static let geometry = Self(name: "geometry")
   /// Radial tables and tensor products, forward.
   static let messages = Self(name: "messages")

@@ -20,7 +20,7 @@ public final class Network: @unchecked Sendable {
   }
 
   /// A network from tensors under nequip's state-dict names. Missing scales, shifts and `scale_by` mean 1, 0 and 1.
-  /// - Throws: where a tensor is missing, is of another shape, or has no place in the architecture.
+  /// - Throws: where a tensor is missing, is of another shape, or does not belong to the architecture.
   public convenience init(_ architecture: NetworkArchitecture, tensors: [NamedTensor]) throws {
     let plan = try NetworkPlan(architecture)
     var given: [String: NamedTensor] = [:]

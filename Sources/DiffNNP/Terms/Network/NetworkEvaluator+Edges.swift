@@ -43,7 +43,7 @@ extension NetworkEvaluator {
     let inverse = 1 / length
     let u = SIMD3(vector.x * inverse, vector.y * inverse, vector.z * inverse)
     let seen = seenLength(edges, i, e)
-    // The place between knots loses digits in single precision, so it is found in double.
+    // The position between knots loses digits in single precision, so it is found in double.
     let place = seen.distance * knotsPerLength
     let knot = min(place.rounded(.down), lastKnot)
     var (tangent, along) = (SIMD3<Double>.zero, 0.0)
@@ -86,7 +86,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// Places of the neighbours' sources, which are those of their types in the first layer.
+  /// Positions of the neighbours' sources in memory, which are those of their types in the first layer.
   @inline(__always)
   private func findSources(
     _ layer: Int, _ job: Job, _ geometry: UnsafePointer<EdgeGeometry<S>>, _ count: Int,

@@ -107,7 +107,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
 
   deinit { convolutionPlaces.deallocate() }
 
-  // MARK: The whole network
+  // MARK: All layers
 
   /// Computes what `outputs` asks for. The specialisations carry over to all that is called from here.
   /// - Parameters:

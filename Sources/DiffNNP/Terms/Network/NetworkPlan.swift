@@ -2,7 +2,7 @@
 /// lies. What cannot reach the energy is left out: the last layer's vectors, for example.
 ///
 /// Conventions are those of nequip 0.5 and e3nn 0.4–0.5: order of irreps, of paths and of weights, and all
-/// normalisations, which are folded into the matrices here.
+/// normalisations, which are folded into the matrices here. Signs of couplings are those of e3nn 0.5.
 struct NetworkPlan: Sendable {
   /// The position of a tensor in the vector of all parameters.
   struct Tensor: Sendable, Equatable {
