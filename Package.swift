@@ -68,7 +68,9 @@ let package = Package(
     .testTarget(name: "DiffNNPAnalysisTests", dependencies: ["DiffNNP", "DiffNNPFrames", "DiffNNPAnalysis"]),
     .testTarget(
       name: "DiffNNPLabTests",
-      dependencies: ["DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPAnalysis", "DiffNNPLab"]),
+      dependencies: [
+        "DiffNNP", "DiffNNPCommandLine", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis", "DiffNNPLab",
+      ]),
   ],
   swiftLanguageModes: [.v5]
 )

@@ -220,11 +220,14 @@ import Testing
         return String(decoding: try FileIO.read(directory + "/validation/report.html"), as: UTF8.self)
       }
       let whole = try report("--set refinement.steps=10")
-      for part in ["<h2>Training</h2>", "<td>pairs and triplets by pseudo-likelihood</td>", "<td>chosen</td>", "refinement by"] {
+      for part in [
+        "<h2>Training</h2>", "<td>pairs and triplets by pseudo-likelihood</td>", "<td>chosen</td>", "refinement by",
+      ] {
         #expect(whole.contains(part), "\(part)")
       }
       let unrefined = try report("--set refinement.steps=0")
-      #expect(unrefined.contains("<td>pairs and triplets by pseudo-likelihood</td>") && !unrefined.contains("refinement by"))
+      #expect(
+        unrefined.contains("<td>pairs and triplets by pseudo-likelihood</td>") && !unrefined.contains("refinement by"))
     }
   }
 

@@ -70,7 +70,8 @@ import Testing
   @Test(arguments: [
     ("likelihood_steps: 0", "c.yaml:4: likelihood_steps is now refinement.steps"),
     ("network: {likelihood_rate: 0.1}", "c.yaml:4: network.likelihood_rate is now network.refinement_rate"),
-    ("pair: {likelihood: false}", "c.yaml:4: pair.likelihood is no more"), ("noise: {mode: fresh}", "diffnnp-lab train"),
+    ("pair: {likelihood: false}", "c.yaml:4: pair.likelihood is no more"),
+    ("noise: {mode: fresh}", "diffnnp-lab train"),
     ("noise:", "noise is no more"),
   ])
   func oldKeysAreRefusedWithTheNew(_ text: String, _ advice: String) {

@@ -15,7 +15,8 @@ import Testing
   private static func table(typeCount: Int, factor: Double = 1) throws -> KnownPairs {
     let row = (0..<50).map { factor * soft(0.1 * Double($0)) }
     return try KnownPairs(
-      typeCount: typeCount, rMax: 5, energies: (0..<TypePairs.count(typeCount)).map { k in row.map { Double(k + 1) * $0 } })
+      typeCount: typeCount, rMax: 5,
+      energies: (0..<TypePairs.count(typeCount)).map { k in row.map { Double(k + 1) * $0 } })
   }
 
   @Test func tablesAreFollowed() throws {

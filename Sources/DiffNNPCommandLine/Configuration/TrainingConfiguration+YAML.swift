@@ -15,14 +15,15 @@ extension TrainingConfiguration {
       throw root.failure("members", "is \(members); expected 1 to \(Self.sensibleMembers.upperBound)")
     }
     fit.triplets = try root.optional("triplets", or: fit.triplets) { try TripletSettings($0) }
-    refinementSteps = try root.optional("refinement", or: refinementSteps) { section in
-      let steps = try section.int("steps") ?? refinementSteps
-      guard steps >= 0 else {
-        throw section.failure("steps", "is \(steps); expected 0 for none, or a positive number")
-      }
-      try section.finish()
-      return steps
-    } ?? 0
+    refinementSteps =
+      try root.optional("refinement", or: refinementSteps) { section in
+        let steps = try section.int("steps") ?? refinementSteps
+        guard steps >= 0 else {
+          throw section.failure("steps", "is \(steps); expected 0 for none, or a positive number")
+        }
+        try section.finish()
+        return steps
+      } ?? 0
     try root.finish()
   }
 
@@ -125,7 +126,10 @@ extension ConfigurationSection {
   private static let oldKeys = [
     (["likelihood_steps"], "is now refinement.steps"),
     (["network", "likelihood_rate"], "is now network.refinement_rate"),
-    (["pair", "likelihood"], "is no more: diffnnp train always learns by the likelihood; levels of noise are for diffnnp-lab train"),
+    (
+      ["pair", "likelihood"],
+      "is no more: diffnnp train always learns by the likelihood; levels of noise are for diffnnp-lab train"
+    ),
     (["noise"], "is no more: levels of noise are for diffnnp-lab train; those of a network are network.sigma"),
   ]
 

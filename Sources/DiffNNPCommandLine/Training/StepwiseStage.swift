@@ -181,7 +181,8 @@ package struct StepwiseStage {
       refinementLog.append(report.step, "\(report.countDifference),\(report.restarts)")
       if report.step % Self.refinementInterval == 0 || refinement.isFinished { try saveProgress() }
       let restarts = report.restarts > 0 ? ", \(report.restarts) chains begun anew" : ""
-      bar.update(report.step, note: "numbers of neighbours differ by \(thousandths(100 * report.countDifference)) %" + restarts)
+      bar.update(
+        report.step, note: "numbers of neighbours differ by \(thousandths(100 * report.countDifference)) %" + restarts)
       try stopIfAsked("step \(refinement.step) of the refinement by likelihood")
     }
   }

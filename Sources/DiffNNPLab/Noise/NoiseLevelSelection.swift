@@ -60,7 +60,9 @@ struct NoiseLevelSelection {
       guard levels.count > degree + 1 else { continue }
       for power in [0.5, 1] {
         result.append(
-          Levels(name: "σ ≤ \(top) Å, weight τ^\(power), degree \(degree)", levels: levels, weightPower: power, degree: degree))
+          Levels(
+            name: "σ ≤ \(top) Å, weight τ^\(power), degree \(degree)", levels: levels, weightPower: power,
+            degree: degree))
       }
     }
     return result
@@ -70,7 +72,10 @@ struct NoiseLevelSelection {
 
   /// The best of all combinations and priors, by the objective at σ → 0 on blocks held out (at the level itself where
   /// there is only one).
-  func best(of combinations: [Levels], priors: [SmoothnessPrior] = SmoothnessPrior.strengths.map { SmoothnessPrior(strength: $0) }) throws -> Choice {
+  func best(
+    of combinations: [Levels],
+    priors: [SmoothnessPrior] = SmoothnessPrior.strengths.map { SmoothnessPrior(strength: $0) }
+  ) throws -> Choice {
     let validation = combinations.count == 1 ? combinations[0].levels[0] : 0
     let results = try Parallel.map(combinations.count, threads: threads) { item in
       try compare(priors, for: combinations[item], validation: validation)

@@ -64,7 +64,7 @@ package enum NoiseMode: Equatable, Sendable {
     }
   }
 
-  /// The same noise on the configurations that a network learns from.
+  /// Noise of this mode on the configurations that a network learns from.
   package var ofNetwork: NetworkNoise {
     var network = NetworkNoise(sigmas: sigmas)
     network.positionScale = positionScale

@@ -4,9 +4,9 @@ import DiffNNP
 package final class NearbyAtoms {
   /// Atoms found near a point; valid until the next search.
   package struct Found {
-    /// Their number.
+    /// Number of atoms found.
     package let count: Int
-    /// The edges to them, and their distances from the point (Å).
+    /// The `edges` to these atoms, and their `distances` from the point (Å).
     package let edges: UnsafeMutablePointer<Int32>
     package let distances: UnsafeMutablePointer<Double>
   }
@@ -44,9 +44,13 @@ package final class NearbyAtoms {
   /// The edges, and distances (Å), of all atoms that are closer than `rMax` to a point given relative to the atom's own
   /// position; valid until the next call.
   func find(within rMax: Double, of point: SIMD3<Double>) -> Found {
-    let (squares, edges, foundEdges, found) = (squares.pointer, edges.pointer, foundEdges.pointer, foundDistances.pointer)
+    let (squares, edges, foundEdges, found) = (
+      squares.pointer, edges.pointer, foundEdges.pointer, foundDistances.pointer
+    )
     for k in stride(from: 0, to: count, by: Lanes.scalarCount) {
-      let (dx, dy, dz) = (lanes(x.pointer + k) - point.x, lanes(y.pointer + k) - point.y, lanes(z.pointer + k) - point.z)
+      let (dx, dy, dz) = (
+        lanes(x.pointer + k) - point.x, lanes(y.pointer + k) - point.y, lanes(z.pointer + k) - point.z
+      )
       store(dx * dx + dy * dy + dz * dz, to: squares + k)
     }
     let limit = rMax * rMax

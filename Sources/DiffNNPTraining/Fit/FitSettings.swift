@@ -7,8 +7,9 @@ public enum TrainingObjective: String, CaseIterable, Sendable {
   /// Configurations and force labels together.
   case mixed
 
-  /// Whether configurations are learned from, and whether force labels are.
+  /// Whether configurations are learned from.
   var usesConfigurations: Bool { self != .forces }
+  /// Whether force labels are learned from.
   public var usesForces: Bool { self != .denoising }
 }
 

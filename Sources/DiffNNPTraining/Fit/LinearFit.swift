@@ -125,7 +125,8 @@ public struct LinearFit: Sendable {
       try requireMemory(functions: all.count, all.arithmetic, blocks)
     }
     // Where the minimum of a convex objective is does not depend on the start.
-    var (stage, minimum) = try minimise(model, &priors, isLast: triplets == nil, from: stages[0].coefficients, frames, scores)
+    var (stage, minimum) = try minimise(
+      model, &priors, isLast: triplets == nil, from: stages[0].coefficients, frames, scores)
     stages.append(stage)
     if let triplets {
       progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")

@@ -59,7 +59,9 @@ struct ForceLabels {
   private func spreads(about c: [Double]) throws -> [Spread] {
     let squares = try ranks.map(blocks.count * Self.pieces, threads: threads) { item in
       var squares = Array(repeating: [Double](), count: typeCount)
-      try forEach(in: blocks.frames(ofItem: item, pieces: Self.pieces), about: c) { _, _, residual, type in squares[type].append(residual) }
+      try forEach(in: blocks.frames(ofItem: item, pieces: Self.pieces), about: c) { _, _, residual, type in
+        squares[type].append(residual)
+      }
       return squares
     }
     return (0..<typeCount).map { type in Spread(squares.flatMap { $0[type] }) }

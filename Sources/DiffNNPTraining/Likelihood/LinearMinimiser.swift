@@ -69,7 +69,7 @@ struct LinearMinimiser {
       let total = QuadraticForm.sum(current.forms)
       let minimum = try choose(current, total, &priors, name: name)
       progress("\(name): \(minimum.chosen.heldOut) for a frame held out")
-      // Of quadratic parts the first step is the last.
+      // Where all parts are quadratic, the first step is the last.
       guard !parts.allSatisfy(\.isQuadratic), stepsLeft > 0 else { return (minimum, total) }
       stepsLeft -= 1
       var next = minimum.coefficients

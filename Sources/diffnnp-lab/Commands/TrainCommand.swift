@@ -12,7 +12,8 @@ import DiffNNPTraining
 /// `diffnnp-lab train`.
 enum TrainCommand: Command {
   static let syntax = Syntax(
-    program: "diffnnp-lab", name: "train", summary: "Learn a pair potential, and perhaps a network, from levels of noise.",
+    program: "diffnnp-lab", name: "train",
+    summary: "Learn a pair potential, and perhaps a network, from levels of noise.",
     operands: "RECIPE.yaml | FRAMES", operandCount: 1...1,
     options: [
       .init(name: "--output", short: "-o", value: "FILE", summary: "The weight file to write: model.safetensors."),

@@ -24,7 +24,8 @@ enum TrainCommand: ParallelCommand {
       .init(
         name: "--threads", value: "N", summary: "Threads; the result does not depend on them (default: all cores)."),
       .init(
-        name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: refinement.steps=0.", repeats: true
+        name: "--set", value: "KEY=VALUE", summary: "Set any key of the configuration: refinement.steps=0.",
+        repeats: true
       ),
       .init(
         name: "--members", value: "N",
