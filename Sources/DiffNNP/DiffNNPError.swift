@@ -11,9 +11,9 @@ public struct DiffNNPError: Error, CustomStringConvertible, Sendable {
 
 /// Calls `body`, and prefixes the message of a `DiffNNPError` that it throws with what it is about, such as the name of
 /// the file that frames come from.
-/// - Throws: what `body` throws; a `DiffNNPError` with the prefix `place` before its message.
-public func naming<Result>(_ place: String, _ body: () throws -> Result) throws -> Result {
+/// - Throws: what `body` throws; a `DiffNNPError` with the prefix `source` before its message.
+public func naming<Result>(_ source: String, _ body: () throws -> Result) throws -> Result {
   do { return try body() } catch let error as DiffNNPError {
-    throw DiffNNPError("\(place): \(error.message)")
+    throw DiffNNPError("\(source): \(error.message)")
   }
 }

@@ -17,7 +17,7 @@ extension Workspace {
     let functions = potential.isManyBody ? functions : nil
     do {
       try reader.begin(
-        list, cutoff: potential.rMax, typeCount: potential.typeNames.count, countsWholeOnly: potential.isManyBody)
+        list, cutoff: potential.rMax, typeCount: potential.typeNames.count, refusesPartialWeights: potential.isManyBody)
       if let functions { try begin(functions, list, rows: reader.rows) }
       // Pairs without owners leave everything with the centres: ghosts of this domain are atoms of another.
       try compute(

@@ -9,13 +9,13 @@ public struct Arguments {
   /// all are operands.
   /// - Throws: `UsageError` for unknown options, missing or surplus values, and the wrong number of operands.
   public init(_ words: [String], _ syntax: Syntax) throws {
-    var rest = words[...]
-    while let word = rest.popFirst() {
+    var remaining = words[...]
+    while let word = remaining.popFirst() {
       if word == "--" {
-        operands += rest
+        operands += remaining
         break
       } else if word.hasPrefix("-"), word.count > 1 {
-        try addOption(word, &rest, syntax)
+        try addOption(word, &remaining, syntax)
       } else {
         operands.append(word)
       }
@@ -27,7 +27,7 @@ public struct Arguments {
     }
   }
 
-  private mutating func addOption(_ word: String, _ rest: inout ArraySlice<String>, _ syntax: Syntax) throws {
+  private mutating func addOption(_ word: String, _ remaining: inout ArraySlice<String>, _ syntax: Syntax) throws {
     let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     guard let option = syntax.allOptions.first(where: { $0.name == parts[0] || $0.short == parts[0] }) else {
       let known = syntax.allOptions.map(\.name)
@@ -36,7 +36,7 @@ public struct Arguments {
     }
     var value = parts.count == 2 ? parts[1] : nil
     if let name = option.value {
-      if value == nil, let next = rest.first, !next.hasPrefix("--") { value = rest.popFirst() }
+      if value == nil, let next = remaining.first, !next.hasPrefix("--") { value = remaining.popFirst() }
       guard value != nil else { throw UsageError("\(option.name) needs a value, \(name)") }
     } else if value != nil {
       throw UsageError("\(option.name) takes no value")

@@ -90,9 +90,9 @@ package final class ProgressBar {
 
   /// Hours, minutes and seconds: 1:02:03 or 2:03.
   package static func duration(_ seconds: Double) -> String {
-    let whole = Int(min(max(seconds, 0), 1e8).rounded())
+    let rounded = Int(min(max(seconds, 0), 1e8).rounded())
     func twoDigits(_ n: Int) -> String { n < 10 ? "0\(n)" : "\(n)" }
-    let (hours, minutes) = (whole / 3600, whole / 60 % 60)
-    return (hours > 0 ? "\(hours):\(twoDigits(minutes))" : "\(minutes)") + ":\(twoDigits(whole % 60))"
+    let (hours, minutes) = (rounded / 3600, rounded / 60 % 60)
+    return (hours > 0 ? "\(hours):\(twoDigits(minutes))" : "\(minutes)") + ":\(twoDigits(rounded % 60))"
   }
 }

@@ -23,7 +23,7 @@ struct ExtendedXYZReader: FrameReader {
 
   var speciesNames: [String] { species.names }
 
-  var place: String { "\(lines.path):\(firstLine): frame \(frame)" }
+  var location: String { "\(lines.path):\(firstLine): frame \(frame)" }
 
   var remarks: [String] {
     guard hasAtomicNumbers else { return [] }

@@ -9,7 +9,7 @@ protocol FrameReader {
   /// The next frame, its types being indices into `speciesNames`; nil at the end of the file.
   mutating func readFrame() throws -> Frame?
   /// Position of the frame read last, for errors: file, line, and frame counted from 0.
-  var place: String { get }
+  var location: String { get }
   /// Units that the file names, up to the frame read last.
   var units: FileUnits { get }
   /// Time of the frame read last, where the file has one.
@@ -102,7 +102,9 @@ extension Trajectory {
         }
         guard var frame = try reader.readFrame() else { break }
         frame.number = wanted
-        if let taken = try naming(reader.place, { try intake.take(frame, from: reader) }) { try frames.append(taken) }
+        if let taken = try naming(reader.location, { try intake.take(frame, from: reader) }) {
+          try frames.append(taken)
+        }
         position += 1
       }
     } catch let error as DiffNNPError where position > 0 {

@@ -30,7 +30,7 @@ struct LAMMPSDumpReader: FrameReader {
 
   var speciesNames: [String] { usesNumbers == true ? numbered.names : species.names }
 
-  var place: String { "\(lines.path):\(firstLine): frame \(frame)" }
+  var location: String { "\(lines.path):\(firstLine): frame \(frame)" }
 
   mutating func skipFrame() throws -> Bool {
     guard let header = try readHeader() else { return false }
@@ -123,7 +123,7 @@ struct LAMMPSDumpReader: FrameReader {
     guard zip(ids, ids.dropFirst()).contains(where: { $0 >= $1 }) else { return }
     let order = ids.indices.sorted { ids[$0] < ids[$1] }
     for (i, j) in zip(order, order.dropFirst()) where ids[i] == ids[j] {
-      throw DiffNNPError("\(place): two atoms have the id \(ids[i])")
+      throw DiffNNPError("\(location): two atoms have the id \(ids[i])")
     }
     frame.positions = order.map { frame.positions[$0] }
     frame.types = order.map { frame.types[$0] }

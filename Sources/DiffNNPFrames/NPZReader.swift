@@ -49,7 +49,7 @@ struct NPZReader: FrameReader {
     ).typesAndNames()
   }
 
-  var place: String { "\(path): frame \(next - 1)" }
+  var location: String { "\(path): frame \(next - 1)" }
 
   mutating func skipFrame() -> Bool {
     guard next < frameCount else { return false }

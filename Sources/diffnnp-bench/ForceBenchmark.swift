@@ -56,7 +56,7 @@ struct ForceBenchmark {
     let evaluator = Evaluator(potential, precision: precision)
     evaluator.threads = threads
     var stopwatch = stopwatch
-    stopwatch.isOnTheWall = threads > 1
+    stopwatch.usesWallClock = threads > 1
     let forces = UnsafeMutablePointer<Double>.allocate(capacity: 3 * atoms)
     defer { forces.deallocate() }
     func step() { _ = evaluator.compute(edges, into: .init(forces: forces)) }

@@ -42,7 +42,7 @@ struct MachineLimits {
     // Long beside the start of a thread.
     let turns = 20_000_000
     var stopwatch = stopwatch
-    stopwatch.isOnTheWall = true
+    stopwatch.usesWallClock = true
     let times = stopwatch.measure {
       let results = try? Parallel.map(processors, threads: processors) { _ -> SIMD8<Float> in chains(turns) }
       precondition(results?.allSatisfy { $0[0].isFinite } ?? true)

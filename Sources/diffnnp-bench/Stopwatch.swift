@@ -9,7 +9,7 @@ struct Stopwatch {
   var fewest: Int
   /// Whether times are those of the clock on the wall, because several threads are at work; otherwise those of the
   /// processor, which other programs disturb little.
-  var isOnTheWall = false
+  var usesWallClock = false
 
   /// Times (s) of `body`, after a first run that does not count: buffers grow in it.
   func measure(_ body: () throws -> Void) rethrows -> [Double] {
@@ -28,7 +28,7 @@ struct Stopwatch {
 
   private func now() -> Double {
     var time = timespec()
-    clock_gettime(isOnTheWall ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time)
+    clock_gettime(usesWallClock ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time)
     return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
   }
 }
@@ -42,10 +42,10 @@ struct Quartiles {
   init(_ sample: [Double]) {
     let sorted = sample.sorted()
     func quantile(_ q: Double) -> Double {
-      let place = q * Double(sorted.count - 1)
-      let k = Int(place)
+      let position = q * Double(sorted.count - 1)
+      let k = Int(position)
       let next = min(k + 1, sorted.count - 1)
-      return sorted[k] + (place - Double(k)) * (sorted[next] - sorted[k])
+      return sorted[k] + (position - Double(k)) * (sorted[next] - sorted[k])
     }
     lower = quantile(0.25)
     median = quantile(0.5)

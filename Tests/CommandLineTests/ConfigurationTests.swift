@@ -125,9 +125,9 @@ import Testing
 
   @Test func commandLineOverrides() throws {
     var node = try YAMLNode(parsing: Array(Self.text.utf8), name: "c.yaml")
-    try node.set("noise.sigma=[1, 2]", place: "--set")
-    try node.set("new.section.key=text = more", place: "--set")
-    try node.set("temperature=warm", place: "--set")
+    try node.set("noise.sigma=[1, 2]", source: "--set")
+    try node.set("new.section.key=text = more", source: "--set")
+    try node.set("temperature=warm", source: "--set")
     let root = try ConfigurationSection(node)
     #expect(try root.section("noise").doubles("sigma") == [1, 2])
     #expect(try root.section("noise").int("copies") == 3)
@@ -135,9 +135,9 @@ import Testing
     #expect(
       Self.message { _ = try root.double("temperature") }
         == "--set: temperature is \"warm\"; expected a number")
-    #expect(Self.message { try node.set("select.x=1", place: "--set") }.hasPrefix("--set select.x: there is no x"))
-    #expect(Self.message { try node.set("noise", place: "--set") }.contains("expected KEY.PATH=VALUE"))
-    #expect(Self.message { try node.set(".a=1", place: "--set") }.contains("expected KEY.PATH=VALUE"))
-    #expect(Self.message { try node.set("a=[", place: "--set") }.contains("not valid YAML"))
+    #expect(Self.message { try node.set("select.x=1", source: "--set") }.hasPrefix("--set select.x: there is no x"))
+    #expect(Self.message { try node.set("noise", source: "--set") }.contains("expected KEY.PATH=VALUE"))
+    #expect(Self.message { try node.set(".a=1", source: "--set") }.contains("expected KEY.PATH=VALUE"))
+    #expect(Self.message { try node.set("a=[", source: "--set") }.contains("not valid YAML"))
   }
 }

@@ -188,8 +188,8 @@ import Testing
     #expect(second.state == first.state && second.step == 10)
 
     let settings = network ? NetworkSettings() : nil
-    #expect(try LikelihoodRefinement.isPart(of: file, steps: 6, settings))
-    #expect(throws: DiffNNPError.self) { try LikelihoodRefinement.isPart(of: file, steps: 7, settings) }
+    #expect(try LikelihoodRefinement.isCheckpoint(file, steps: 6, settings))
+    #expect(throws: DiffNNPError.self) { try LikelihoodRefinement.isCheckpoint(file, steps: 7, settings) }
     let other = try refinement(start: Self.truth.map { 0.8 * $0 }, network: network, steps: 6)
     #expect(throws: DiffNNPError.self) { try other.resume(from: file) }
     file.tensors.removeAll { $0.name.hasSuffix("positions.1") }

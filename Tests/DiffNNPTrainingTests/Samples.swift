@@ -100,7 +100,7 @@ extension LinearFit.Result {
 
   /// Functions and coefficients of pairs.
   var basis: PairBasis { (model.features[0] as! PairFeatures).basis }
-  var pairCoefficients: [Double] { model.part(0, of: coefficients) }
+  var pairCoefficients: [Double] { model.coefficients(ofFamily: 0, in: coefficients) }
 }
 
 extension LinearModel {

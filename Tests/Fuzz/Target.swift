@@ -125,7 +125,7 @@ enum Target: String, CaseIterable {
     refinement.addCheckpoint(to: &own)
     let key = "refinement.identity"
     if file.metadata[key] != nil { file.metadata[key] = own.metadata[key] }
-    guard try LikelihoodRefinement.isPart(of: file, steps: steps, settings) else { return }
+    guard try LikelihoodRefinement.isCheckpoint(file, steps: steps, settings) else { return }
     try refinement.resume(from: file)
     if !refinement.isFinished { _ = try refinement.advance() }
   }

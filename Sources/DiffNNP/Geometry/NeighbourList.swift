@@ -108,7 +108,7 @@ public final class NeighbourListReader: EdgeSource {
   private var indices = Buffer<Int32>()
   private var rowBuffer = Buffer<Int32>()
 
-  /// A reader that has no list yet; `begin(_:cutoff:typeCount:countsWholeOnly:)` gives it one.
+  /// A reader that has no list yet; `begin(_:cutoff:typeCount:refusesPartialWeights:)` gives it one.
   public init() {}
 
   /// The caller's index of each atom that is not left out, in ascending order [atomCount].
@@ -119,15 +119,15 @@ public final class NeighbourListReader: EdgeSource {
   /// The neighbour list that was begun last.
   private var list: NeighbourList?
   private var squaredCutoff = 0.0
-  private var countsWholeOnly = false
+  private var refusesPartialWeights = false
 
   /// Takes over a list, to give the edges of pairs closer than `cutoff` (Å) by `fill`.
-  /// - Parameter countsWholeOnly: whether neighbours with weights other than 0 and 1 are refused, when they are met:
+  /// - Parameter refusesPartialWeights: whether neighbours with weights other than 0 and 1 are refused, when they are met:
   ///   many-body terms cannot count a neighbour in part.
   /// - Throws: where an index, a type or a count is out of range, or a position is not finite; `OutOfMemory`. Messages
   ///   name atoms by the list's `ids`, or count them from 0.
-  public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, countsWholeOnly: Bool = false) throws {
-    (self.list, squaredCutoff, self.countsWholeOnly) = (list, cutoff * cutoff, countsWholeOnly)
+  public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, refusesPartialWeights: Bool = false) throws {
+    (self.list, squaredCutoff, self.refusesPartialWeights) = (list, cutoff * cutoff, refusesPartialWeights)
     try checkPositions(list)
     try checkTypes(list, typeCount)
     try number(list, try indices.reserve(list.allCount), try rowBuffer.reserve(list.allCount))
@@ -141,7 +141,7 @@ public final class NeighbourListReader: EdgeSource {
 
   /// Puts the edges of some centres into a list that was begun, in place of those it has.
   /// - Throws: where a neighbour or a count is out of range, or two atoms coincide; a `PartialNeighbour` where there is
-  ///   one and `countsWholeOnly` was asked for.
+  ///   one and `refusesPartialWeights` was asked for.
   public func fill(_ edges: EdgeList, centres: Range<Int>) throws {
     edges.restart(with: centres)
     guard let list, let rows else { return }
@@ -247,7 +247,7 @@ public final class NeighbourListReader: EdgeSource {
       let some = copyRow(row, count, list.mask, of: kind, weights, to: neighbours)
       try add(some, neighbours, from: i, list, indices, to: edges)
       guard weight != 1, edges.count > first else { continue }
-      guard !countsWholeOnly else {
+      guard !refusesPartialWeights else {
         throw PartialNeighbour(atom: list.name(i), weight: weight)
       }
       try edges.weigh(from: first, by: weight)

@@ -84,7 +84,7 @@ public final class Evaluator {
     _ edges: EdgeList, folding: ForceFolding = .neighbours, exchange: AtomExchange? = nil, into outputs: Outputs
   ) -> Double {
     // A list that is complete cannot fail; without memory for other buffers, there is no energy.
-    (try? compute(.kept(.whole(edges)), folding, exchange, outputs)) ?? .nan
+    (try? compute(.kept(.single(edges)), folding, exchange, outputs)) ?? .nan
   }
 
   /// Computes the energy (eV) of the centres, and what `outputs` asks for, with the edges of a source. Where no term
@@ -96,7 +96,7 @@ public final class Evaluator {
     guard !graphTerms.isEmpty else { return try compute(.found(source), folding, exchange, outputs) }
     clock?.enter(.edges)
     try edges.fill(from: source)
-    return try compute(.kept(.shared(edges)), folding, exchange, outputs)
+    return try compute(.kept(.perThread(edges)), folding, exchange, outputs)
   }
 
   private func compute(

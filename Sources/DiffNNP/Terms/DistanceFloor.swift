@@ -39,7 +39,7 @@ public struct DistanceFloor: Equatable, Sendable {
 
   /// The distance that radial functions use instead of the real one (Å), with its first and second (1/Å) derivative by
   /// the real one.
-  struct Seen {
+  struct Floored {
     var distance: Double
     var slope = 1.0
     var curvature = 0.0
@@ -47,15 +47,15 @@ public struct DistanceFloor: Equatable, Sendable {
 
   /// The distance that radial functions use for atoms of types a and b at distance r (Å).
   @inline(__always)
-  func seen(_ a: Int, _ b: Int, at r: Double) -> Seen { r < reach ? slowed(a, b, at: r) : Seen(distance: r) }
+  func floored(_ a: Int, _ b: Int, at r: Double) -> Floored { r < reach ? slowed(a, b, at: r) : Floored(distance: r) }
 
   // Apart, because few atoms are so near.
   @inline(never)
-  private func slowed(_ a: Int, _ b: Int, at r: Double) -> Seen {
+  private func slowed(_ a: Int, _ b: Int, at r: Double) -> Floored {
     let start = distances[TypePairs.index(a, b, typeCount: typeCount)]
-    guard r < start else { return Seen(distance: r) }
+    guard r < start else { return Floored(distance: r) }
     let x = min((start - r) / width, 1)
-    return Seen(
+    return Floored(
       distance: start - width * x * (1 - x * x * (1 - 0.5 * x)), slope: 1 - x * x * (3 - 2 * x),
       curvature: 6 * x * (1 - x) / width)
   }

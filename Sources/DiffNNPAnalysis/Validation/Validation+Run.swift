@@ -93,11 +93,11 @@ extension Validation.Run {
   ) throws -> (time: Double, reason: String)? {
     guard let watch = CollapseWatch(expected) else { return nil }
     for frame in trajectory.frames {
-      guard let (pair, found, seen) = try watch.collapse(in: frame) else { continue }
+      guard let (pair, found, smallest) = try watch.collapse(in: frame) else { continue }
       return (
         Double(frame.number) * settings.dumpTime,
         "a \(pair.label(expected.typeNames)) distance fell to \(found.fixed(2)) Å, where the frames have none below "
-          + "\(seen.fixed(2)) Å"
+          + "\(smallest.fixed(2)) Å"
       )
     }
     return nil
@@ -116,28 +116,28 @@ extension Validation.Run {
 /// Finds pairs of atoms much closer than any in the frames that a potential was made from.
 private struct CollapseWatch {
   /// A distance below this fraction of the smallest one in the frames is a collapse.
-  private static let part = 0.7
+  private static let collapseFraction = 0.7
 
   private let typeCount: Int
   /// Smallest distance of each pair in the frames (Å), zero where there was none.
-  private let seen: [Double]
+  private let smallestDistances: [Double]
   private let edges = EdgeList()
   private let search = NeighbourSearch()
 
   /// Nil where no distances are known.
   init?(_ frames: RadialDistribution) {
     typeCount = frames.typeNames.count
-    seen = frames.counts?.smallestDistances.map { $0 ?? 0 } ?? []
-    guard seen.contains(where: { $0 > 0 }) else { return nil }
+    smallestDistances = frames.counts?.smallestDistances.map { $0 ?? 0 } ?? []
+    guard smallestDistances.contains(where: { $0 > 0 }) else { return nil }
   }
 
-  func collapse(in frame: Frame) throws -> (pair: TypePair, found: Double, seen: Double)? {
-    try search.fill(edges, frame.configuration, cutoff: Self.part * seen.max()!)
+  func collapse(in frame: Frame) throws -> (pair: TypePair, found: Double, smallest: Double)? {
+    try search.fill(edges, frame.configuration, cutoff: Self.collapseFraction * smallestDistances.max()!)
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
         let pair = TypePair(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]))
-        let smallest = seen[TypePairs.index(pair.first, pair.second, typeCount: typeCount)]
-        if edges.lengths[e] < Self.part * smallest { return (pair, edges.lengths[e], smallest) }
+        let smallest = smallestDistances[TypePairs.index(pair.first, pair.second, typeCount: typeCount)]
+        if edges.lengths[e] < Self.collapseFraction * smallest { return (pair, edges.lengths[e], smallest) }
       }
     }
     return nil

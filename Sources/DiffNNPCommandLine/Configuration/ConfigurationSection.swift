@@ -9,7 +9,7 @@ import DiffNNP
 ///     try pair.finish()
 package final class ConfigurationSection {
   private let entries: [YAMLNode.Entry]
-  private let place: String
+  private let location: String
   /// Keys that lead to this section, for errors: "pair.".
   private let prefix: String
   private var known: [String] = []
@@ -20,7 +20,7 @@ package final class ConfigurationSection {
       throw node.failure(path.isEmpty ? "expected keys and values" : "\(path) must be a mapping of keys and values")
     }
     self.entries = entries
-    place = node.place
+    location = node.location
     prefix = path.isEmpty ? "" : path + "."
   }
 
@@ -68,23 +68,23 @@ package final class ConfigurationSection {
 
   /// The section of a key; an empty one where it is absent.
   package func section(_ key: String) throws -> ConfigurationSection {
-    try ConfigurationSection(node(key) ?? .empty(place: place), path: prefix + key)
+    try ConfigurationSection(node(key) ?? .empty(location: location), path: prefix + key)
   }
 
   /// An error about a key, with its file and line.
   package func failure(_ key: String, _ message: String) -> DiffNNPError {
-    DiffNNPError("\(place(of: key)): \(prefix)\(key) \(message)")
+    DiffNNPError("\(location(of: key)): \(prefix)\(key) \(message)")
   }
 
   /// File and line of a key; those of the section for one that is absent.
-  package func place(of key: String) -> String { entries.first { $0.key == key }?.place ?? place }
+  package func location(of key: String) -> String { entries.first { $0.key == key }?.location ?? location }
 
   /// - Throws: where the section has keys nobody asked for.
   package func finish() throws {
-    guard let stranger = entries.first(where: { !known.contains($0.key) }) else { return }
-    let hint = didYouMean(stranger.key, of: known)
+    guard let unknown = entries.first(where: { !known.contains($0.key) }) else { return }
+    let hint = didYouMean(unknown.key, of: known)
     let choices = hint.isEmpty ? "; known keys here: \(known.joined(separator: ", "))" : ""
-    throw DiffNNPError("\(stranger.place): unknown key \(prefix)\(stranger.key)\(hint)\(choices)")
+    throw DiffNNPError("\(unknown.location): unknown key \(prefix)\(unknown.key)\(hint)\(choices)")
   }
 
   private func get<T>(_ key: String, _ expected: String, _ cast: (YAMLNode) -> T?) throws -> T? {
@@ -101,7 +101,7 @@ package final class ConfigurationSection {
     return try nodes.map {
       guard let value = cast($0) else {
         throw DiffNNPError(
-          "\($0.place): \(prefix)\(key) has an element \($0.text.map { "\"\($0)\"" } ?? "that is no scalar"); "
+          "\($0.location): \(prefix)\(key) has an element \($0.text.map { "\"\($0)\"" } ?? "that is no scalar"); "
             + "expected \(expected)")
       }
       return value

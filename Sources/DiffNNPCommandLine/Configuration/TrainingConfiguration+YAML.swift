@@ -36,7 +36,7 @@ extension TrainingConfiguration {
     guard let temperature = try root.double("temperature") else {
       throw root.failure("temperature", "is missing: give the temperature of the frames in K (--temperature 300)")
     }
-    try naming(root.place(of: "temperature")) { try Temperature.check(temperature) }
+    try naming(root.location(of: "temperature")) { try Temperature.check(temperature) }
     guard let output = try root.text("output") else {
       throw root.failure("output", "is missing: name the weight file to write (-o model.safetensors)")
     }
@@ -119,7 +119,7 @@ extension ConfigurationSection {
     guard let isWanted = node.bool else {
       throw failure(key, "is \(node.text.map { "\"\($0)\"" } ?? "a list"); expected settings, true or false")
     }
-    return isWanted ? try make(ConfigurationSection(.empty(place: place(of: key)), path: key)) : nil
+    return isWanted ? try make(ConfigurationSection(.empty(location: location(of: key)), path: key)) : nil
   }
 
   /// Keys of version 0.1, by the sections that lead to them, and what to write instead.

@@ -14,13 +14,13 @@ package struct YAMLNode {
   package struct Entry {
     package var key: String
     /// Position of the key, for errors: "train.yaml:3".
-    package var place: String
+    package var location: String
     package var node: YAMLNode
   }
 
   package var value: Value
   /// Position of the value, for errors: "train.yaml:3".
-  package var place: String
+  package var location: String
 
   /// Whether it is a plain scalar that YAML reads as nothing.
   package var isNull: Bool {
@@ -75,24 +75,24 @@ package struct YAMLNode {
   }
 
   /// An error about the value, with its file and line.
-  package func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
+  package func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(location): \(message)") }
 }
 
 extension YAMLNode {
   /// Sets the value at a path of keys, and makes the mappings that lead there.
   /// - Parameters:
   ///   - assignment: "key.path=value", the value being YAML: `noise.sigma=[0.1, 0.2]`.
-  ///   - place: where it was given, for errors: "--set".
+  ///   - source: where it was given, for errors: "--set".
   /// - Throws: where it is no such assignment, or leads through a value that is no mapping.
-  package mutating func set(_ assignment: String, place: String) throws {
+  package mutating func set(_ assignment: String, source: String) throws {
     let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     let keys = parts[0].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
     guard parts.count == 2, !keys.contains("") else {
-      throw DiffNNPError("\(place): expected KEY.PATH=VALUE, found \"\(assignment)\"")
+      throw DiffNNPError("\(source): expected KEY.PATH=VALUE, found \"\(assignment)\"")
     }
-    let name = "\(place) \(parts[0])"
+    let name = "\(source) \(parts[0])"
     var node = try YAMLNode(parsing: Array(parts[1].utf8), name: name)
-    node.place = place
+    node.location = source
     try set(keys[...], to: node, name: name)
   }
 
@@ -102,14 +102,14 @@ extension YAMLNode {
       self = node
       return
     }
-    guard var entries = mapping else { throw DiffNNPError("\(name): there is no \(key) in the value at \(place)") }
+    guard var entries = mapping else { throw DiffNNPError("\(name): there is no \(key) in the value at \(location)") }
     let k = entries.firstIndex { $0.key == key } ?? entries.count
     if k == entries.count {
-      let empty = YAMLNode(value: .mapping([]), place: node.place)
-      entries.append(Entry(key: key, place: node.place, node: empty))
+      let empty = YAMLNode(value: .mapping([]), location: node.location)
+      entries.append(Entry(key: key, location: node.location, node: empty))
     }
     try entries[k].node.set(keys.dropFirst(), to: node, name: name)
-    if keys.count == 1 { entries[k].place = node.place }
+    if keys.count == 1 { entries[k].location = node.location }
     value = .mapping(entries)
   }
 }

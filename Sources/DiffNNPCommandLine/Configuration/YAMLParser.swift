@@ -3,7 +3,7 @@ import DiffNNP
 
 extension YAMLNode {
   /// An empty mapping.
-  package static func empty(place: String) -> YAMLNode { YAMLNode(value: .mapping([]), place: place) }
+  package static func empty(location: String) -> YAMLNode { YAMLNode(value: .mapping([]), location: location) }
 
   /// Reads a file with one YAML document.
   package static func load(path: String) throws -> YAMLNode { try YAMLNode(parsing: FileIO.read(path), name: path) }
@@ -34,7 +34,7 @@ private final class YAMLParser {
     yaml_parser_set_input_string(&parser, bytes.baseAddress, bytes.count)
     try advance()  // to the start of the stream
     try advance()  // to the start of the document
-    guard event.type == YAML_DOCUMENT_START_EVENT else { return .empty(place: name) }
+    guard event.type == YAML_DOCUMENT_START_EVENT else { return .empty(location: name) }
     try advance()
     let node = try parseNode(depth: 0)
     try advance()  // to the end of the document
@@ -43,9 +43,9 @@ private final class YAMLParser {
     return node
   }
 
-  private var place: String { "\(name):\(event.start_mark.line + 1)" }
+  private var location: String { "\(name):\(event.start_mark.line + 1)" }
 
-  private func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(place): \(message)") }
+  private func failure(_ message: String) -> DiffNNPError { DiffNNPError("\(location): \(message)") }
 
   private func advance() throws {
     yaml_event_delete(&event)
@@ -58,12 +58,12 @@ private final class YAMLParser {
   /// The node that begins with the current event; leaves its last event current.
   private func parseNode(depth: Int) throws -> YAMLNode {
     guard depth <= Self.deepest else { throw failure("nested deeper than \(Self.deepest) levels") }
-    let place = place
+    let location = location
     switch event.type {
     case YAML_SCALAR_EVENT:
       try refuseAnchor(event.data.scalar.anchor)
       let (text, isPlain) = scalar()
-      return YAMLNode(value: .scalar(text, isPlain: isPlain), place: place)
+      return YAMLNode(value: .scalar(text, isPlain: isPlain), location: location)
     case YAML_SEQUENCE_START_EVENT:
       try refuseAnchor(event.data.sequence_start.anchor)
       var nodes: [YAMLNode] = []
@@ -72,10 +72,10 @@ private final class YAMLParser {
         nodes.append(try parseNode(depth: depth + 1))
         try advance()
       }
-      return YAMLNode(value: .list(nodes), place: place)
+      return YAMLNode(value: .list(nodes), location: location)
     case YAML_MAPPING_START_EVENT:
       try refuseAnchor(event.data.mapping_start.anchor)
-      return YAMLNode(value: .mapping(try parseEntries(depth: depth)), place: place)
+      return YAMLNode(value: .mapping(try parseEntries(depth: depth)), location: location)
     default:
       throw failure("aliases (*name) are not supported; write the value out")
     }
@@ -86,12 +86,12 @@ private final class YAMLParser {
     try advance()
     while event.type != YAML_MAPPING_END_EVENT {
       guard event.type == YAML_SCALAR_EVENT else { throw failure("a key must be plain text") }
-      let (key, place) = (scalar().text, place)
+      let (key, location) = (scalar().text, location)
       if let first = entries.first(where: { $0.key == key }) {
-        throw failure("key \(key) stands here twice; first at \(first.place)")
+        throw failure("key \(key) stands here twice; first at \(first.location)")
       }
       try advance()
-      entries.append(.init(key: key, place: place, node: try parseNode(depth: depth + 1)))
+      entries.append(.init(key: key, location: location, node: try parseNode(depth: depth + 1)))
       try advance()
     }
     return entries

@@ -81,8 +81,8 @@ package struct StepwiseStage {
   /// Whether a checkpoint was written during the refinement.
   private static func isRefining(_ file: SafetensorsFile, _ configuration: TrainingConfiguration) throws -> Bool {
     guard configuration.isRefined else { return false }
-    return try LikelihoodRefinement.isPart(
-      of: file, steps: configuration.refinementSteps, configuration.network)
+    return try LikelihoodRefinement.isCheckpoint(
+      file, steps: configuration.refinementSteps, configuration.network)
   }
 
   /// Tells the user where there is no checkpoint to continue from.
@@ -114,20 +114,20 @@ package struct StepwiseStage {
   private mutating func resume() throws {
     let path = Self.checkpointPath(output)
     let file = try SafetensorsFile(path: path)
-    var place = ""
+    var position = ""
     if let trainer {
       try naming("checkpoint \(path)") { try trainer.resume(from: file) }
       try log.load(upTo: trainer.step)
-      place = "step \(trainer.step)"
+      position = "step \(trainer.step)"
     }
     if try Self.isRefining(file, configuration) {
       let refinement = try makeRefinement()
       try naming("checkpoint \(path)") { try refinement.resume(from: file) }
       try refinementLog.load(upTo: refinement.step)
       self.refinement = refinement
-      place = "step \(refinement.step) of the refinement by likelihood"
+      position = "step \(refinement.step) of the refinement by likelihood"
     }
-    ranks.say("continuing from \(place)")
+    ranks.say("continuing from \(position)")
   }
 
   /// Begins the refinement; the trainer is finished.
@@ -187,10 +187,10 @@ package struct StepwiseStage {
     }
   }
 
-  private func stopIfAsked(_ place: String) throws {
+  private func stopIfAsked(_ position: String) throws {
     guard try ranks.any(Interruption.isRequested) else { return }
     try saveProgress()
-    throw Interrupted("interrupted at \(place); \(Self.checkpointPath(output)) is saved: --resume continues")
+    throw Interrupted("interrupted at \(position); \(Self.checkpointPath(output)) is saved: --resume continues")
   }
 
   private func saveProgress() throws {

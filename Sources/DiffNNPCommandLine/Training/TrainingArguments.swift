@@ -8,25 +8,25 @@ extension YAMLNode {
   package static func training(_ arguments: Arguments, verb: String, _ ranks: Ranks = .one) throws -> YAMLNode {
     let operand = arguments.operands[0]
     let isConfiguration = [".yaml", ".yml"].contains { operand.hasSuffix($0) }
-    var root = isConfiguration ? try YAMLNode.load(path: operand) : .empty(place: verb)
-    if !isConfiguration { try root.set("frames=\(quoted(operand))", place: operand) }
+    var root = isConfiguration ? try YAMLNode.load(path: operand) : .empty(location: verb)
+    if !isConfiguration { try root.set("frames=\(quoted(operand))", source: operand) }
     for (option, key) in [
       ("--output", "output"), ("--frames", "slice"), ("--objective", "objective"), ("--forces-name", "forces_name"),
     ] {
-      if let text = arguments.text(option) { try root.set("\(key)=\(quoted(text))", place: option) }
+      if let text = arguments.text(option) { try root.set("\(key)=\(quoted(text))", source: option) }
     }
     for (option, key) in [
       ("--temperature", "temperature"), ("--seed", "seed"), ("--members", "members"), ("--threads", "threads"),
     ] {
-      if let text = arguments.text(option) { try root.set("\(key)=\(text)", place: option) }
+      if let text = arguments.text(option) { try root.set("\(key)=\(text)", source: option) }
     }
     for (option, key) in [("--select", "select"), ("--types", "types"), ("--units", "units")] {
       guard let names = arguments.list(option) else { continue }
-      try root.set("\(key)=[\(names.map(quoted).joined(separator: ", "))]", place: option)
+      try root.set("\(key)=[\(names.map(quoted).joined(separator: ", "))]", source: option)
     }
-    if arguments.flag("--network"), !root.has("network") { try root.set("network={}", place: "--network") }
-    for assignment in arguments.all("--set") { try root.set(assignment, place: "--set") }
-    if ranks.count > 1, !root.has("threads") { try root.set("threads=\(threadsOfARank)", place: "mpirun") }
+    if arguments.flag("--network"), !root.has("network") { try root.set("network={}", source: "--network") }
+    for assignment in arguments.all("--set") { try root.set(assignment, source: "--set") }
+    if ranks.count > 1, !root.has("threads") { try root.set("threads=\(threadsOfARank)", source: "mpirun") }
     return root
   }
 

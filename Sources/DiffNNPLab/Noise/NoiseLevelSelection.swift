@@ -180,10 +180,10 @@ struct NoiseLevelSelection {
     _ forms: [QuadraticForm], _ total: QuadraticForm, _ prior: SmoothnessPrior, scale: Double, degree: Int
   ) throws -> [[Double]] {
     try forms.indices.map { block in
-      var rest = total
-      rest.add(forms[block], weight: -1)
+      var others = total
+      others.add(forms[block], weight: -1)
       let weight = scale * Double(blocks.trainingFrameCount(holdingOut: block))
-      return Array(try solution(rest, prior, weight: weight, degree: degree)[..<basis.count])
+      return Array(try solution(others, prior, weight: weight, degree: degree)[..<basis.count])
     }
   }
 

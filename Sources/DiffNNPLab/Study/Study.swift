@@ -167,13 +167,13 @@ package struct StudyJob {
 
   /// Position of the training frames in the trajectory, from 0, the earliest there is room for, to 1, the latest: as
   /// far from those of the other replicas as can be.
-  package var place: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
+  package var relativeStart: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
 
   /// The frames to train on, of `available` ones, at equal distances.
   package func slice(of available: Int) -> (start: Int, stop: Int, step: Int) {
     let step = max(1, available / key.frameCount)
     let length = (key.frameCount - 1) * step + 1
-    let start = Int(place * Double(available - length))
+    let start = Int(relativeStart * Double(available - length))
     return (start, start + length, step)
   }
 }

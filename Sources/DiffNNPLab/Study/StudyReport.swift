@@ -143,19 +143,19 @@ package struct StudyReport {
   private func filled(_ text: String, template: String) throws -> String {
     var result = ""
     for (n, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      var rest = line
-      while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
-        result += rest[..<open.lowerBound]
-        let words = rest[open.upperBound..<close.lowerBound].split(separator: " ").map(String.init)
+      var remaining = line
+      while let open = remaining.firstRange(of: "{{"), let close = remaining[open.upperBound...].firstRange(of: "}}") {
+        result += remaining[..<open.lowerBound]
+        let words = remaining[open.upperBound..<close.lowerBound].split(separator: " ").map(String.init)
         guard let value = try value(of: words) else {
           throw DiffNNPError(
             "\(template):\(n + 1): {{\(words.joined(separator: " "))}} is none of table, figure, value, needed and "
               + "failures with what they need")
         }
         result += value
-        rest = rest[close.upperBound...]
+        remaining = remaining[close.upperBound...]
       }
-      result += rest + "\n"
+      result += remaining + "\n"
     }
     return String(result.dropLast())
   }

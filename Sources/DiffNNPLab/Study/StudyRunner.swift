@@ -62,7 +62,7 @@ package struct StudyRunner {
     let options = job.row.pairStyle.map { "pair_style \($0) " } ?? ""
     let elsewhere = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
     return
-      "\(source) \(options)\(elsewhere)\(study.isQuick ? "quick " : "")place \(job.place) T \(system.temperature) "
+      "\(source) \(options)\(elsewhere)\(study.isQuick ? "quick " : "")place \(job.relativeStart) T \(system.temperature) "
       + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }

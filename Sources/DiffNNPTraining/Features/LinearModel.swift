@@ -31,15 +31,19 @@ package struct LinearModel: Sendable {
   var choiceCount: Int { features.reduce(0) { $0 + $1.choiceCount } }
 
   /// The coefficients of one family among all.
-  func part(_ k: Int, of c: [Double]) -> [Double] { Array(c[offsets[k]..<offsets[k] + features[k].count]) }
+  func coefficients(ofFamily k: Int, in c: [Double]) -> [Double] {
+    Array(c[offsets[k]..<offsets[k] + features[k].count])
+  }
 
   /// Coefficients with walls where the data have nothing.
-  func walled(_ c: [Double]) -> [Double] { features.indices.flatMap { features[$0].walled(part($0, of: c)) } }
+  func walled(_ c: [Double]) -> [Double] {
+    features.indices.flatMap { features[$0].walled(coefficients(ofFamily: $0, in: c)) }
+  }
 
   /// The learned terms of a potential, as they are; `walled` coefficients give those to be run.
   /// - Throws: where the number of coefficients is not that of the functions.
   func terms(_ c: [Double]) throws -> [any Term] {
-    try features.indices.map { try features[$0].term(part($0, of: c)) }
+    try features.indices.map { try features[$0].term(coefficients(ofFamily: $0, in: c)) }
   }
 
   /// Adds the penalties of all families to an objective.

@@ -26,12 +26,12 @@ package final class NearbyAtoms {
   /// it.
   func gather(_ i: Int, _ list: EdgeList, within distance: Double) {
     let range = Int(list.offsets[i])..<Int(list.offsets[i + 1])
-    let room = range.count + Lanes.scalarCount
-    let (x, y, z) = (x.reserveOrEnd(room), y.reserveOrEnd(room), z.reserveOrEnd(room))
-    let edges = edges.reserveOrEnd(room)
-    squares.reserveOrEnd(room)
-    foundEdges.reserveOrEnd(room)
-    foundDistances.reserveOrEnd(room)
+    let capacity = range.count + Lanes.scalarCount
+    let (x, y, z) = (x.reserveOrEnd(capacity), y.reserveOrEnd(capacity), z.reserveOrEnd(capacity))
+    let edges = edges.reserveOrEnd(capacity)
+    squares.reserveOrEnd(capacity)
+    foundEdges.reserveOrEnd(capacity)
+    foundDistances.reserveOrEnd(capacity)
     count = 0
     for e in range where list.lengths[e] < distance && list.neighbours[e] != Int32(i) {
       let vector = list.vectors[e]

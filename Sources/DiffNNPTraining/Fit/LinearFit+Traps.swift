@@ -4,9 +4,9 @@ import DiffNNPFrames
 extension LinearFit {
   /// Largest fraction of frames that may be left out: if more frames are beyond a gap in the distances, that is no
   /// accident.
-  private static let largestTrappedShare = 0.05
+  private static let largestTrappedFraction = 0.05
   /// Number of items of work that frames are split into.
-  private static let trapParts = 16
+  private static let trapItemCount = 16
 
   /// The frames without those in which a pair is beyond a gap in the distances of all
   /// (`DistanceHistograms.smallestConnected`): such a pair fell into a trap, or is an error. Nothing in the data says how
@@ -15,11 +15,11 @@ extension LinearFit {
   /// - Throws: what `check` throws.
   public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {
     let basis = try prepare(trajectory).basis
-    let parts = Self.trapParts
-    let counted = try settings.ranks.map(parts, threads: settings.threads) { part in
+    let itemCount = Self.trapItemCount
+    let counted = try settings.ranks.map(itemCount, threads: settings.threads) { item in
       var distances = DistanceHistograms(basis)
       let (edges, search) = (EdgeList(), NeighbourSearch())
-      for k in stride(from: part, to: trajectory.frames.count, by: parts) {
+      for k in stride(from: item, to: trajectory.frames.count, by: itemCount) {
         try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: basis.rMax)
         distances.add(edges)
       }
@@ -27,15 +27,15 @@ extension LinearFit {
     }
     let smallest = DistanceHistograms.smallestConnected(counted.map { DistanceHistograms(basis, counts: $0) })
     let largest = smallest.filter(\.isFinite).max() ?? basis.rMax
-    let kept = try settings.ranks.map(parts, threads: settings.threads) { part in
+    let kept = try settings.ranks.map(itemCount, threads: settings.threads) { item in
       let (edges, search) = (EdgeList(), NeighbourSearch())
-      return try stride(from: part, to: trajectory.frames.count, by: parts).filter { k in
+      return try stride(from: item, to: trajectory.frames.count, by: itemCount).filter { k in
         try search.fill(edges, trajectory.frames.frame(at: k).configuration, cutoff: largest)
         return !Self.hasPair(edges, closerThan: smallest, basis)
       }
     }.flatMap { $0 }.sorted()
     let trapped = trajectory.frames.count - kept.count
-    guard Double(trapped) <= Self.largestTrappedShare * Double(trajectory.frames.count) else { return trajectory }
+    guard Double(trapped) <= Self.largestTrappedFraction * Double(trajectory.frames.count) else { return trajectory }
     return Trajectory(typeNames: trajectory.typeNames, frames: trajectory.frames.at(kept))
   }
 

@@ -180,7 +180,7 @@ public struct LinearFit: Sendable {
     minimiser.add(priors, to: &others)
     minimiser.add(priors, to: &penalised)
     return (
-      minimum, LikelihoodMinimum(objective: penalised, others: others, weight: likelihood.choicesForAnAtom(.full))
+      minimum, LikelihoodMinimum(objective: penalised, others: others, weight: likelihood.choicesPerAtom(.full))
     )
   }
 

@@ -117,7 +117,7 @@ public struct ForceScale: Sendable {
 
 extension ForceScale {
   /// The sums over a group of frames, and type, that the ratio is taken of.
-  private struct Work {
+  private struct GroupSums {
     var type: Int
     var numerator: Double
     var denominator: Double
@@ -140,7 +140,7 @@ extension ForceScale {
     _ frames: Frames, _ scores: PairScores, smoothness: Double, thermalEnergy: Double, threads: Int, ranks: Ranks
   ) throws -> (all: [ForceScale], halves: [[ForceScale]], together: ForceScale) {
     let typeCount = scores.basis.typeCount
-    let groups = try works(
+    let groups = try groupSums(
       frames, scores, smoothness: smoothness, thermalEnergy: thermalEnergy, threads: threads, ranks: ranks)
     let half = groups.count / typeCount / 2 * typeCount
     let together = stride(from: 0, to: groups.count, by: typeCount).map { first in
@@ -154,7 +154,7 @@ extension ForceScale {
     )
   }
 
-  private static func scales(_ groups: ArraySlice<Work>, _ typeCount: Int) -> [ForceScale] {
+  private static func scales(_ groups: ArraySlice<GroupSums>, _ typeCount: Int) -> [ForceScale] {
     (0..<typeCount).map { type in
       ForceScale(
         groups: groups.filter { $0.type == type && ($0.numerator != 0 || $0.denominator != 0) }.map {
@@ -164,22 +164,22 @@ extension ForceScale {
   }
 
   /// F·f/kT and -div f of all groups of frames, in order of time, for each type one after the other.
-  private static func works(
+  private static func groupSums(
     _ frames: Frames, _ scores: PairScores, smoothness: Double, thermalEnergy: Double, threads: Int, ranks: Ranks
-  ) throws -> [Work] {
+  ) throws -> [GroupSums] {
     let (blocks, basis) = (scores.blocks, scores.basis)
     let sums = try ranks.map(blocks.count, threads: threads) { block in
       try labelSums(of: frames, blocks.ranges[block], basis, thermalEnergy: thermalEnergy)
     }
-    let totals = sums.map { groups in LabelSums.total(groups.map(\.work), count: basis.count) }
+    let totals = sums.map { groups in LabelSums.total(groups.map(\.projections), count: basis.count) }
     let fields = try fields(
       totals, scores, smoothness: smoothness, atomsPerFrame: Double(frames.atomCount) / Double(frames.count),
       threads: threads, ranks: ranks)
     return sums.enumerated().flatMap { block, groups in
       groups.flatMap { group in
         (0..<basis.typeCount).map { type in
-          Work(
-            type: type, numerator: dot(group.work[type], fields[block]),
+          GroupSums(
+            type: type, numerator: dot(group.projections[type], fields[block]),
             denominator: dot(group.laplacians[type], fields[block]))
         }
       }
@@ -228,26 +228,28 @@ extension ForceScale {
 
 /// Sums over atoms of each type [type][function] of -F·∇φ/kT and of Δφ: what a field f = -∇Σcφ makes of F·f/kT and of -div f.
 private struct LabelSums: Parcelled {
-  var work: [[Double]]
+  var projections: [[Double]]
   var laplacians: [[Double]]
 
   init(_ basis: PairBasis) {
-    work = Array(repeating: Array(repeating: 0, count: basis.count), count: basis.typeCount)
-    laplacians = work
+    projections = Array(repeating: Array(repeating: 0, count: basis.count), count: basis.typeCount)
+    laplacians = projections
   }
 
-  init(from parcel: inout Parcel) { (work, laplacians) = (parcel.take(), parcel.take()) }
+  init(from parcel: inout Parcel) { (projections, laplacians) = (parcel.take(), parcel.take()) }
 
   func put(into parcel: inout Parcel) {
-    parcel.put(work)
+    parcel.put(projections)
     parcel.put(laplacians)
   }
 
   /// The sum over all that is given, and over types.
-  static func total(_ work: [[[Double]]], count: Int) -> [Double] { total(work.flatMap { $0 }, count: count) }
+  static func total(_ projections: [[[Double]]], count: Int) -> [Double] {
+    total(projections.flatMap { $0 }, count: count)
+  }
 
-  static func total(_ work: [[Double]], count: Int) -> [Double] {
-    work.reduce(into: Array(repeating: 0, count: count)) { sum, row in for k in 0..<count { sum[k] += row[k] } }
+  static func total(_ projections: [[Double]], count: Int) -> [Double] {
+    projections.reduce(into: Array(repeating: 0, count: count)) { sum, row in for k in 0..<count { sum[k] += row[k] } }
   }
 }
 
@@ -276,7 +278,7 @@ private final class LabelSearch {
         // ∇φ of atom i is φ' times the unit vector from its neighbour.
         let along = (force * edges.vectors[e]).sum() / r
         for k in 0..<min(4, basis.intervals - m) {
-          sums[sum].work[type][pair * basis.intervals + m + k] += along * slopes[k]
+          sums[sum].projections[type][pair * basis.intervals + m + k] += along * slopes[k]
           sums[sum].laplacians[type][pair * basis.intervals + m + k] += laplacians[k]
         }
       }

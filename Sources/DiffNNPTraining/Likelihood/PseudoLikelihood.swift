@@ -37,30 +37,30 @@ struct PseudoLikelihood: ObjectivePart {
     let stride: Int
     let repeats: Int
 
-    private static let mostChoicesOfASubject = 4
+    private static let mostChoicesPerSubject = 4
 
     /// - Parameters:
     ///   - choices: wanted, at most.
     ///   - subjects: in all frames.
     init(choices: Int, subjects: Int) {
       stride = max(1, subjects / choices)
-      repeats = max(1, min(choices / max(1, subjects), Self.mostChoicesOfASubject))
+      repeats = max(1, min(choices / max(1, subjects), Self.mostChoicesPerSubject))
     }
 
     /// The number of choices, on average, that a subject poses, and the weight of each as if it posed one.
-    var choicesOfASubject: Double { Double(repeats) / Double(stride) }
+    var choicesPerSubject: Double { Double(repeats) / Double(stride) }
     var weight: Double { Double(stride) / Double(repeats) }
 
     /// Whether the k-th subject of a frame poses choices.
     @inline(__always)
-    func poses(_ k: Int, inFrame number: Int) -> Bool { (k + number) % stride == 0 }
+    func samples(_ k: Int, inFrame number: Int) -> Bool { (k + number) % stride == 0 }
 
     /// Whether any of `count` subjects of a frame does.
-    func posesAny(inFrame number: Int, of count: Int) -> Bool { (stride - number % stride) % stride < count }
+    func samplesAny(inFrame number: Int, of count: Int) -> Bool { (stride - number % stride) % stride < count }
 
     /// Numbers the choices of all frames evenly.
     @inline(__always)
-    func turn(_ k: Int, inFrame number: Int, _ choice: Int) -> Int { (k + number) / stride + choice }
+    func choiceNumber(_ k: Int, inFrame number: Int, _ choice: Int) -> Int { (k + number) / stride + choice }
   }
 
   func sampling(_ move: any Move, _ effort: Effort) -> Sampling {
@@ -69,8 +69,8 @@ struct PseudoLikelihood: ObjectivePart {
   }
 
   /// Number of choices that are posed for each atom.
-  func choicesForAnAtom(_ effort: Effort) -> Double {
-    moves.reduce(0) { $0 + sampling($1, effort).choicesOfASubject }
+  func choicesPerAtom(_ effort: Effort) -> Double {
+    moves.reduce(0) { $0 + sampling($1, effort).choicesPerSubject }
   }
 
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
@@ -80,7 +80,7 @@ struct PseudoLikelihood: ObjectivePart {
     return try ranks.sums(groups: blocks.count, parts: Self.pieces, threads: threads) { item in
       let sum = ChoiceSum(self, coefficients, samplings, hessianChance: hessianChance)
       for f in blocks.frames(ofItem: item, pieces: Self.pieces)
-      where sum.isAsked(frame: f, atomCount: frames.atomCount(at: f)) { try sum.add(frames.frame(at: f), number: f) }
+      where sum.hasChoices(frame: f, atomCount: frames.atomCount(at: f)) { try sum.add(frames.frame(at: f), number: f) }
       return ChoiceTotal(sum)
     }.map { Expansion($0.form, value: $0.value, about: coefficients) }
   }
@@ -174,9 +174,9 @@ private final class ChoiceSum {
   }
 
   /// Whether any move poses choices in a frame.
-  func isAsked(frame number: Int, atomCount: Int) -> Bool {
+  func hasChoices(frame number: Int, atomCount: Int) -> Bool {
     zip(likelihood.moves, samplings).contains { move, sampling in
-      sampling.posesAny(inFrame: number, of: move.subjectCount(atomCount: atomCount))
+      sampling.samplesAny(inFrame: number, of: move.subjectCount(atomCount: atomCount))
     }
   }
 
@@ -184,13 +184,13 @@ private final class ChoiceSum {
     try evaluator.begin(frame.configuration)
     for (m, move) in likelihood.moves.enumerated() {
       let sampling = samplings[m]
-      for k in 0..<move.subjectCount(atomCount: frame.positions.count) where sampling.poses(k, inFrame: number) {
+      for k in 0..<move.subjectCount(atomCount: frame.positions.count) where sampling.samples(k, inFrame: number) {
         guard move.begin(k, evaluator) else { continue }
         let stream = m << Self.subjectBits | k
         var random = Philox(seed: likelihood.seed, purpose: .candidates, frame: number, stream: stream)
         var draws = Philox(seed: likelihood.seed, purpose: .hessian, frame: number, stream: stream)
         for choice in 0..<sampling.repeats {
-          let turn = sampling.turn(k, inFrame: number, choice)
+          let turn = sampling.choiceNumber(k, inFrame: number, choice)
           move.draw(k, turn: turn, evaluator, into: &candidates, using: &random)
           addChoice(weight: sampling.weight, &draws)
         }

@@ -11,7 +11,7 @@ struct TrainingItems: Sendable {
   let thermalEnergy: Double
   let seed: UInt64
   /// Weight of the force label in a mixed target, for each noise level.
-  private let forceShares: [Double: Double]
+  private let forceWeights: [Double: Double]
 
   /// Prepares the items of all frames.
   /// - Throws: where the objective needs forces that frames lack.
@@ -26,14 +26,14 @@ struct TrainingItems: Sendable {
     self.objective = objective
     self.thermalEnergy = thermalEnergy
     self.seed = seed
-    var shares: [Double: Double] = [:]
+    var weights: [Double: Double] = [:]
     if objective == .mixed {
       let variance = Self.forceVariance(frames, thermalEnergy)
       // The weight a that makes (1-a)(-ε/σ) + a F/kT least noisy, for ε independent of F: 1/τ against the force's
       // variance.
-      for sigma in noise.sigmas { shares[sigma] = 1 / (1 + sigma * sigma * variance) }
+      for sigma in noise.sigmas { weights[sigma] = 1 / (1 + sigma * sigma * variance) }
     }
-    forceShares = shares
+    forceWeights = weights
   }
 
   /// Mean square of a component of F/kT (1/Å²).
@@ -73,8 +73,8 @@ struct TrainingItems: Sendable {
       configuration.positions[i] = scale * configuration.positions[i] + sign * sigma * epsilon[i]
     }
     var target = epsilon.map { -sign / sigma * $0 }
-    if let share = forceShares[sigma] {
-      for i in target.indices { target[i] = (1 - share) * target[i] + share / thermalEnergy * frame.forces![i] }
+    if let weight = forceWeights[sigma] {
+      for i in target.indices { target[i] = (1 - weight) * target[i] + weight / thermalEnergy * frame.forces![i] }
     }
     return .init(configuration: configuration, target: target)
   }

@@ -39,7 +39,7 @@ public enum Parallel {
   ) throws -> [Sum] {
     try withoutActuallyEscaping(body) { body in
       let threads = max(1, min(threads, groups * parts))
-      let pool = SummingPool(groups: groups, parts: parts, room: threads, body: body)
+      let pool = SummingPool(groups: groups, parts: parts, capacity: threads, body: body)
       run(pool, threads: threads)
       if let failure = pool.failure { throw failure }
       return pool.sums.map { $0! }
@@ -107,7 +107,7 @@ private final class SummingPool<Sum: Summable>: AnyPool {
   var sums: [Sum?]
   /// The error of the first item that failed.
   var failure: (any Error)?
-  private let (parts, room): (Int, Int)
+  private let (parts, capacity): (Int, Int)
   private let body: (Int) throws -> Sum
   private var next = 0
   /// The first item that is not yet in its sum, and results of later ones.
@@ -115,10 +115,10 @@ private final class SummingPool<Sum: Summable>: AnyPool {
   private var waiting: [Int: Result<Sum, any Error>] = [:]
   private let lock = Lock()
 
-  /// - Parameter room: how many results may wait.
-  init(groups: Int, parts: Int, room: Int, body: @escaping (Int) throws -> Sum) {
+  /// - Parameter capacity: how many results may wait.
+  init(groups: Int, parts: Int, capacity: Int, body: @escaping (Int) throws -> Sum) {
     sums = Array(repeating: nil, count: groups)
-    (self.parts, self.room, self.body) = (parts, room, body)
+    (self.parts, self.capacity, self.body) = (parts, capacity, body)
     super.init()
   }
 
@@ -136,7 +136,7 @@ private final class SummingPool<Sum: Summable>: AnyPool {
   /// The next item, once there is room for its result. The first that is wanted is always being worked on.
   private func take() -> Int? {
     lock.locked {
-      while waiting.count >= room { lock.wait() }
+      while waiting.count >= capacity { lock.wait() }
       guard next < sums.count * parts else { return nil }
       next += 1
       return next - 1

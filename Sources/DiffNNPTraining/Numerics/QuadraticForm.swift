@@ -93,15 +93,15 @@ public struct QuadraticForm: Equatable, Sendable {
   @inline(__always)
   package static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
     var sums = SIMD8<Double>.zero
-    let whole = count & ~7
+    let blockEnd = count & ~7
     let (xs, ys) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
-    for k in stride(from: 0, to: whole, by: 8) {
+    for k in stride(from: 0, to: blockEnd, by: 8) {
       sums +=
         xs.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
         * ys.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
     }
     var sum = sums.sum()
-    for k in whole..<count { sum += x[k] * y[k] }
+    for k in blockEnd..<count { sum += x[k] * y[k] }
     return sum
   }
 }

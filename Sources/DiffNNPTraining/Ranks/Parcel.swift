@@ -1,7 +1,7 @@
 /// Numbers on their way from one rank to another, with all their bits.
 struct Parcel {
   private(set) var words: [UInt64] = []
-  private var place = 0
+  private var position = 0
 
   init() {}
   init(_ words: some Sequence<UInt64>) { self.words = Array(words) }
@@ -14,8 +14,8 @@ struct Parcel {
   }
 
   mutating func take() -> UInt64 {
-    defer { place += 1 }
-    return words[place]
+    defer { position += 1 }
+    return words[position]
   }
 
   mutating func take<Value: Parcelled>(_ type: Value.Type = Value.self) -> [Value] {

@@ -29,11 +29,11 @@ public struct Ranks: Sendable {
     _ count: Int, threads: Int, _ body: (Int) throws -> Result
   ) throws -> [Result] {
     guard self.count > 1 else { return try Parallel.map(count, threads: threads, body) }
-    let own = share(of: count)
+    let own = items(of: count)
     let results = try Parallel.map(own.count, threads: threads) { try body(own[$0]) }
     var all = [Result?](repeating: nil, count: count)
     for (rank, results) in try gather(results).enumerated() {
-      for (item, result) in zip(share(of: count, rank: rank), results) { all[item] = result }
+      for (item, result) in zip(items(of: count, rank: rank), results) { all[item] = result }
     }
     return all.map { $0! }
   }
@@ -58,9 +58,9 @@ public struct Ranks: Sendable {
   }
 
   /// The items that are this rank's, in order.
-  func share(of count: Int) -> [Int] { share(of: count, rank: rank) }
+  func items(of count: Int) -> [Int] { items(of: count, rank: rank) }
 
-  private func share(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
+  private func items(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
 
   /// The values of all ranks, in the order of ranks.
   func gather<Value: Parcelled>(_ own: Value) throws -> [Value] {

@@ -210,7 +210,8 @@ public final class LikelihoodRefinement {
     let isMeasuring = step < effort.measuringSteps
     let differentiates = network != nil && !isMeasuring
     let moved = try ranks.map(differentiates ? 2 * chainCount : chainCount, threads: threads) { k in
-      k < chainCount ? try moveChain(k, base, differentiates: differentiates) : try look(atFrame: k - chainCount)
+      k < chainCount
+        ? try moveChain(k, base, differentiates: differentiates) : try differentiate(atFrame: k - chainCount)
     }
     for (k, result) in moved[..<chainCount].enumerated() {
       if let chain = result.chain {
@@ -223,7 +224,7 @@ public final class LikelihoodRefinement {
     }
     let sums = moved[..<chainCount].map(\.functions)
     let mean = dataMean.indices.map { f in sums.reduce(0) { $0 + $1[f] } / Double(chainCount) }
-    takeNote(of: mean, sums)
+    accumulate(mean, sums)
     if !isMeasuring { try correct(mean) }
     state.step += 1
     return Report(step: step, countDifference: countDifference, restarts: state.restarts)
@@ -266,7 +267,7 @@ public final class LikelihoodRefinement {
   }
 
   /// Differentiates the network's energy of a frame of the data.
-  private func look(atFrame k: Int) throws -> Moved {
+  private func differentiate(atFrame k: Int) throws -> Moved {
     try differentiate(chainCount + k, sign: 1, frames.frame(at: frame(drawnBy: k, stream: 1)).configuration)
     return Moved()
   }
@@ -283,7 +284,7 @@ public final class LikelihoodRefinement {
 
   // MARK: What there is to correct
 
-  private func takeNote(of mean: [Double], _ sums: [[Double]]) {
+  private func accumulate(_ mean: [Double], _ sums: [[Double]]) {
     if effort.settlingSteps..<effort.measuringSteps ~= step {
       for k in sums.indices { for f in sums[k].indices { state.chainSums[k][f] += sums[k][f] } }
     }
@@ -335,9 +336,9 @@ public final class LikelihoodRefinement {
   /// Moves all parameters, by less and less.
   private func correct(_ mean: [Double]) throws {
     let (done, all) = (step - effort.measuringSteps, steps - effort.measuringSteps)
-    let share = 0.5 * (1 + cos(Double.pi * Double(done) / Double(all)))
+    let decay = 0.5 * (1 + cos(Double.pi * Double(done) / Double(all)))
     let newton = metric.step(gradient(mean, at: state.coefficients))
-    for f in newton.indices { state.coefficients[f] -= Self.linearRate * share * newton[f] }
+    for f in newton.indices { state.coefficients[f] -= Self.linearRate * decay * newton[f] }
     // The mean of the second half: steps are noisy, as the chains are few.
     let averaged = max(0, done - all / 2)
     for f in newton.indices {
@@ -351,7 +352,7 @@ public final class LikelihoodRefinement {
           + "or set refinement.steps to 0")
     }
     state.optimiser.update(
-      &state.parameters, gradient: gradient, learningRate: networkRate * assessment.trust * share,
+      &state.parameters, gradient: gradient, learningRate: networkRate * assessment.trust * decay,
       averaging: Self.averaging)
   }
 
@@ -364,8 +365,8 @@ public final class LikelihoodRefinement {
 
   /// Whether a checkpoint was written during a refinement with these settings.
   /// - Throws: where that had others.
-  public static func isPart(of file: SafetensorsFile, steps: Int, _ settings: NetworkSettings?) throws -> Bool {
-    try LikelihoodState.isPart(of: file, identity: identity(steps: steps, settings?.refinementRate ?? 0))
+  public static func isCheckpoint(_ file: SafetensorsFile, steps: Int, _ settings: NetworkSettings?) throws -> Bool {
+    try LikelihoodState.isCheckpoint(file, identity: identity(steps: steps, settings?.refinementRate ?? 0))
   }
 
   /// Continues from a checkpoint that was written during the refinement.

@@ -65,7 +65,7 @@ struct LikelihoodState: Equatable, Sendable {
 
   /// Whether a checkpoint was written during the refinement.
   /// - Throws: where it does, with other settings.
-  static func isPart(of file: SafetensorsFile, identity: String) throws -> Bool {
+  static func isCheckpoint(_ file: SafetensorsFile, identity: String) throws -> Bool {
     guard let found = file.metadata[prefix + "identity"] else { return false }
     guard found == identity else {
       throw DiffNNPError("its refinement by likelihood had other settings; train without --resume to start anew")

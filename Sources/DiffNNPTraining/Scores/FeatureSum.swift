@@ -65,9 +65,9 @@ package final class FeatureSum {
         let scaled = other.values * factor
         let column = 8 * Int(other.first)
         for k in 0..<4 {
-          let place = column + 8 * size * k
-          let old = rows.loadUnaligned(fromByteOffset: place, as: SIMD4<Double>.self)
-          rows.storeBytes(of: old + scaled * run.values[k], toByteOffset: place, as: SIMD4<Double>.self)
+          let offset = column + 8 * size * k
+          let old = rows.loadUnaligned(fromByteOffset: offset, as: SIMD4<Double>.self)
+          rows.storeBytes(of: old + scaled * run.values[k], toByteOffset: offset, as: SIMD4<Double>.self)
         }
       }
     }
@@ -80,9 +80,9 @@ package final class FeatureSum {
       let run = runs[e]
       let first = Int(run.first)
       for k in 0..<4 { dense[first + k] += run.values[k] * run.direction }
-      let (pair, place) = first.quotientAndRemainder(dividingBy: stride)
+      let (pair, entry) = first.quotientAndRemainder(dividingBy: stride)
       let old = ranges[pair]
-      ranges[pair] = min(old.lowerBound, place)..<max(old.isEmpty ? 0 : old.upperBound, place + 4)
+      ranges[pair] = min(old.lowerBound, entry)..<max(old.isEmpty ? 0 : old.upperBound, entry + 4)
     }
     let touched = ranges.enumerated().filter { !$0.element.isEmpty }.map {
       ($0.offset * stride + $0.element.lowerBound)..<($0.offset * stride + $0.element.upperBound)

@@ -9,10 +9,10 @@ import Testing
 
   @Test(arguments: [(0, 0), (0, 1), (1, 0), (1, 1)])
   func derivativesAreThoseOfTheDistance(_ a: Int, _ b: Int) {
-    func seen(_ r: Double) -> DistanceFloor.Seen { Self.floor.seen(a, b, at: r) }
+    func floored(_ r: Double) -> DistanceFloor.Floored { Self.floor.floored(a, b, at: r) }
     let h = 1e-5
     for r in Self.places {
-      let (up, down, here) = (seen(r + h), seen(r - h), seen(r))
+      let (up, down, here) = (floored(r + h), floored(r - h), floored(r))
       #expect(abs((up.distance - down.distance) / (2 * h) - here.slope) < 1e-9)
       // Of a continuous second derivative with kinks.
       #expect(abs((up.slope - down.slope) / (2 * h) - here.curvature) < 1e-3)
@@ -23,13 +23,13 @@ import Testing
 
   @Test func leavesDistancesAboveAndStandsStillBelow() {
     for (a, b, start) in [(0, 0, 2.5), (0, 1, 1.8)] {
-      for r in [start, start + 0.1, 3, 5] { #expect(Self.floor.seen(a, b, at: r).distance == r) }
+      for r in [start, start + 0.1, 3, 5] { #expect(Self.floor.floored(a, b, at: r).distance == r) }
       for r in [start - 0.401, start - 1, 0.1] {
-        let seen = Self.floor.seen(a, b, at: r)
-        #expect(abs(seen.distance - (start - 0.2)) < 1e-15 && seen.slope == 0 && seen.curvature == 0)
+        let floored = Self.floor.floored(a, b, at: r)
+        #expect(abs(floored.distance - (start - 0.2)) < 1e-15 && floored.slope == 0 && floored.curvature == 0)
       }
     }
-    for r in [2.0, 0.1] { #expect(Self.floor.seen(1, 1, at: r).distance == r) }
+    for r in [2.0, 0.1] { #expect(Self.floor.floored(1, 1, at: r).distance == r) }
   }
 
   @Test func nonsenseIsRefused() {
@@ -73,7 +73,7 @@ import Testing
         energies.append(found.energy - expected.energy)
       }
       #expect(energies.max()! - energies.min()! < rounding * max(1, abs(energies[0])))
-      // Where it is not flat, there is something to be seen.
+      // Where it is not flat, there is something to be floored.
       let (found, expected) = (try Self.dimer(whole, start + 0.1, [a, b]), try Self.dimer(alone, start + 0.1, [a, b]))
       #expect(abs(found.force - expected.force) > 1e-3)
     }

@@ -42,9 +42,9 @@ extension NetworkEvaluator {
     let (length, vector) = (edges.lengths[e], edges.vectors[e])
     let inverse = 1 / length
     let u = SIMD3(vector.x * inverse, vector.y * inverse, vector.z * inverse)
-    let seen = seenLength(edges, i, e)
+    let floored = flooredLength(edges, i, e)
     // The position between knots loses digits in single precision, so it is found in double.
-    let place = seen.distance * knotsPerLength
+    let place = floored.distance * knotsPerLength
     let knot = min(place.rounded(.down), lastKnot)
     var (tangent, along) = (SIMD3<Double>.zero, 0.0)
     if let directions {
@@ -55,13 +55,13 @@ extension NetworkEvaluator {
       edge: Int32(truncatingIfNeeded: e), neighbour: edges.neighbours[e],
       x: S(u.x, tangent: tangent.x), y: S(u.y, tangent: tangent.y), z: S(u.z, tangent: tangent.z),
       inverseLength: S(inverse, tangent: -along * inverse * inverse), knot: Int32(knot),
-      t: S(place - knot, tangent: along * seen.slope * knotsPerLength))
+      t: S(place - knot, tangent: along * floored.slope * knotsPerLength))
   }
 
   /// The length (Å) that radial functions use for edge e of centre i.
   @inline(__always)
-  private func seenLength(_ edges: EdgePointers, _ i: Int, _ e: Int) -> DistanceFloor.Seen {
-    floor.seen(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
+  private func flooredLength(_ edges: EdgePointers, _ i: Int, _ e: Int) -> DistanceFloor.Floored {
+    floor.floored(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), at: edges.lengths[e])
   }
 
   /// Calls `body` with all edges of a centre of the block, batch by batch.
@@ -110,7 +110,7 @@ extension NetworkEvaluator {
     let splines = job.block.exactSplines.pointer
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
-      let length = seenLength(job.edges, i, Int(batch.edges[e].edge)).distance
+      let length = flooredLength(job.edges, i, Int(batch.edges[e].edge)).distance
       network.evaluate(Dual(length, 1), into: values, scratch: scratch)
       for path in layers[layer].paths {
         for c in 0..<path.channels {
@@ -182,7 +182,7 @@ extension NetworkEvaluator {
       for e in 0..<batch.count {
         let edge = batch.edges[e]
         L.sum(gEdge + e &* harmonicCount, harmonicCount, into: sums)
-        let along = sums[0] * knotsPerLength * seenSlope(job, centre, Int(edge.edge))
+        let along = sums[0] * knotsPerLength * flooredSlope(job, centre, Int(edge.edge))
         let angular = SphericalHarmonics.pullBack(
           lMax, edge.x, edge.y, edge.z, batch.harmonics + e &* harmonicCount, sums, inverseLength: edge.inverseLength)
         let (x, y, z) = (angular.0 + along * edge.x, angular.1 + along * edge.y, angular.2 + along * edge.z)
@@ -205,10 +205,10 @@ extension NetworkEvaluator {
 
   /// The derivative of the length that radial functions see with respect to the real one.
   @inline(__always)
-  private func seenSlope(_ job: Job, _ centre: Int, _ e: Int) -> S {
+  private func flooredSlope(_ job: Job, _ centre: Int, _ e: Int) -> S {
     guard job.edges.lengths[e] < floor.reach else { return S(1) }
-    let seen = seenLength(job.edges, centre, e)
+    let floored = flooredLength(job.edges, centre, e)
     let along = job.directions.map { dot(job.edges.vectors[e], $0[e]) / job.edges.lengths[e] } ?? 0
-    return S(seen.slope, tangent: seen.curvature * along)
+    return S(floored.slope, tangent: floored.curvature * along)
   }
 }

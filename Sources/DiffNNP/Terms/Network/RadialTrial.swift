@@ -65,7 +65,7 @@ struct RadialTrial {
   private static func forces(_ evaluator: NetworkEvaluator<SIMD4<Double>>, _ edges: EdgeList) -> [SIMD3<Double>] {
     var flat = [Double](repeating: 0, count: 3 * edges.atomCount)
     flat.withUnsafeMutableBufferPointer { flat in
-      orEnd { try evaluator.evaluate(.whole(edges), into: .init(forces: ForceSums(forces: flat.baseAddress))) }
+      orEnd { try evaluator.evaluate(.single(edges), into: .init(forces: ForceSums(forces: flat.baseAddress))) }
     }
     return (0..<edges.atomCount).map { SIMD3(flat[3 * $0], flat[3 * $0 + 1], flat[3 * $0 + 2]) }
   }

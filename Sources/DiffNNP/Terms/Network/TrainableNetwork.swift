@@ -185,14 +185,14 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
   func evaluate(_ edges: EdgeList, forces: ForceSums) -> Double {
     let energies = energies.reserveOrEnd(edges.centreCount)
     energies.update(repeating: 0, count: edges.centreCount)
-    orEnd { try plain.evaluate(.whole(edges), into: .init(energies: energies, forces: forces)) }
+    orEnd { try plain.evaluate(.single(edges), into: .init(energies: energies, forces: forces)) }
     return (0..<edges.centreCount).reduce(0) { $0 + energies[$1] }
   }
 
   func differentiateEnergy(_ edges: EdgeList, weight: Double, gradient: AnyObject) {
     let gradient = gradient as! WeightGradient<W>
     gradient.reset()
-    orEnd { try plain.evaluate(.whole(edges), into: .init(weights: gradient, scale: weight)) }
+    orEnd { try plain.evaluate(.single(edges), into: .init(weights: gradient, scale: weight)) }
   }
 
   func differentiate(
@@ -202,7 +202,7 @@ private final class WorkerPair<W: PlainLanes>: TrainableWorker where W.Scalar: B
     let gradient = gradient.map { $0 as! WeightGradient<W> }
     gradient?.reset()
     orEnd {
-      try dual.evaluate(.whole(edges), directions: directions, into: .init(forceTangents: tangents, weights: gradient))
+      try dual.evaluate(.single(edges), directions: directions, into: .init(forceTangents: tangents, weights: gradient))
     }
   }
 }

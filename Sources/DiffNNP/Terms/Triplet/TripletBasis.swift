@@ -78,11 +78,11 @@ public struct TripletBasis: Equatable, Sendable {
   /// The radial functions of a neighbour of a type at distance r < rMax of a centre of type `centre`.
   @inline(__always)
   public func neighbour(of centre: Int, type: Int, at r: Double) -> Neighbour {
-    let seen = floor.seen(centre, type, at: r)
-    let s = seen.distance / spacing
+    let floored = floor.floored(centre, type, at: r)
+    let s = floored.distance / spacing
     let m = min(Int(s), intervals - 1)
     var (values, slopes) = CubicBSpline.basis(s - Double(m))
-    slopes *= seen.slope
+    slopes *= floored.slope
     slopes /= spacing
     var begin = m - first
     while begin < 0 {

@@ -42,26 +42,26 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   func add(_ centres: Range<Int>, energies: UnsafeMutablePointer<Double>, scratch: inout TripletScratch) throws {
-    let places = try scratch.reserve(neighbours: edges.mostEdges(of: centres), rowCount: rowCount, width: Self.width)
-    for lm in SphericalHarmonics.count(Degree.lMax)..<16 { places.four[lm] = .zero }
+    let pointers = try scratch.reserve(neighbours: edges.mostEdges(of: centres), rowCount: rowCount, width: Self.width)
+    for lm in SphericalHarmonics.count(Degree.lMax)..<16 { pointers.four[lm] = .zero }
     let matrixSize = basis.channelCount * basis.channelCount
     for i in centres {
-      let count = find(i, places)
+      let count = find(i, pointers)
       guard count > 0 else { continue }
-      for begin in stride(from: 0, to: count, by: 4) { prepare(i, begin, places) }
+      for begin in stride(from: 0, to: count, by: 4) { prepare(i, begin, pointers) }
       // And of slopes, which lie behind.
-      places.moments.update(repeating: .zero, count: 2 * rowCount * Self.width)
-      describe(count, places)
-      energies[i] += scale * contract(matrices + Int(edges.types[i]) * matrixSize, places)
-      pullBack(count, places)
-      findGradients(count, places)
-      addForces(i, count, places)
+      pointers.moments.update(repeating: .zero, count: 2 * rowCount * Self.width)
+      describe(count, pointers)
+      energies[i] += scale * contract(matrices + Int(edges.types[i]) * matrixSize, pointers)
+      pullBack(count, pointers)
+      findGradients(count, pointers)
+      addForces(i, count, pointers)
     }
   }
 
   /// Finds the neighbours of a centre. Their number is made up to a multiple of four by repeating the last.
-  private func find(_ i: Int, _ places: TripletScratch.Places) -> Int {
-    let (found, lengths, rMax) = (places.edges, edges.lengths, basis.rMax)
+  private func find(_ i: Int, _ pointers: TripletScratch.Pointers) -> Int {
+    let (found, lengths, rMax) = (pointers.edges, edges.lengths, basis.rMax)
     var count = 0
     for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) {
       // Written in any case, kept by counting on where the sign is negative: cheaper than a branch that nobody can
@@ -76,25 +76,25 @@ struct TripletKernel<Degree: TripletDegree> {
 
   /// Computes directions, harmonics and splines of four neighbours.
   @inline(__always)
-  private func prepare(_ i: Int, _ begin: Int, _ places: TripletScratch.Places) {
-    let e = places.edges + begin
+  private func prepare(_ i: Int, _ begin: Int, _ pointers: TripletScratch.Pointers) {
+    let e = pointers.edges + begin
     let lengths = edges.lengths
     let r = Four(lengths[e[0]], lengths[e[1]], lengths[e[2]], lengths[e[3]])
     let inverse = 1 / r
     let (x, y, z) = unitVectors(e, inverse)
-    let directions = places.directions + begin
+    let directions = pointers.directions + begin
     (directions[0], directions[1], directions[2], directions[3]) = (x, y, z, inverse)
 
-    let harmonics = places.four
+    let harmonics = pointers.four
     SphericalHarmonics.evaluate(Degree.lMax, x, y, z, into: harmonics)
-    let rows = places.harmonics + begin * Self.width
+    let rows = pointers.harmonics + begin * Self.width
     for v in 0..<Self.width {
       let four = harmonics + 4 * v
       (rows[v], rows[Self.width + v], rows[2 * Self.width + v], rows[3 * Self.width + v]) = Four.transposed(
         four[0], four[1], four[2], four[3])
     }
 
-    let radial = places.radial + 2 * begin
+    let radial = pointers.radial + 2 * begin
     var (distance, slope) = (r, Four(repeating: inverseSpacing))
     if min(min(r[0], r[1]), min(r[2], r[3])) < basis.floor.reach { slowDown(i, e, &distance, &slope) }
     let (interval, t) = CubicBSpline.locate(distance * inverseSpacing, last: Double(basis.intervals - 1))
@@ -102,7 +102,7 @@ struct TripletKernel<Degree: TripletDegree> {
     for k in 4..<8 { radial[k] *= slope }
     for k in 0..<4 {
       let type = Int(edges.types[Int(edges.neighbours[e[k]])])
-      places.begins[begin &+ k] = (type &* rowsPerType &+ interval[k]) &* Self.width
+      pointers.begins[begin &+ k] = (type &* rowsPerType &+ interval[k]) &* Self.width
     }
   }
 
@@ -118,9 +118,9 @@ struct TripletKernel<Degree: TripletDegree> {
   private func slowDown(_ i: Int, _ e: UnsafeMutablePointer<Int>, _ distance: inout Four, _ slope: inout Four) {
     for k in 0..<4 {
       let type = Int(edges.types[Int(edges.neighbours[e[k]])])
-      let seen = basis.floor.seen(Int(edges.types[i]), type, at: distance[k])
-      distance[k] = seen.distance
-      slope[k] *= seen.slope
+      let floored = basis.floor.floored(Int(edges.types[i]), type, at: distance[k])
+      distance[k] = floored.distance
+      slope[k] *= floored.slope
     }
   }
 
@@ -131,11 +131,11 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   /// Adds all neighbours to the moments.
-  private func describe(_ count: Int, _ places: TripletScratch.Places) {
-    let functions = UnsafeRawPointer(places.radial).assumingMemoryBound(to: Double.self)
-    var harmonics = places.harmonics
+  private func describe(_ count: Int, _ pointers: TripletScratch.Pointers) {
+    let functions = UnsafeRawPointer(pointers.radial).assumingMemoryBound(to: Double.self)
+    var harmonics = pointers.harmonics
     for neighbour in 0..<count {
-      let row = places.moments + places.begins[neighbour]
+      let row = pointers.moments + pointers.begins[neighbour]
       for k in 0..<4 {
         let value = radial(functions, neighbour, k)
         for v in 0..<Self.width { row[k * Self.width + v].multiplyAdd(harmonics[v], value) }
@@ -145,16 +145,16 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   /// Writes dE/dA, where A is not zero, and returns E.
-  private func contract(_ matrix: UnsafePointer<SIMD4<Double>>, _ places: TripletScratch.Places) -> Double {
-    let (channels, rows, d) = (places.channels, places.rows, basis.channelCount)
-    let count = findChannels(places)
+  private func contract(_ matrix: UnsafePointer<SIMD4<Double>>, _ pointers: TripletScratch.Pointers) -> Double {
+    let (channels, rows, d) = (pointers.channels, pointers.rows, basis.channelCount)
+    let count = findChannels(pointers)
     var twice = Four.zero
     for i in 0..<count {
       let coefficients = matrix + channels[i] * d
       var (s0, s1, s2, s3) = (Four.zero, Four.zero, Four.zero, Four.zero)
       for j in 0..<count {
         // The coefficients of each l, for as many m as each has in rows.
-        let (c, a) = (coefficients[channels[j]], places.moments + rows[j])
+        let (c, a) = (coefficients[channels[j]], pointers.moments + rows[j])
         s0.multiplyAdd(Four(c[0], c[1], c[1], c[1]), a[0])
         if Degree.lMax > 1 {
           s1.multiplyAdd(Four(repeating: c[2]), a[1])
@@ -162,7 +162,7 @@ struct TripletKernel<Degree: TripletDegree> {
         }
         if Degree.lMax > 2 { s3.multiplyAdd(Four(repeating: c[3]), a[3]) }
       }
-      let (a, to) = (places.moments + rows[i], places.slopes + rows[i])
+      let (a, to) = (pointers.moments + rows[i], pointers.slopes + rows[i])
       to[0] = s0
       twice.multiplyAdd(s0, a[0])
       if Degree.lMax > 1 {
@@ -179,14 +179,14 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   /// Finds the channels that some neighbour has added to: B-splines are not negative, and Y_00 is 1.
-  private func findChannels(_ places: TripletScratch.Places) -> Int {
+  private func findChannels(_ pointers: TripletScratch.Pointers) -> Int {
     var (count, channel) = (0, 0)
     for type in 0..<basis.typeCount {
       var row = (type * rowsPerType + basis.first) * Self.width
       for _ in 0..<basis.radialCount {
-        places.channels[count] = channel
-        places.rows[count] = row
-        count &+= Int((0 - places.moments[row][0]).bitPattern >> 63)
+        pointers.channels[count] = channel
+        pointers.rows[count] = row
+        count &+= Int((0 - pointers.moments[row][0]).bitPattern >> 63)
         channel &+= 1
         row &+= Self.width
       }
@@ -195,11 +195,11 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   /// Takes dE/dA to dE/dY of each neighbour, and to what its radial functions give.
-  private func pullBack(_ count: Int, _ places: TripletScratch.Places) {
-    let functions = UnsafeRawPointer(places.radial).assumingMemoryBound(to: Double.self)
-    var harmonics = places.harmonics
+  private func pullBack(_ count: Int, _ pointers: TripletScratch.Pointers) {
+    let functions = UnsafeRawPointer(pointers.radial).assumingMemoryBound(to: Double.self)
+    var harmonics = pointers.harmonics
     for neighbour in 0..<count {
-      let row = places.slopes + places.begins[neighbour]
+      let row = pointers.slopes + pointers.begins[neighbour]
       var radialForce = Four.zero
       for v in 0..<Self.width {
         var (value, slope) = (Four.zero, Four.zero)
@@ -210,26 +210,26 @@ struct TripletKernel<Degree: TripletDegree> {
         radialForce.multiplyAdd(slope, harmonics[v])
         harmonics[v] = value
       }
-      places.radialForces[neighbour] = radialForce
+      pointers.radialForces[neighbour] = radialForce
       harmonics += Self.width
     }
   }
 
   /// Takes dE/dY to the gradients with respect to the vectors to neighbours, which replace directions.
-  private func findGradients(_ count: Int, _ places: TripletScratch.Places) {
-    let (harmonics, slopes) = (places.four, places.four + 16)
+  private func findGradients(_ count: Int, _ pointers: TripletScratch.Pointers) {
+    let (harmonics, slopes) = (pointers.four, pointers.four + 16)
     for begin in stride(from: 0, to: count, by: 4) {
-      let rows = places.harmonics + begin &* Self.width
+      let rows = pointers.harmonics + begin &* Self.width
       for v in 0..<Self.width {
         let four = slopes + 4 * v
         (four[0], four[1], four[2], four[3]) = Four.transposed(
           rows[v], rows[Self.width + v], rows[2 * Self.width + v], rows[3 * Self.width + v])
       }
-      let directions = places.directions + begin
+      let directions = pointers.directions + begin
       let (x, y, z, inverse) = (directions[0], directions[1], directions[2], directions[3])
       SphericalHarmonics.evaluate(Degree.lMax, x, y, z, into: harmonics)
       let angular = SphericalHarmonics.pullBack(Degree.lMax, x, y, z, harmonics, slopes, inverseLength: inverse)
-      let terms = places.radialForces + begin
+      let terms = pointers.radialForces + begin
       let radial = Four.sums(terms[0], terms[1], terms[2], terms[3])
       directions[0] = scale * (angular.0 + radial * x)
       directions[1] = scale * (angular.1 + radial * y)
@@ -238,12 +238,12 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   /// Adds what gradients give to forces.
-  private func addForces(_ i: Int, _ count: Int, _ places: TripletScratch.Places) {
-    let gradients = UnsafeRawPointer(places.directions).assumingMemoryBound(to: Double.self)
+  private func addForces(_ i: Int, _ count: Int, _ pointers: TripletScratch.Pointers) {
+    let gradients = UnsafeRawPointer(pointers.directions).assumingMemoryBound(to: Double.self)
     var force = SIMD3<Double>.zero
     for neighbour in 0..<count {
       let g = gradients + ((neighbour & ~3) &* 4 &+ (neighbour & 3))
-      let (e, gradient) = (places.edges[neighbour], SIMD3(g[0], g[4], g[8]))
+      let (e, gradient) = (pointers.edges[neighbour], SIMD3(g[0], g[4], g[8]))
       force += gradient
       forces.add(gradient, edges.vectors[e], from: i, to: Int(edges.neighbours[e]))
     }

@@ -5,7 +5,7 @@ struct TripletScratch: ~Copyable {
 
   /// Pointers to the scratch memory. A row is the harmonics [lm] of one moment or neighbour, in as many vectors as they
   /// take; neighbours come four at a time.
-  struct Places {
+  struct Pointers {
     /// A_{bk,lm} [row], of all B-splines k of each type b.
     let moments: UnsafeMutablePointer<SIMD4<Double>>
     /// dE/dA, as moments.
@@ -33,7 +33,7 @@ struct TripletScratch: ~Copyable {
   /// - Parameters:
   ///   - rowCount: of moments.
   ///   - width: vectors of a row.
-  mutating func reserve(neighbours: Int, rowCount: Int, width: Int) throws -> Places {
+  mutating func reserve(neighbours: Int, rowCount: Int, width: Int) throws -> Pointers {
     let fours = (neighbours + 3) / 4
     var next = try lanes.reserve(2 * rowCount * width + fours * (4 * width + 16) + 32)
     func take(_ count: Int) -> UnsafeMutablePointer<SIMD4<Double>> {
@@ -41,7 +41,7 @@ struct TripletScratch: ~Copyable {
       return next
     }
     let integers = try integers.reserve(8 * fours + 2 * rowCount)
-    return Places(
+    return Pointers(
       moments: take(rowCount * width), slopes: take(rowCount * width), harmonics: take(fours * 4 * width),
       radial: take(fours * 8), directions: take(fours * 4), radialForces: take(fours * 4), four: take(32),
       edges: integers, begins: integers + 4 * fours, channels: integers + 8 * fours,
