@@ -1,7 +1,7 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Everything that a training run is told. Every value has a default but the frames, the temperature and the output.
+/// The complete configuration of a training. Every value has a default but the frames, the temperature and the output.
 public struct TrainingConfiguration: Sendable {
   /// Path of the trajectory's file.
   public var frames: String
@@ -17,15 +17,15 @@ public struct TrainingConfiguration: Sendable {
   public var network: NetworkSettings?
   /// Steps of the refinement by likelihood at the end (see `LikelihoodRefinement`); 0 for none.
   public var refinementSteps = 300
-  /// Whether a refinement follows: for triplets and networks, where configurations are learned from. Pairs alone have
-  /// nothing to gain.
+  /// Whether a refinement follows: for triplets and networks, where configurations are learned from. Pairs alone gain
+  /// nothing from it.
   public var isRefined: Bool {
     refinementSteps > 0 && fit.objective.usesConfigurations && (fit.triplets != nil || network != nil)
   }
 
-  /// Number of members of an ensemble, 1 for none. The first is what a training without the others gives.
+  /// Number of members of an ensemble; 1 for none. The first member is the same as a training without the others gives.
   public var members = 1
-  /// Numbers of members that are accepted.
+  /// Accepted numbers of members.
   public static let sensibleMembers = 1...20
 
   /// A configuration with the defaults, for frames at a temperature (K).
@@ -35,7 +35,7 @@ public struct TrainingConfiguration: Sendable {
     self.output = output
   }
 
-  /// The configuration of one member of the ensemble, counted from 1: those but the first have seeds and files of their
+  /// The configuration of one member of the ensemble, counted from 1: all but the first have seeds and files of their
   /// own.
   public func configuration(ofMember number: Int) -> TrainingConfiguration {
     var configuration = self

@@ -4,7 +4,7 @@ import DiffNNPTraining
 
 /// The keys of a training configuration; `diffnnp train --help` explains them.
 extension TrainingConfiguration {
-  /// - Throws: where a key is unknown, a value makes no sense, or frames, temperature or output are missing.
+  /// - Throws: where a key is unknown, a value is not valid, or frames, temperature or output are missing.
   package init(_ node: YAMLNode) throws {
     let root = try ConfigurationSection(node)
     try root.refuseOldKeys()
@@ -28,7 +28,7 @@ extension TrainingConfiguration {
   }
 
   /// What all ways to train are told: frames, temperature, output, and settings of the work, of pairs and of a network.
-  /// - Throws: where a value makes no sense, or frames, temperature or output are missing.
+  /// - Throws: where a value is not valid, or frames, temperature or output are missing.
   package init(frames root: ConfigurationSection) throws {
     guard let frames = try root.text("frames") else {
       throw root.failure("frames", "is missing: name the trajectory to learn from")

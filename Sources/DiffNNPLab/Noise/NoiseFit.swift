@@ -14,7 +14,7 @@ package struct NoiseFit: Sendable {
   package let temperature: Double
 
   /// A fit of frames at a temperature (K).
-  /// - Throws: where temperature, noise or knot spacing make no sense.
+  /// - Throws: where temperature, noise or knot spacing are not valid.
   package init(_ settings: FitSettings, _ noise: NoiseMode, temperature: Double) throws {
     try noise.validate()
     var settings = settings

@@ -8,7 +8,7 @@ extension NoiseMode {
   }
 
   /// Reads the section `noise` of a recipe.
-  /// - Throws: where a key is unknown, or a value makes no sense.
+  /// - Throws: where a key is unknown, or a value is not valid.
   package init(_ section: ConfigurationSection) throws {
     let name = try section.choice("mode", Name.self) ?? .ladder
     let sigmas = try section.doubles("sigma")

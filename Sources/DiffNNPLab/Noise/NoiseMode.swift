@@ -38,7 +38,7 @@ package enum NoiseMode: Equatable, Sendable {
   }
 
   /// Checks levels and numbers of draws.
-  /// - Throws: where a level or a number of draws makes no sense.
+  /// - Throws: where a level or a number of draws is not valid.
   package func validate() throws {
     switch self {
     case .ladder(let sigmas):

@@ -27,7 +27,7 @@ public struct TimeBlocks: Equatable, Sendable {
   /// Number of frames in all blocks but one.
   public func trainingFrameCount(holdingOut block: Int) -> Int { frameCount - ranges[block].count }
 
-  /// The frames of one of the items of work that blocks are cut into, `pieces` for each, in order of time.
+  /// The frames of one work item. Each block is split into `pieces` items, in order of time.
   package func frames(ofItem item: Int, pieces: Int) -> Range<Int> {
     ranges[item / pieces].piece(item % pieces, of: pieces)
   }

@@ -5,10 +5,11 @@ extension Trajectory {
   /// Number of contiguous pieces of time that make up each resampled block.
   private static let pieces = 10
 
-  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap, Künsch 1989):
-  /// what another simulation might have given. The spread of what is learned from several shows how uncertain it is.
+  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap,
+  /// another simulation might have given them. The spread of potentials fitted to several such draws estimates their
+  /// statistical uncertainty.
   ///
-  /// Pieces are drawn within each block of cross-validation, so that no frame is both learned from and held out.
+  /// Pieces are drawn within each block of cross-validation, so that no frame is both fitted and held out.
   /// - Throws: what `TimeBlocks` throws.
   public func resampled(blockCount: Int, seed: UInt64) throws -> Trajectory {
     let blocks = try TimeBlocks(frameCount: frames.count, blockCount: blockCount)

@@ -1,22 +1,22 @@
 import DiffNNP
 
-/// A part of a potential that is given and not learned, in units of kT: u = u_known + Σ_k c_k φ_k. Moves need its change,
-/// labels are learned without its force, and chains run with it.
+/// A part of a potential that is given and not learned, in units of kT: u = u_known + Σ_k c_k φ_k. Candidates differ in
+/// its energy, its force is subtracted from labels, and chains run with it.
 package protocol KnownPart: Sendable {
   /// Cutoff (Å).
   var rMax: Double { get }
   /// The term that chains run with.
   var term: any Term { get }
-  /// What computes it, for one thread.
+  /// Makes an evaluator for one thread.
   func makeEvaluator() -> any KnownPartEvaluating
 }
 
-/// Computes a known part as one atom moves and the others stay. Holds the buffers of one thread.
+/// Computes a known part for displacements of one atom, the others being fixed. Holds the buffers of one thread.
 package protocol KnownPartEvaluating: AnyObject {
-  /// Takes up the edges of a configuration, which reach as far as atoms may be moved beyond the cutoff.
+  /// Begins a configuration. Its edges reach beyond the cutoff by the largest displacement of an atom.
   func begin(_ edges: EdgeList, _ cell: Cell)
-  /// The energy (kT) of atom i among all others where it is put at `displacement` (Å) from its position, up to a constant.
-  /// - Parameter near: the atoms within the cutoff there.
+  /// The energy (kT), up to a constant, of atom i among all others at `displacement` (Å) from its position.
+  /// - Parameter near: the atoms within the cutoff of that point.
   func energy(of i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) -> Double
   /// The gradient with respect to the position of atom i (kT/Å).
   func gradient(of i: Int) -> SIMD3<Double>
@@ -29,7 +29,7 @@ package struct KnownPairs: KnownPart {
   /// The pair potential of a term, in units of kT.
   package init(_ pairs: PairTerm) { self.pairs = pairs }
 
-  /// A tabulated potential: cubic splines that follow energies at r = 0, h, 2h, … to fourth order in h, and vanish
+  /// A tabulated potential: cubic splines that approximate energies at r = 0, h, 2h, … to fourth order in h, and vanish
   /// smoothly at the cutoff.
   /// - Parameters:
   ///   - rMax: cutoff (Å).
@@ -47,7 +47,7 @@ package struct KnownPairs: KnownPart {
   }
 
   /// Coefficients of a row by quasi-interpolation, c_{k+1} = (8 u_k - u_{k-1} - u_{k+1}) / 6, which is exact for cubic
-  /// polynomials; below r = 0 the row goes on as a straight line.
+  /// polynomials; below r = 0 the row is extrapolated linearly.
   private static func coefficients(_ u: [Double]) -> [Double] {
     let row = [3 * u[0] - 2 * u[1], 2 * u[0] - u[1]] + u
     return u.indices.map { (8 * row[$0 + 1] - row[$0] - row[$0 + 2]) / 6 }

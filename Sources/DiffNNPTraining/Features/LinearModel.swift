@@ -1,11 +1,11 @@
 import DiffNNP
 
-/// A potential that is linear in its coefficients, in units of kT: a list of families of functions, beside a known part
-/// without coefficients. Coefficients of all families stand one after the other, in the order of the list.
+/// A potential that is linear in its coefficients, in units of kT: a list of families of functions, and perhaps a known
+/// part without coefficients. Coefficients of the families follow each other in the order of the list.
 package struct LinearModel: Sendable {
   package let features: [any LinearFeatures]
   package var known: (any KnownPart)?
-  /// Where the coefficients of each family begin.
+  /// Index of each family's first coefficient.
   package let offsets: [Int]
   /// Number of all functions.
   package let count: Int
@@ -27,7 +27,7 @@ package struct LinearModel: Sendable {
     features.indices.filter { features[$0].countsNeighbours }.flatMap { offsets[$0]..<offsets[$0] + features[$0].count }
   }
 
-  /// Choices of the pseudo-likelihood, over all frames, that all coefficients are worth.
+  /// Largest useful number of choices of the pseudo-likelihood over all frames.
   var choiceCount: Int { features.reduce(0) { $0 + $1.choiceCount } }
 
   /// The coefficients of one family among all.
@@ -35,12 +35,12 @@ package struct LinearModel: Sendable {
     Array(c[offsets[k]..<offsets[k] + features[k].count])
   }
 
-  /// Coefficients with walls where the data have nothing.
+  /// Coefficients with walls at distances that do not occur in the data.
   func walled(_ c: [Double]) -> [Double] {
     features.indices.flatMap { features[$0].walled(coefficients(ofFamily: $0, in: c)) }
   }
 
-  /// The learned terms of a potential, as they are; `walled` coefficients give those to be run.
+  /// The learned terms of a potential with these coefficients, which should be `walled` for simulations.
   /// - Throws: where the number of coefficients is not that of the functions.
   func terms(_ c: [Double]) throws -> [any Term] {
     try features.indices.map { try features[$0].term(coefficients(ofFamily: $0, in: c)) }
@@ -48,8 +48,8 @@ package struct LinearModel: Sendable {
 
   /// Adds the penalties of all families to an objective.
   /// - Parameters:
-  ///   - priors: the adjustable number of each family's prior.
-  ///   - atomCount: atoms of the training data.
+  ///   - priors: the hyperparameter of each family's prior.
+  ///   - atomCount: number of atoms in the training data.
   func addPriors(_ priors: [Double], to form: inout QuadraticForm, atomCount: Double) {
     for (k, family) in features.enumerated() {
       family.addPrior(priors[k], to: &form, offset: offsets[k], atomCount: atomCount)

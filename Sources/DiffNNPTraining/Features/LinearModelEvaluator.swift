@@ -1,16 +1,16 @@
 import DiffNNP
 
-/// Computes all functions of a linear model, and its known part, for configurations: as one atom moves and the others
-/// stay, their gradients, and their sums. Holds the buffers of one thread.
+/// Computes all functions of a linear model, and its known part: their values as one atom moves, their gradients, and
+/// their sums over a configuration. Holds the buffers of one thread.
 package final class LinearModelEvaluator {
   /// The functions.
   package let model: LinearModel
-  /// Largest displacement at which the functions of an atom are asked for (Å).
+  /// Largest displacement of an atom (Å).
   private let reach: Double
   private let evaluators: [any FeatureEvaluating]
   private let known: (any KnownPartEvaluating)?
   private let search = NeighbourSearch()
-  /// Edges of the configuration, up to the cutoff and the reach together.
+  /// Edges of the configuration, up to the sum of cutoff and reach.
   package let edges = EdgeList()
   /// The atoms around the one that is removed.
   private let nearby = NearbyAtoms()
@@ -22,7 +22,7 @@ package final class LinearModelEvaluator {
     known = model.known?.makeEvaluator()
   }
 
-  /// Takes up a configuration.
+  /// Begins a configuration.
   /// - Throws: where neighbours cannot be found.
   package func begin(_ configuration: Configuration) throws {
     try search.fill(edges, configuration, cutoff: model.rMax + reach)
@@ -32,20 +32,20 @@ package final class LinearModelEvaluator {
 
   // MARK: Moves of an atom
 
-  /// Removes atom i, so that it can be put elsewhere.
+  /// Removes atom i, so that it can be put at other points.
   package func remove(_ i: Int) { for evaluator in evaluators { evaluator.remove(i) } }
 
   /// Undoes `remove`.
   package func restore(_ i: Int) { for evaluator in evaluators { evaluator.restore(i) } }
 
-  /// Prepares for putting atom i, which is removed, at points within `distance` (Å) of its own position.
+  /// Collects the neighbours of atom i, which has been removed, for points within `distance` (Å) of its position.
   package func gather(about i: Int, within distance: Double) {
     assert(distance <= reach, "points are farther than the edges reach")
     nearby.gather(i, edges, within: model.rMax + distance)
   }
 
-  /// Writes by how much all functions [count] grow when atom i, which is removed, is put at `displacement` (Å) from its
-  /// position, without pairs of the atom with its own images, which are the same everywhere.
+  /// Writes by how much all functions [count] grow when atom i, which has been removed, is put at `displacement` (Å)
+  /// from its position. Pairs of the atom with its own images are left out, as they are the same everywhere.
   /// - Returns: by how much the known part grows (kT), up to a constant.
   package func put(_ i: Int, _ displacement: SIMD3<Double>, into f: UnsafeMutablePointer<Double>) -> Double {
     let near = nearby.find(within: model.rMax, of: displacement)

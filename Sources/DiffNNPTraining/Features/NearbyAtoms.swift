@@ -55,7 +55,7 @@ package final class NearbyAtoms {
     }
     let limit = rMax * rMax
     var n = 0
-    // Written in any case, and kept where near: no branch to be guessed.
+    // Every atom is written, and overwritten by the next where it is not near: a branch would often be mispredicted.
     for k in 0..<count {
       (foundEdges[n], found[n]) = (edges[k], squares[k])
       n += squares[k] < limit ? 1 : 0

@@ -8,18 +8,21 @@ import DiffNNPFrames
 extension ExtrapolationGrade {
   /// Knot spacing of the functions that describe surroundings (Å).
   private static let spacing = 0.5
-  /// Largest cutoff of surroundings where there are pair terms alone (Å): two shells of ions in water.
+  /// Largest cutoff of surroundings where there are only pair terms (Å): two shells of ions in water.
   private static let farthest = 6.0
-  /// Uncertainty of the description of an atom, in neighbours: keeps functions that never or hardly vary in the
-  /// training data from counting without bounds. A tenth of a neighbour where a function has its peak of 2/3.
+  /// Assumed uncertainty of the description of an atom, in neighbours, which is added to the covariance so that
+  /// functions that hardly vary in the training data get finite weights: what a tenth of a neighbour adds where a
+  /// function has its peak of 2/3.
   private static let uncertainty = 0.1 * 2 / 3
-  /// Number of pieces that frames are summed in, whatever the number of threads, so that sums do not depend on it.
+  /// Number of pieces that frames are split into for sums, whatever the number of threads, so that sums do not depend
+  /// on it.
   private static let pieces = 64
-  /// Blocks of time that are held out, one at a time, to find the edge of the data.
+  /// Number of blocks of time that are held out, one at a time, to find the edge of the data.
   private static let folds = 5
 
-  /// Learns the extrapolation grade from training data. Its limit is the largest distance at which blocks of time lie
-  /// from the mean of the others: with few frames, new ones are farther out than those that made mean and covariance.
+  /// Determines the extrapolation grade from training data. A grade of 1 is the largest distance of an atom in a
+  /// held-out block of time from the mean of the other blocks: with few frames, new ones lie farther out than those
+  /// from which mean and covariance are computed.
   /// - Parameters:
   ///   - trajectory: the training data, two frames at least.
   ///   - terms: of the potential; surroundings reach as far as a network's cutoff, without one as the longest, or 6 Å.
@@ -51,7 +54,7 @@ extension ExtrapolationGrade {
     let dimension = surroundings.dimension
     var whitening = grade.whitening
     for type in 0..<surroundings.typeCount {
-      // Surroundings that are all alike have an edge too: that of their uncertainty.
+      // Where all surroundings are the same, the edge is the assumed uncertainty.
       let edge = max(largest.map { $0[type] }.max()!, 1)
       for k in type * dimension * dimension..<(type + 1) * dimension * dimension { whitening[k] /= edge }
     }

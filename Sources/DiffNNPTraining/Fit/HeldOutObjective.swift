@@ -10,7 +10,7 @@ import DiffNNP
 public struct HeldOutObjective: Sendable {
   /// kT (eV).
   public let thermalEnergy: Double
-  /// Noise (Å), small against the width of the sharpest well.
+  /// Noise (Å), small compared with the width of the sharpest well.
   public let sigma: Double
   /// Draws of noise for each frame.
   public let draws: Int
@@ -26,7 +26,7 @@ public struct HeldOutObjective: Sendable {
 
   /// An objective for frames at a temperature.
   /// - Parameter temperature: of the frames (K).
-  /// - Throws: where temperature, noise or draws make no sense.
+  /// - Throws: where temperature, noise or draws are not valid.
   public init(temperature: Double, sigma: Double = defaultSigma, draws: Int = 1, seed: UInt64 = 1) throws {
     try Temperature.check(temperature)
     guard Self.sensibleSigmas.contains(sigma) else {
@@ -43,7 +43,7 @@ public struct HeldOutObjective: Sendable {
 
   /// The estimate from one frame: the mean over draws.
   /// - Parameters:
-  ///   - frame: the frame's number, which names its noise, so that it is the same for all models.
+  ///   - frame: the frame's number, which seeds its noise, so that the noise is the same for all models.
   ///   - forces: computes forces (eV/Å), [atoms].
   public func estimate(
     _ configuration: Configuration, frame: Int, forces: (Configuration) throws -> [SIMD3<Double>]

@@ -1,14 +1,14 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// The objective of pair potentials as a function of the number of training frames: fits to fewer and fewer of them,
-/// all judged on the same frames, the last block of time, to which none was fitted.
+/// The held-out objective as a function of the number of training frames: fits to fewer and fewer frames are all
+/// evaluated on the last block of time, to which none was fitted.
 public struct LearningCurve: Sendable {
   /// Fits to one number of frames.
   public struct Point: Sendable {
     /// Number of frames of each fit.
     public let frameCount: Int
-    /// Number of subsets of so many frames that were fitted.
+    /// Number of subsets of this size that were fitted.
     public let subsetCount: Int
     /// Objective for an atom (1/Å²) of each held-out frame, in order of time, averaged over subsets.
     public let objectives: [Double]
@@ -60,8 +60,8 @@ public struct LearningCurve: Sendable {
   }
 }
 
-/// The law by which an objective falls with the number N of frames, L(N) = L∞ + a/N: the error of a fit with
-/// as many parameters as before.
+/// The asymptotic law of an objective as a function of the number N of frames, L(N) = L∞ + a/N: the excess of a fit
+/// with a fixed number of parameters.
 public struct LearningLaw: Equatable, Sendable {
   /// Objective for an atom in the limit of endless frames (1/Å²).
   public let limit: Double
@@ -83,8 +83,8 @@ public struct LearningLaw: Equatable, Sendable {
     limit = (y - slope * x) / w
   }
 
-  /// Relative root mean square error of forces for want of frames: with a score s whose objective is -½⟨s²⟩ + ½⟨δs²⟩,
-  /// √(⟨δs²⟩/⟨s²⟩). Nil where the law does not decrease.
+  /// Relative root mean square error of forces due to the limited number of frames, √(⟨δs²⟩/⟨s²⟩), for a score s whose
+  /// objective is -½⟨s²⟩ + ½⟨δs²⟩. Nil where the law does not decrease.
   public func relativeForceError(frameCount: Double) -> Double? {
     guard slope > 0, limit < 0 else { return nil }
     return (slope / frameCount / -limit).squareRoot()

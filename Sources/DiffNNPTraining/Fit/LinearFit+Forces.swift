@@ -19,7 +19,7 @@ extension LinearFit {
     }
   }
 
-  /// Compares the forces with what the configurations alone say of them (see `ForceScale`).
+  /// Compares the forces with what the configurations alone imply about them (see `ForceScale`).
   /// - Throws: where they cannot be the forces, in eV/Å, of frames at this temperature.
   func checkForces(_ frames: Frames, _ scores: PairScores, smoothness: Double, _ typeNames: [String]) throws {
     let measured = try ForceScale.measure(

@@ -5,9 +5,10 @@ extension LinearFit {
   /// Draws of noise for each held-out frame.
   private static let heldOutDraws = 4
 
-  /// The objective of denoising without noise, for an atom (1/Å²), of each of some frames that are not in the fit.
+  /// The objective of denoising in the limit of no noise, per atom (1/Å²), of each of some frames that were not fitted.
   ///
-  /// Without walls: where pairs are closer than any before, steep walls would be all that the objective sees.
+  /// The potential has no walls: they are so steep that one pair closer than any in the fitted frames would dominate
+  /// the objective.
   package func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
     let potential = try Potential(
       typeNames: typeNames, energyScale: thermalEnergy, terms: result.model.terms(result.coefficients))

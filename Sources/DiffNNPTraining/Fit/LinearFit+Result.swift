@@ -2,11 +2,11 @@ import DiffNNP
 import DiffNNPFrames
 
 extension LinearFit {
-  /// A way to fit, with the numbers that cross-validation compares.
+  /// A combination of objective and priors, with its result in cross-validation.
   public struct Candidate: Equatable, Sendable {
     /// What was minimised: `pseudo-likelihood`, ….
     public var name: String
-    /// The adjustable number of each prior, in the order of `Result.priorKeys`, for the functions there are.
+    /// The hyperparameter of each prior, in the order of `Result.priorKeys`, for the families that were fitted.
     public var priors: [Double]
     /// Mean over frames of the objective on held-out blocks.
     public var heldOut: Double
@@ -25,7 +25,7 @@ extension LinearFit {
     package var coefficients: [Double]
     /// Blocks of time of the cross-validation.
     public let blocks: TimeBlocks
-    /// Noise level of the potential (Å): 0 but for recipes that learn the density of noised frames.
+    /// Noise level of the potential (Å): 0, except for recipes that learn the density of noised frames.
     package var sigma = 0.0
     /// Smallest distance in the data for each pair of types (Å): `smallestDistances`; without outliers, where walls
     /// begin: `wallDistances`. Infinite for pairs that never meet.
@@ -62,7 +62,7 @@ extension LinearFit {
       self.minimum = minimum
     }
 
-    /// What the adjustable numbers of priors are called, in tables: `priorKeys`, and in messages: `priorNames`.
+    /// Names of the priors' hyperparameters in tables, `priorKeys`, and in messages, `priorNames`.
     public var priorKeys: [String] { model.features.map(\.priorKey) }
     public var priorNames: [String] { model.features.map(\.priorName) }
 
@@ -88,8 +88,7 @@ extension LinearFit {
       return result
     }
 
-    /// The floor of distances for another term of the potential, with a cutoff (Å), so that it does not outweigh the
-    /// walls.
+    /// The floor of distances that keeps another term of the potential, with a cutoff (Å), from outweighing the walls.
     func floor(within rMax: Double) throws -> DistanceFloor {
       try model.features.lazy.compactMap { try $0.floor(within: rMax) }.first ?? .none
     }

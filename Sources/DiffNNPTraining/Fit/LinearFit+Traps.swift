@@ -2,15 +2,15 @@ import DiffNNP
 import DiffNNPFrames
 
 extension LinearFit {
-  /// Largest fraction of frames that may be left out: if more frames are beyond a gap in the distances, that is no
-  /// accident.
+  /// Largest fraction of frames that may be left out: where more frames lie beyond a gap in the distances, the gap
+  /// belongs to the system.
   private static let largestTrappedFraction = 0.05
-  /// Number of items of work that frames are split into.
+  /// Number of work items that the frames are split into.
   private static let trapItemCount = 16
 
-  /// The frames without those in which a pair is beyond a gap in the distances of all
-  /// (`DistanceHistograms.smallestConnected`): such a pair fell into a trap, or is an error. Nothing in the data says how
-  /// far its energy is from that of the others, yet its forces would outweigh all of theirs. Where such frames are
+  /// The frames without those in which a pair is closer than a gap in the distribution of distances allows
+  /// (`DistanceHistograms.smallestConnected`): such a pair fell into an unphysical well, or is an error. The data do
+  /// not determine its energy relative to the others, yet its forces would outweigh all theirs. Where such frames are
   /// many, all are kept.
   /// - Throws: what `check` throws.
   public func withoutTraps(_ trajectory: Trajectory) throws -> Trajectory {

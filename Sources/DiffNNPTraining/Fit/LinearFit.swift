@@ -6,10 +6,10 @@ import DiffNNPFrames
 
 /// The first stage of training: a potential that is linear in its coefficients, by a convex objective.
 ///
-/// 1. Pairs by score matching without noise (`PairScores`), in closed form: where to begin.
+/// 1. Pairs by score matching without noise (`PairScores`), in closed form, as the starting point.
 /// 2. From there, Newton steps (`LinearMinimiser`) on the pseudo-likelihood of configurations (`PseudoLikelihood`), on the
 ///    Gaussian log-likelihood of force labels (`ForceLabels`), or on both; first with pairs alone.
-/// 3. With triplets, where they are wanted: from there, on the same objective for all functions together.
+/// 3. Where triplets are wanted, Newton steps from there on the same objective of all functions together.
 ///
 /// Priors are chosen by cross-validation over blocks of time. Below the smallest distance in the data a repulsive wall is
 /// joined on. `LikelihoodRefinement` may follow.
@@ -28,7 +28,7 @@ public struct LinearFit: Sendable {
 
   /// A fit of frames at a temperature.
   /// - Parameter temperature: of the frames (K).
-  /// - Throws: where temperature or knot spacing make no sense.
+  /// - Throws: where temperature or knot spacing are not valid.
   public init(_ settings: FitSettings, temperature: Double) throws {
     try Temperature.check(temperature)
     guard settings.pairs.spacing.isFinite, settings.pairs.spacing > 0 else {
@@ -40,7 +40,7 @@ public struct LinearFit: Sendable {
 
   // MARK: Checks
 
-  /// Checks whether frames can be fitted, as far as that shows before the work.
+  /// Checks whether frames can be fitted, as far as this can be known before the fit.
   /// - Throws: where there are too few frames, forces are missing that the objective needs, or the cutoff makes no
   ///   sense.
   public func check(_ trajectory: Trajectory) throws { _ = try prepare(trajectory) }
@@ -65,8 +65,8 @@ public struct LinearFit: Sendable {
 
   // MARK: Functions of pairs
 
-  /// Longest default cutoff (Å), and most neighbours within it: where charges or long structure act far, and atoms are
-  /// few, a long cutoff costs little; in dense liquids it takes most of the time.
+  /// Longest default cutoff (Å), and largest number of neighbours within it. A long cutoff costs little in dilute
+  /// systems, whose interactions are long-ranged; in dense liquids it would take most of the time.
   private static let (longestDefault, mostDefaultNeighbours) = (12.0, 150.0)
 
   private func defaultCutoff(_ trajectory: Trajectory) -> Double {
@@ -124,7 +124,7 @@ public struct LinearFit: Sendable {
       let all = LinearModel([pairs, triplets], known: settings.known)
       try requireMemory(functions: all.count, all.arithmetic, blocks)
     }
-    // Where the minimum of a convex objective is does not depend on the start.
+    // The objective is convex, so that its minimum does not depend on the starting point.
     var (stage, minimum) = try minimise(
       model, &priors, isLast: triplets == nil, from: stages[0].coefficients, frames, scores)
     stages.append(stage)
@@ -149,8 +149,8 @@ public struct LinearFit: Sendable {
 
   /// The minimum of the objective for the functions of a model.
   /// - Parameters:
-  ///   - priors: to choose from first; become the best.
-  ///   - isLast: whether the result is to be used, and not only to begin from.
+  ///   - priors: the hyperparameters to begin with; on return the best ones.
+  ///   - isLast: whether the result is final, not just the starting point of the next stage.
   /// - Returns: the minimum, and what a refinement needs of it where there is a pseudo-likelihood.
   private func minimise(
     _ model: LinearModel, _ priors: inout [Double], isLast: Bool, from start: [Double], _ frames: Frames,
@@ -170,10 +170,10 @@ public struct LinearFit: Sendable {
     }
     let all: [(any ObjectivePart)?] = [likelihood, forces]
     let parts = all.compactMap { $0 }
-    // The start may have gaps at distances where the data have no pairs; walls close them.
+    // The starting potential is undetermined at distances where the data have no pairs; walls define it there.
     var c = model.walled(start)
     let first = try minimiser.descend(parts, &priors, .low, from: &c)
-    // Labels alone have no choices, and know no effort.
+    // Without a pseudo-likelihood there are no choices, and a second pass with more of them would change nothing.
     guard isLast, let likelihood else { return (first.minimum, nil) }
     var (minimum, penalised) = try minimiser.descend(parts, &priors, .full, from: &c)
     var others = forces?.total ?? QuadraticForm(count: model.count)
@@ -184,8 +184,8 @@ public struct LinearFit: Sendable {
     )
   }
 
-  /// Labels without errors, weighted by their variances, about the force of a potential fitted to them. Errors are found
-  /// once more when there is such a potential.
+  /// The objective of the labels without outliers, weighted by the inverse of their variances. Outliers and variances
+  /// are determined about the starting potential first, and then about one fitted to the labels that are left.
   private func weightedForces(
     _ minimiser: LinearMinimiser, _ priors: [Double], from start: [Double], _ frames: Frames, typeCount: Int
   ) throws -> WeightedForces {

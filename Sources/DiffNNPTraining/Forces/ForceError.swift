@@ -24,21 +24,21 @@ public struct ForceError: Sendable {
     frames.append(sums)
   }
 
-  /// Whether no atoms were added.
+  /// Whether no atoms have been added.
   public var isEmpty: Bool { count == 0 }
-  /// Root mean square `rmse` of the errors, and `rms` of the given forces, for a component (eV/Å).
+  /// Root mean square per component (eV/Å) of the errors, `rmse`, and of the given forces, `rms`.
   public var rmse: Double { (squaredError / Double(count)).squareRoot() }
   public var rms: Double { (squared / Double(count)).squareRoot() }
   /// The ratio of `rmse` to `rms`.
   public var relative: Double { rmse / rms }
 
-  /// Smallest fraction of the given forces' mean square that computed ones have to explain before anything is said of
-  /// their scale.
+  /// Smallest fraction of the given forces' mean square that the computed ones have to explain before their scale is
+  /// judged.
   private static let fewestExplained = 0.05
 
   /// Checks that the given forces are in eV/Å.
-  /// - Throws: where the given forces are zero, or those of the potential in another unit, or with the other sign:
-  ///   where they are alike but for a factor that is known, and that no potential is off by.
+  /// - Throws: where the given forces are all zero, or differ from those of the potential by the factor of a known unit
+  ///   or by their sign.
   public func requireUnits() throws {
     guard !isEmpty else { return }
     guard squared > 0 else {

@@ -1,8 +1,8 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Force labels of frames, for potentials that are linear in their coefficients. Of a model with a known part, the labels
-/// are what its force leaves of the given ones.
+/// Force labels of frames, for potentials that are linear in their coefficients. With a known part, the labels are the
+/// given forces minus those of the known part.
 struct ForceLabels {
   let model: LinearModel
   let frames: Frames
@@ -13,16 +13,16 @@ struct ForceLabels {
   let threads: Int
   var ranks = Ranks.one
 
-  /// A label farther than this many standard deviations from the force of a potential is an error, as they occur near
-  /// positions where the sampled potential itself failed; hardly one Gaussian label in a million is as far. (A few such
-  /// labels would outweigh all others.)
+  /// A label farther than this many standard deviations from the force of a potential is an outlier, as they occur
+  /// where the potential that was sampled failed. Fewer than one Gaussian label in a million is as far, and a few
+  /// outliers would outweigh all other labels.
   static let mostDeviations = 6.0
 
-  /// Items of work that a block is cut into, so that there are some for several threads.
+  /// Number of work items that a block of time is split into, so that several threads can work on it.
   private static let pieces = 4
 
-  /// The objective of the labels, without those that are errors by the force of a potential. Labels of each type are
-  /// weighted by their variance about that force.
+  /// The objective of the labels without outliers. Labels of each type are weighted by the inverse of their variance
+  /// about the force of a potential.
   /// - Parameter c: coefficients of that potential.
   func weighted(about c: [Double]) throws -> WeightedForces {
     let spreads = try spreads(about: c)
@@ -40,9 +40,10 @@ struct ForceLabels {
 
   /// The spread of the labels of one type about the force of a potential.
   private struct Spread {
-    /// The largest |residual|² in (kT/Å)² that is no error: from the median of squares, which errors do not move.
+    /// The largest |residual|² in (kT/Å)² that is no outlier. It follows from the median of squares, which outliers
+    /// hardly change.
     var limit: Double
-    /// Mean square of the others, in (kT/Å)² a component.
+    /// Mean square of the residuals within the limit, in (kT/Å)² per component.
     var variance: Double
 
     /// - Parameter squares: |residual|² of all labels.
@@ -84,13 +85,13 @@ struct ForceLabels {
       try evaluator.begin(frame.configuration)
       for i in frame.positions.indices {
         let force = try label(frame, i) + evaluator.gradients(of: i, into: row)
-        let left = c.withUnsafeBufferPointer { c in
+        let difference = c.withUnsafeBufferPointer { c in
           force
             + SIMD3(
               QuadraticForm.dot(row, c.baseAddress!, count), QuadraticForm.dot(row + count, c.baseAddress!, count),
               QuadraticForm.dot(row + 2 * count, c.baseAddress!, count))
         }
-        body(row, force, (left * left).sum(), frame.configuration.types[i])
+        body(row, force, (difference * difference).sum(), frame.configuration.types[i])
       }
     }
   }
@@ -113,7 +114,7 @@ struct WeightedForces {
   /// ½ Σ |F/kT|² / v, and the number of labels.
   let constants: [Double]
   let counts: [Int]
-  /// v for each type, in (kT/Å)² a component.
+  /// v for each type, in (kT/Å)² per component.
   let variances: [Double]
 
   /// The forms as a part of an objective.

@@ -4,24 +4,25 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// How large given forces are in units of what they should be: a ratio of sums over frames, with its standard error.
+/// The size of given forces relative to what it should be: a ratio of sums over frames, with its standard error.
 public struct ForceScale: Sendable {
   /// The ratio: 1 for forces that are right.
   public let slope: Double
   /// Standard error of the slope, from groups of consecutive frames; infinite where there are fewer than three.
   public let error: Double
-  /// Mean difference of numerator and denominator, in units of the largest that chance explains, by the grouping that allows chance
-  /// the most. Unlike the slope's error, which takes the denominator as known, it includes the fluctuations of both.
+  /// |numerator - denominator| in units of the largest value that chance explains, for the grouping with the largest
+  /// statistical error. Unlike the error of the slope, which takes the denominator as exact, it includes the
+  /// fluctuations of both sums.
   private let difference: Double
-  /// Mean difference in such units by the groups as they are given.
+  /// The difference in such units for the groups as they are given.
   private let finestDifference: Double
-  /// Standard errors that are no chance.
+  /// Number of standard errors beyond which a difference is not due to chance.
   private let significance: Double
 
   /// The ratio of sums over groups.
-  /// - Parameter groups: numerator and denominator of the ratio, for groups of frames in order of time. Groups that follow each other
-  ///   may be alike: the error is the largest of those by these groups and by ones of two and of four (blocking, Flyvbjerg &
-  ///   Petersen, J. Chem. Phys. 91, 461 (1989)).
+  /// - Parameter groups: numerator and denominator of the ratio, for groups of frames in order of time. Consecutive
+  ///   groups may be correlated, so the error is the largest of those by these groups, by pairs and by fours of them
+  ///   (blocking, Flyvbjerg & Petersen, J. Chem. Phys. 91, 461 (1989)).
   public init(groups: [(numerator: Double, denominator: Double)]) {
     let numerator = groups.reduce(0) { $0 + $1.numerator }
     let denominator = groups.reduce(0) { $0 + $1.denominator }
@@ -39,10 +40,11 @@ public struct ForceScale: Sendable {
     significance = Self.significance(groups: groups.count)
   }
 
-  /// Groups that an error can be had from, and those that are worth a second look.
+  /// Fewest groups from which an error is estimated, and fewest joined groups for which blocking is tried.
   private static let (fewestGroups, fewestJoined) = (3, 5)
 
-  /// As rare as four standard errors of a normal distribution; more where few groups tell how large one is.
+  /// The number of standard errors that is as rare as four of a normal distribution; it is larger for few groups, whose
+  /// estimate of the standard error is itself uncertain.
   private static func significance(groups: Int) -> Double { 4 * (1 + 8 / exp(1.5 * log(max(1, Double(groups) - 1)))) }
 
   private static func joined(
@@ -61,25 +63,26 @@ public struct ForceScale: Sendable {
     return (residuals.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } * count / (count - 1)).squareRoot()
   }
 
-  /// Differences from 1 that integration errors and a thermostat a little off may make.
+  /// Deviation from 1 that integration errors and an inexact thermostat may cause.
   private static let tolerance = 0.1
 
   /// Whether the slope is known precisely enough to judge by.
   public var isKnown: Bool { error.isFinite && significance * error < max(0.5, 0.5 * abs(slope)) }
-  /// Whether the slope is neither 1 nor near it, beyond what chance explains.
+  /// Whether the slope differs from 1 by more than tolerance and chance explain.
   public var isWrong: Bool {
     abs(slope - 1) > Self.tolerance + 2 * error && difference > 1 || isFarOff
   }
-  /// Whether forces are off by a factor that few groups tell, and that frames that are alike do not make up.
+  /// Whether forces are off by so large a factor that a few groups show it, which correlations between frames do not
+  /// explain.
   var isFarOff: Bool { finestDifference > 1 && abs(slope - 1) > 2 * error && !(0.4...2.5 ~= slope) }
 
-  /// The slope with its error, in as many digits as they mean.
+  /// The slope ± its standard error, rounded to significant digits.
   public var text: String {
     error.isFinite
       ? "\(Self.digits(slope, error)) ± \(Self.digits(error, error))" : "\(Self.digits(slope, slope / 100))"
   }
 
-  /// A number to the second digit of its error.
+  /// A number rounded to the second significant digit of its error.
   private static func digits(_ x: Double, _ error: Double) -> String {
     guard x.isFinite, error.isFinite, error != 0 else { return "\(x)" }
     let power = Int(log10(abs(error)).rounded(.down)) - 1
@@ -103,7 +106,7 @@ public struct ForceScale: Sendable {
   /// The units, of either sign, that forces off by this slope may be in; nil where none is known.
   var unit: String? {
     let tolerance = error.isFinite ? max(0.05, 2 * error / abs(slope)) : 0.1
-    // Nobody writes forces in eV/Bohr; where a slope is between, it is no unit that is wrong.
+    // No program writes forces in eV/Bohr, so that no unit explains a factor between these bounds.
     guard !(0.4...2.5 ~= slope), let nearest = ForceUnit.candidates(for: slope, within: tolerance).first else {
       return nil
     }
@@ -116,7 +119,7 @@ public struct ForceScale: Sendable {
 // MARK: - Measuring forces by configurations
 
 extension ForceScale {
-  /// The sums over a group of frames, and type, that the ratio is taken of.
+  /// The sums over the atoms of one type in a group of frames whose ratio is taken.
   private struct GroupSums {
     var type: Int
     var numerator: Double
@@ -126,13 +129,14 @@ extension ForceScale {
   /// Measures forces by the configurations, for each type of atom: in equilibrium ⟨F·f⟩ = -kT ⟨div f⟩ for any field f (the
   /// hypervirial theorem, by partial integration of exp(-U/kT)), whatever noise of mean 0 the forces carry.
   ///
-  /// For f, the force of a pair potential serves that was fitted to the forces of the other blocks. So its size is that of
-  /// the forces in whatever unit, which does not matter, and it owes nothing to the configurations that it is tried on: one
-  /// fitted to configurations would, where these are few and alike, and find itself right.
+  /// The field f is the force of a pair potential fitted to the force labels of the other blocks of time. It has the
+  /// unit of the labels, which cancels in the ratio, and it is independent of the configurations that it is tested on.
+  /// A potential fitted to the configurations themselves would be biased towards agreement where these are few and
+  /// similar.
   /// - Parameters:
   ///   - frames: with forces (eV/Å) in each.
-  ///   - scores: the objective of scores of the pair functions.
-  ///   - smoothness: of the prior of that pair potential.
+  ///   - scores: the score-matching objective of the pair functions.
+  ///   - smoothness: strength of the prior of that pair potential.
   ///   - thermalEnergy: kT (eV).
   /// - Returns: the scales [type] of all frames, and of the first and the second half of them by themselves; and that of all
   ///   types and frames together, which says more where there are few.
@@ -163,7 +167,7 @@ extension ForceScale {
     }
   }
 
-  /// F·f/kT and -div f of all groups of frames, in order of time, for each type one after the other.
+  /// Sums of F·f/kT and -div f for all groups of frames in order of time, and within each group for each type.
   private static func groupSums(
     _ frames: Frames, _ scores: PairScores, smoothness: Double, thermalEnergy: Double, threads: Int, ranks: Ranks
   ) throws -> [GroupSums] {
@@ -186,7 +190,7 @@ extension ForceScale {
     }
   }
 
-  /// For each block, the pair potential that was fitted to the forces of the others.
+  /// For each block of time, the coefficients of the pair potential fitted to the force labels of all other blocks.
   private static func fields(
     _ labels: [[Double]], _ scores: PairScores, smoothness: Double, atomsPerFrame: Double, threads: Int, ranks: Ranks
   ) throws -> [[Double]] {
@@ -203,10 +207,12 @@ extension ForceScale {
     }
   }
 
-  /// Groups of frames in each block of time, and frames of a group at most: a small part of the work of a fit.
+  /// Number of groups in each block of time, and largest number of frames in a group, which keeps the cost small
+  /// relative to that of a fit.
   private static let (groupsOfABlock, mostFrames) = (4, 100)
 
-  /// The sums over groups of the frames of a block. Where frames are few, each is several groups, of every so manieth atom.
+  /// The sums over groups of frames of a block. Where frames are few, the atoms of each frame are dealt into several
+  /// groups.
   private static func labelSums(
     of frames: Frames, _ range: Range<Int>, _ basis: PairBasis, thermalEnergy: Double
   ) throws -> [LabelSums] {
@@ -226,7 +232,8 @@ extension ForceScale {
   }
 }
 
-/// Sums over atoms of each type [type][function] of -F·∇φ/kT and of Δφ: what a field f = -∇Σcφ makes of F·f/kT and of -div f.
+/// Sums over the atoms of each type [type][function] of -F·∇φ/kT, `projections`, and of Δφ, `laplacians`. Multiplied by
+/// coefficients c they give F·f/kT and -div f for the field f = -∇Σcφ.
 private struct LabelSums: Parcelled {
   var projections: [[Double]]
   var laplacians: [[Double]]
@@ -243,7 +250,7 @@ private struct LabelSums: Parcelled {
     parcel.put(laplacians)
   }
 
-  /// The sum over all that is given, and over types.
+  /// The sum over all groups and types.
   static func total(_ projections: [[[Double]]], count: Int) -> [Double] {
     total(projections.flatMap { $0 }, count: count)
   }
@@ -253,7 +260,7 @@ private struct LabelSums: Parcelled {
   }
 }
 
-/// Adds frames to sums. Holds the buffers of one thread.
+/// Adds frames to `LabelSums`. Holds the buffers of one thread.
 private final class LabelSearch {
   private let basis: PairBasis
   private let search = NeighbourSearch()

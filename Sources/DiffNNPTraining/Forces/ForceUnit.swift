@@ -22,8 +22,8 @@ public struct ForceUnit: Sendable {
     ForceUnit(name: "K/Å, energies over Boltzmann's constant", factor: 11604.518),
   ]
 
-  /// The known units, of either sign, whose factors are a slope on forces in eV/Å to within a tolerance, the nearest
-  /// first. Among negative ones, eV/Å itself is a gradient.
+  /// The known units whose factors agree with the size of a slope to within a tolerance, the nearest first. For
+  /// negative slopes, eV/Å itself is one of them: gradients, which have the opposite sign.
   /// - Parameter tolerance: largest relative difference of factors.
   static func candidates(for slope: Double, within tolerance: Double) -> [ForceUnit] {
     guard slope.isFinite, slope != 0 else { return [] }
@@ -32,7 +32,7 @@ public struct ForceUnit: Sendable {
     return units.filter { distance($0) < tolerance }.sorted { distance($0) < distance($1) }
   }
 
-  /// The name, and what 1 eV/Å is, to four digits.
+  /// The name, and the size of 1 eV/Å in this unit to four digits.
   var text: String {
     let unit = exp(log(10) * (log10(factor).rounded(.down) - 3))
     let digits = unit < 1 ? "\((factor / unit).rounded() / (1 / unit).rounded())" : "\(Int(factor.rounded()))"

@@ -5,7 +5,7 @@ import DiffNNP
 struct LinearMinimiser {
   let model: LinearModel
   let blocks: TimeBlocks
-  /// Atoms in all frames.
+  /// Number of atoms in all frames together.
   let atomCount: Int
   let threads: Int
   var ranks = Ranks.one
@@ -25,15 +25,15 @@ struct LinearMinimiser {
 
   /// Priors with their held-out objective.
   struct Trial {
-    /// The adjustable number of each family's prior.
+    /// The hyperparameter of each family's prior.
     var priors: [Double]
-    /// The solution from all other blocks, for each block.
+    /// For each block of time, the coefficients fitted to all other blocks.
     var solutions: [[Double]]
     /// The mean over frames of the objective on the blocks held out.
     var heldOut: Double
   }
 
-  /// An objective about the current coefficients, with all parts.
+  /// The expansion of all parts of the objective about the current coefficients, for each block of time.
   private struct Current {
     var forms: [QuadraticForm]
     var constants: [Double]
@@ -46,18 +46,18 @@ struct LinearMinimiser {
     }
   }
 
-  /// Atoms of the training frames, where frames resemble each other.
+  /// Number of atoms in `frames` training frames, estimated by the mean over all frames.
   private func atomCount(frames: Int) -> Double {
     Double(frames) * (Double(atomCount) / Double(blocks.frameCount))
   }
 
   // MARK: Newton steps
 
-  /// The minimum of a sum of parts from given coefficients, with the choices of an effort. How good a prior is shows near
-  /// its own minimum, so each step chooses anew.
+  /// Minimises a sum of parts by Newton steps from given coefficients. Priors can only be compared near their own
+  /// minima, so each step chooses them anew.
   /// - Parameters:
-  ///   - priors: to choose from first; become the best.
-  ///   - c: where to begin; becomes the last point of expansion.
+  ///   - priors: the hyperparameters to begin with; on return the best ones.
+  ///   - c: the starting point; on return the point of the last expansion.
   /// - Returns: the minimiser about that point, and the expansion of all blocks there.
   func descend(
     _ parts: [any ObjectivePart], _ priors: inout [Double], _ effort: Effort, from c: inout [Double]
@@ -76,7 +76,7 @@ struct LinearMinimiser {
       let before = current.value + penalty(c, priors)
       let promised = before - current.expected(at: next) - penalty(next, priors)
       guard promised > Effort.tolerance * Double(model.count) else { return (minimum, total) }
-      // Its matrices make room for those of the next.
+      // Frees the old matrices before the new ones are computed.
       current.forms = []
       current = try expansion(of: parts, effort, about: next)
       // Far from the minimum a complete step may overshoot.
@@ -91,7 +91,7 @@ struct LinearMinimiser {
   }
 
   /// The minimum of quadratic parts.
-  /// - Parameter priors: to choose from first; become the best.
+  /// - Parameter priors: the hyperparameters to begin with; on return the best ones.
   func minimum(ofQuadratic parts: [any ObjectivePart], _ priors: inout [Double]) throws -> Minimum {
     let current = try expansion(of: parts, .full, about: Array(repeating: 0, count: model.count))
     return try choose(current, .sum(current.forms), &priors, name: name(parts))
@@ -127,9 +127,9 @@ struct LinearMinimiser {
     return form.value(c)
   }
 
-  /// The best prior for an objective, by its own value on blocks held out, and the minimiser with it. The priors of the
-  /// families are chosen one after the other, the last first: pairs need not be bent to explain what triplets do, so that
-  /// another smoothness is best with these.
+  /// Chooses the priors by the objective on held-out blocks, and returns the minimiser with them. The priors of the
+  /// families are chosen one after the other, the last family first, because the best smoothness of pairs depends on
+  /// how much triplets describe.
   private func choose(
     _ objective: Current, _ total: QuadraticForm, _ priors: inout [Double], name: String
   ) throws -> Minimum {

@@ -1,10 +1,10 @@
 /// A part of the objective of a linear model, -log likelihood of some data; parts are added.
 protocol ObjectivePart: Sendable {
-  /// What tables and messages call it.
+  /// The name in tables and messages.
   var name: String { get }
-  /// Whether it is a quadratic form, of which one expansion says all.
+  /// Whether it is a quadratic form, so that one expansion is exact everywhere.
   var isQuadratic: Bool { get }
-  /// Expansions about coefficients, for each block of time.
+  /// Expansions about given coefficients, for each block of time.
   /// - Throws: where a frame cannot be read, or another rank fails.
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion]
 }
@@ -20,10 +20,10 @@ struct Expansion {
     (self.form, self.constant, self.value) = (form, constant, value)
   }
 
-  /// The quadratic about the origin.
+  /// Converts the value, gradient and Hessian at c to a quadratic form in the coefficients themselves.
   /// - Parameters:
-  ///   - sums: Hessian, and the gradient in place of the vector.
-  ///   - value: of the objective at c.
+  ///   - sums: the Hessian as the matrix, and the gradient as the vector.
+  ///   - value: the objective at c.
   init(_ sums: QuadraticForm, value: Double, about c: [Double]) {
     let curved = sums.product(c)
     (form, constant, self.value) = (sums, value, value)
@@ -34,12 +34,12 @@ struct Expansion {
   }
 }
 
-/// A part that is a quadratic form of some of the coefficients, those from the first on.
+/// A part that is a quadratic form of the first coefficients of a model.
 struct QuadraticPart: ObjectivePart {
   let name: String
   /// ½ c'Gc - h'c for each block of time.
   let forms: [QuadraticForm]
-  /// Constants beside the forms.
+  /// The constant that is added to each form.
   let constants: [Double]
 
   var isQuadratic: Bool { true }

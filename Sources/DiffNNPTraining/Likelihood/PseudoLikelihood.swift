@@ -4,23 +4,24 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// The pseudo-likelihood of what a move changes, given all else, as a choice between candidates: the configuration x, of
-/// which one atom has moved to a point z, say, may have come from x or from any of K more candidates y_k that the same
-/// move makes from z; the potential has to tell which,
+/// The pseudo-likelihood of the coordinates that a move changes, given all others, by ranking noise-contrastive
+/// estimation. A symmetric move takes the configuration x of a frame to z, by moving one atom, say, and makes K
+/// candidates y_k from z. The objective is -log of the probability that the potential gives to x among x and its
+/// candidates,
 ///
 ///   -log p = u(x) + log Σ_k exp(-u(y_k)),   y_0 = x.
 ///
-/// Given z the K + 1 candidates are exchangeable but for the density itself, so the minimiser is the true potential for any
-/// K and any symmetric move (pseudo-likelihood, Besag 1975; ranking noise-contrastive estimation, Ma & Collins 2018). It
-/// has no noise bias, needs no derivatives, and, unlike scores, it compares separated wells: it is what fixes the relative
-/// weight of contact and solvent-separated pairs. It is convex in the coefficients of a linear model: Newton's method
-/// minimises it in a few passes.
+/// Given z, these K + 1 configurations differ only in their densities, so the minimiser is the true potential for any K
+/// and any symmetric move (pseudo-likelihood, Besag 1975; ranking noise-contrastive estimation, Ma & Collins 2018).
+/// Unlike denoising it has no bias from noise and needs no derivatives, and unlike scores it compares separate wells,
+/// such as those of contact and solvent-separated ion pairs. It is convex in the coefficients of a linear model, so
+/// that Newton's method minimises it in a few passes over the data.
 struct PseudoLikelihood: ObjectivePart {
   let model: LinearModel
   let frames: Frames
   let blocks: TimeBlocks
   let moves: [any Move]
-  /// K, the number of candidates beside the configuration itself.
+  /// K, the number of candidates besides the configuration itself.
   var candidates = 16
   let seed: UInt64
   let threads: Int
@@ -29,10 +30,10 @@ struct PseudoLikelihood: ObjectivePart {
   var name: String { "pseudo-likelihood" }
   var isQuadratic: Bool { false }
 
-  /// Items of work that a block is cut into, so that there are some for several threads.
+  /// Number of work items that a block of time is split into, so that several threads can work on it.
   private static let pieces = 4
 
-  /// Which choices are posed: one of each `stride` subjects of a move poses some, `repeats` of them.
+  /// Which subjects of a move (atoms, say) contribute choices: one in `stride` of them, `repeats` choices each.
   struct Sampling {
     let stride: Int
     let repeats: Int
@@ -40,25 +41,26 @@ struct PseudoLikelihood: ObjectivePart {
     private static let mostChoicesPerSubject = 4
 
     /// - Parameters:
-    ///   - choices: wanted, at most.
-    ///   - subjects: in all frames.
+    ///   - choices: the largest number wanted over all frames.
+    ///   - subjects: the number of subjects in all frames.
     init(choices: Int, subjects: Int) {
       stride = max(1, subjects / choices)
       repeats = max(1, min(choices / max(1, subjects), Self.mostChoicesPerSubject))
     }
 
-    /// The number of choices, on average, that a subject poses, and the weight of each as if it posed one.
+    /// The mean number of choices per subject, and the weight of each choice in sums that estimate one choice per
+    /// subject.
     var choicesPerSubject: Double { Double(repeats) / Double(stride) }
     var weight: Double { Double(stride) / Double(repeats) }
 
-    /// Whether the k-th subject of a frame poses choices.
+    /// Whether the k-th subject of a frame contributes choices.
     @inline(__always)
     func samples(_ k: Int, inFrame number: Int) -> Bool { (k + number) % stride == 0 }
 
-    /// Whether any of `count` subjects of a frame does.
+    /// Whether any of the `count` subjects of a frame does.
     func samplesAny(inFrame number: Int, of count: Int) -> Bool { (stride - number % stride) % stride < count }
 
-    /// Numbers the choices of all frames evenly.
+    /// A running number of the choices, by which a move alternates evenly between its variants.
     @inline(__always)
     func choiceNumber(_ k: Int, inFrame number: Int, _ choice: Int) -> Int { (k + number) / stride + choice }
   }
@@ -68,7 +70,7 @@ struct PseudoLikelihood: ObjectivePart {
     return Sampling(choices: effort.choices(model) / moves.count, subjects: subjects)
   }
 
-  /// Number of choices that are posed for each atom.
+  /// Mean number of choices per atom.
   func choicesPerAtom(_ effort: Effort) -> Double {
     moves.reduce(0) { $0 + sampling($1, effort).choicesPerSubject }
   }
@@ -86,29 +88,29 @@ struct PseudoLikelihood: ObjectivePart {
   }
 }
 
-/// The work that is put into choices.
+/// How many choices the pseudo-likelihood is summed over.
 enum Effort {
-  /// On the way to the minimum.
+  /// Few, for the steps towards the minimum.
   case low
-  /// For the answer: several choices for each atom where frames are few.
+  /// For the final result: several choices per atom where frames are few.
   case full
 
-  /// Choices over all frames, at most; where there are more atoms, they are taken evenly.
+  /// Largest number of choices over all frames. Where there are more atoms, they are subsampled evenly.
   func choices(_ model: LinearModel) -> Int { self == .low ? 12_000 : model.choiceCount }
 
-  /// Approximate number of candidates, drawn at random, that the Hessian is summed over: its error is one of the step,
-  /// not of the minimum. The more functions, the more steps a smaller number would cost.
+  /// Approximate number of candidates, drawn at random, in the sum for the Hessian. Errors of the Hessian affect the
+  /// steps but not the minimum; the more functions there are, the more steps a smaller number would cost.
   func hessianCandidates(_ model: LinearModel) -> Double { Double(model.choiceCount / 3) }
 
-  /// Newton steps at most. Two priors that are equally good may be chosen alternately.
+  /// Largest number of Newton steps, which matters where two equally good priors are chosen alternately.
   var mostSteps: Int { self == .low ? 20 : 3 }
 
-  /// The gain for each coefficient below which a Newton step is the last: most is gained by then, and a coefficient's
-  /// own uncertainty costs ½.
+  /// Newton steps end when the predicted decrease of the objective per coefficient is below this. The statistical
+  /// uncertainty of a coefficient amounts to ½.
   static let tolerance = 0.1
 }
 
-/// Value, gradient (in the form's vector) and Hessian over some frames, as they travel between ranks.
+/// Value, gradient (in the form's vector) and Hessian over some frames, as they are sent between ranks.
 private struct ChoiceTotal: Parcelled, Summable {
   var form: QuadraticForm
   var value: Double
@@ -148,7 +150,8 @@ private final class ChoiceSum {
   /// Candidates less likely than this are left out of gradients.
   private static let leastForGradient = 1e-7
 
-  /// - Parameter hessianChance: times √p is the probability with which a candidate enters the Hessian.
+  /// - Parameter hessianChance: a candidate of probability p enters the sum for the Hessian with the probability
+  ///   `hessianChance` · √p, at most 1.
   init(
     _ likelihood: PseudoLikelihood, _ coefficients: [Double], _ samplings: [PseudoLikelihood.Sampling],
     hessianChance: Double
@@ -173,7 +176,7 @@ private final class ChoiceSum {
     return form
   }
 
-  /// Whether any move poses choices in a frame.
+  /// Whether any move makes choices in a frame.
   func hasChoices(frame number: Int, atomCount: Int) -> Bool {
     zip(likelihood.moves, samplings).contains { move, sampling in
       sampling.samplesAny(inFrame: number, of: move.subjectCount(atomCount: atomCount))
@@ -199,7 +202,7 @@ private final class ChoiceSum {
     }
   }
 
-  /// Bits of a stream of random numbers for the number of the subject; those above are the move's.
+  /// Number of low bits of a stream of random numbers that hold the subject; the bits above hold the move.
   private static let subjectBits = 24
 
   private func addChoice(weight: Double, _ draws: inout Philox) {
@@ -220,7 +223,7 @@ private final class ChoiceSum {
     }
   }
 
-  /// Adds φ(x) - Σ p φ(y), and writes the mean.
+  /// Adds φ(x) - Σ p φ(y) to the gradient, and writes the mean Σ p φ(y).
   private func addGradient(_ weight: Double, _ mean: UnsafeMutablePointer<Double>) {
     mean.update(repeating: 0, count: count)
     for candidate in 0..<candidates.count where probabilities[candidate] > Self.leastForGradient {
@@ -231,8 +234,9 @@ private final class ChoiceSum {
     for k in 0..<count { gradient[k] += weight * (own[k] - mean[k]) }
   }
 
-  /// Adds Σ p (φ - mean)(φ - mean)ᵀ: likely candidates are added, others drawn with probability √p, because functions that
-  /// vanish at all likely ones are known from unlikely ones alone.
+  /// Adds an unbiased estimate of Σ p (φ - mean)(φ - mean)ᵀ to the Hessian. Likely candidates are always added, others
+  /// with a probability proportional to √p, because functions that vanish at all likely candidates are determined by
+  /// unlikely ones alone.
   private func addHessian(_ weight: Double, _ mean: UnsafePointer<Double>, _ draws: inout Philox) {
     for candidate in 0..<candidates.count {
       let chance = min(1, hessianChance * probabilities[candidate].squareRoot())

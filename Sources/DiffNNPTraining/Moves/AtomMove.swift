@@ -1,11 +1,11 @@
 import DiffNNP
 
-/// One atom moves: z is uniform in a ball about its position.
+/// Moves one atom: z is uniformly distributed in a ball around its position.
 struct AtomMove: Move {
-  /// Radii of the balls (Å), in turn: small ones for sharp wells in dense liquids, large ones across barriers.
+  /// Radii of the balls (Å), used in turn: small ones for sharp wells in dense liquids, large ones across barriers.
   var radii = [0.75, 1.5, 3.0]
-  /// Atoms closer to a neighbour than this (Å) [pair of types] are in a trap or an error: they pose no choice, as no finite
-  /// energy would explain their positions.
+  /// Smallest regular distances (Å) [pair of types]. Atoms closer to a neighbour are trapped, or errors, and have no
+  /// choices: no finite energy would explain their positions.
   let smallestDistances: [Double]
   let typeCount: Int
 

@@ -1,29 +1,29 @@
 import DiffNNP
 
-/// A kind of move, by which the pseudo-likelihood makes candidates: something of a configuration x is taken to a point z
-/// drawn from a kernel q(z|x), and candidates from q(·|z). The kernel is symmetric, q(z|x) = q(x|z), so that x and the
-/// candidates are exchangeable but for their density.
+/// A kind of move by which the pseudo-likelihood makes candidates. A subject of the move, an atom, say, is taken from
+/// its coordinates x to z, which is drawn from a kernel q(z|x), and candidates are drawn from q(·|z). The kernel is
+/// symmetric, q(z|x) = q(x|z), so that x and its candidates differ only in their densities.
 package protocol Move: Sendable {
   /// The largest distance of an atom from its position in any candidate (Å).
   var reach: Double { get }
-  /// Number of things that can be moved in a frame of so many atoms.
+  /// Number of subjects of the move in a frame with `atomCount` atoms.
   func subjectCount(atomCount: Int) -> Int
-  /// Takes up one of these.
-  /// - Parameter evaluator: has taken up the frame.
-  /// - Returns: whether it poses choices at all; it is taken up only then.
+  /// Prepares one subject for `draw`.
+  /// - Parameter evaluator: has begun the frame.
+  /// - Returns: whether the subject has choices; where it has none, `draw` and `end` are not called.
   func begin(_ subject: Int, _ evaluator: LinearModelEvaluator) -> Bool
-  /// Lets go of it again.
+  /// Undoes `begin`.
   func end(_ subject: Int, _ evaluator: LinearModelEvaluator)
-  /// Draws candidates and computes the functions, for each of `candidates` and, first, for x itself.
-  /// - Parameter turn: numbers choices evenly, for kernels that take turns.
+  /// Draws candidates, and computes the functions for x, number 0, and for each candidate.
+  /// - Parameter turn: a running number of the choices, for moves that alternate between variants.
   func draw(
     _ subject: Int, turn: Int, _ evaluator: LinearModelEvaluator, into candidates: inout Candidates,
     using random: inout Philox)
 }
 
-/// The configuration itself and candidates for it, by the functions of a linear model.
+/// The functions of a linear model for the configuration of a frame and for its candidates.
 package struct Candidates: ~Copyable {
-  /// Number of candidates, the configuration itself, number 0, included.
+  /// Number of candidates, including the configuration itself, number 0.
   package let count: Int
   private let functionCount: Int
   private let rows: Buffer<Double>

@@ -38,7 +38,7 @@ struct Adam: Equatable, Sendable {
     usualNorm = usualNorm > 0 ? 0.98 * usualNorm + 0.02 * norm * clip : norm
     let correction1 = 1 - pow(Self.beta1, Double(step))
     let correction2 = 1 - pow(Self.beta2, Double(step))
-    // Early averages forget the start sooner.
+    // At first, the average forgets the initial parameters faster.
     let keep = min(averaging, Double(step) / Double(step + 10))
     for k in parameters.indices {
       let g = clip * gradient[k]

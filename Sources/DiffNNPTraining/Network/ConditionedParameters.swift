@@ -2,14 +2,14 @@
   import Glibc
 #endif
 
-/// Parameters of a network that knows its noise level: θ(σ) = Σ_k b_k(σ) θ_k, with b_k = b(σ)^k and
+/// Parameters of a network that depend on the noise level: θ(σ) = Σ_k b_k(σ) θ_k, with b_k = b(σ)^k and
 /// b = log(σ/σ_min) / log(σ_max/σ_min).
 ///
-/// The network is run at σ_min, where θ(σ_min) = θ_0: knowing σ costs nothing at run time.
+/// The network is run at σ_min, where θ(σ_min) = θ_0, so that the dependence on σ costs nothing at run time.
 struct ConditionedParameters: Equatable, Sendable {
   let smallestSigma: Double
   let largestSigma: Double
-  /// Powers of b, the constant included.
+  /// Number of powers of b, including the constant.
   let order: Int
   /// Parameters of the network for each power, one after the other.
   var values: [Double]

@@ -6,7 +6,7 @@ public struct NetworkNoise: Equatable, Sendable {
   public var sigmas: [Double]
   /// Whether each draw comes with both signs, ε and -ε, so that its labels stay finite as σ → 0.
   public var isAntithetic = true
-  /// Draws of a frame, which are then used again; nil for a new one at each visit.
+  /// Number of draws per frame, which are reused; nil for a new draw at each visit.
   public var copies: Int?
   /// Factor on positions before noise is added.
   public var positionScale = 1.0
@@ -14,7 +14,7 @@ public struct NetworkNoise: Equatable, Sendable {
   /// New antithetic draws at each visit.
   public init(sigmas: [Double]) { self.sigmas = sigmas }
 
-  /// What checkpoints record of it.
+  /// The description in checkpoints.
   var json: JSONValue {
     .object([
       .init("sigma", .array(sigmas.map { .number($0) })), .init("antithetic", .bool(isAntithetic)),

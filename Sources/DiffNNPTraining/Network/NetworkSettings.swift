@@ -2,34 +2,34 @@ import DiffNNP
 
 /// Settings of the network stage.
 public struct NetworkSettings: Equatable, Sendable {
-  /// Features of each kind (scalars, vectors, …) on an atom.
+  /// Number of features of each kind (scalars, vectors, …) on an atom.
   public var features = 16
-  /// Interaction layers.
+  /// Number of interaction layers.
   public var layers = 3
   /// Highest degree of the spherical harmonics.
   public var lMax = 2
   /// Cutoff (Å).
   public var rMax = 5.0
-  /// Bessel functions.
+  /// Number of Bessel functions.
   public var basisCount = 8
   /// Number of hidden layers of the radial network: `radialLayers`, and their width: `radialWidth`.
   public var radialLayers = 2
   public var radialWidth = 32
-  /// Steps of the optimiser at most.
+  /// Largest number of steps of the optimiser.
   public var steps = 2000
-  /// Frames for each step; each is noised with both signs.
+  /// Number of frames in each step; each is noised with both signs.
   public var batchSize = 1
   /// Largest learning rate of Adam; it falls to zero as half a cosine.
   public var learningRate = 0.01
   /// Noise levels (Å), visited in turn. The network is run at the smallest.
   public var sigmas = [0.01, 0.02, 0.04]
-  /// How parameters follow the noise level: powers of its logarithm, the constant included.
+  /// How parameters depend on the noise level: number of powers of its logarithm, including the constant.
   public var sigmaOrder = 2
   /// Decay of the moving average of the parameters.
   public var averaging = 0.998
-  /// Steps between validations.
+  /// Number of steps between validations.
   public var validationInterval = 50
-  /// Steps without a better validation before training stops early; 0 for never.
+  /// Number of steps without a better validation before training stops early; 0 for never.
   public var patience = 1000
   /// Learning rate of a refinement by likelihood that follows (see `LikelihoodRefinement`).
   public var refinementRate = 0.002
@@ -55,12 +55,12 @@ public struct NetworkSettings: Equatable, Sendable {
   }
 
   /// Checks all settings.
-  /// - Throws: where a setting makes no sense, naming its key in the configuration.
+  /// - Throws: where a setting is not valid, naming its key in the configuration.
   public func validate() throws {
     if let fault { throw DiffNNPError("network.\(fault.key) \(fault.reason)") }
   }
 
-  /// The first setting that makes no sense: its key in the configuration, and what is wrong.
+  /// The first setting that is not valid: its key in the configuration, and what is wrong.
   public var fault: (key: String, reason: String)? {
     var faults: [(key: String, reason: String)] = []
     func require(_ condition: Bool, _ key: String, _ found: Any, _ expected: String) {

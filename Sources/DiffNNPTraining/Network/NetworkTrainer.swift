@@ -5,8 +5,8 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Trains a network on what pairs and triplets leave of the score, by denoising over a ladder of noise levels with
-/// antithetic noise; stops early by the held-out objective at the smallest level, over the last block of time.
+/// Trains a network on the part of the score that pairs and triplets leave, by denoising over a ladder of noise levels
+/// with antithetic noise; stops early by the held-out objective at the smallest level, over the last block of time.
 public final class NetworkTrainer {
   /// The outcome of a step and, now and then, of a validation.
   public struct Report: Sendable {
@@ -50,10 +50,10 @@ public final class NetworkTrainer {
 
   /// A trainer at its first step.
   /// - Parameters:
-  ///   - fit: what the network adds to, at all noise levels, which are small; nil for a network alone.
+  ///   - fit: the pairs and triplets that the network adds to, the same at all noise levels; nil for a network alone.
   ///   - fitSettings: objective, blocks of time, threads and processes.
   ///   - noise: nil for the levels of the settings, with antithetic draws.
-  /// - Throws: where settings make no sense, there are too few frames, or forces are missing that the objective needs.
+  /// - Throws: where settings are not valid, there are too few frames, or forces are missing that the objective needs.
   public init(
     _ settings: NetworkSettings, _ fit: LinearFit.Result?, _ fitSettings: FitSettings, noise: NetworkNoise? = nil,
     trajectory: Trajectory, temperature: Double
@@ -130,12 +130,12 @@ public final class NetworkTrainer {
     return report
   }
 
-  /// All levels in turn, each round in another order.
+  /// The levels in turn, each round starting with the next one.
   private func sigma(ofStep step: Int) -> Double {
     sigmas[(step + step / sigmas.count) % sigmas.count]
   }
 
-  /// A short rise, then half a cosine down to nothing.
+  /// A short linear rise, then half a cosine down to zero.
   private func learningRate(_ step: Int) -> Double {
     let rise = min(1, Double(step + 1) / 50)
     return settings.learningRate * rise * 0.5 * (1 + cos(Double.pi * Double(step) / Double(settings.steps)))
@@ -149,7 +149,7 @@ public final class NetworkTrainer {
     }
   }
 
-  /// Epoch by epoch, each in a random order of its own.
+  /// The index of a draw's training frame: all frames in each epoch, in a random order of its own.
   private func order(_ draw: Int) -> Int {
     let n = trainingFrames.count
     let epoch = draw / n

@@ -1,7 +1,8 @@
 import DiffNNP
 
-/// Computes scores of configurations under a base (pairs and perhaps triplets) and, if there is one, a network that
-/// learns, and the derivatives of objectives and energies with respect to the network. Holds the buffers of one thread.
+/// Computes scores of configurations for a base potential (pairs and perhaps triplets) and, if there is one, a network
+/// that is trained, and the derivatives of objectives and energies with respect to the network. Holds the buffers of
+/// one thread.
 final class TrainableScore {
   private let network: (worker: TrainableNetwork.Worker, cutoff: Double)?
   private let search = NeighbourSearch()

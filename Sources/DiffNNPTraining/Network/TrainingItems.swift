@@ -1,8 +1,8 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Makes the configurations and targets that a network learns from, by the noise and the objective. What is drawn
-/// depends on the seed, the frame and the draw alone.
+/// Makes the configurations and targets that a network is trained on, for given noise and objective. Random numbers
+/// depend only on the seed, the frame and the draw.
 struct TrainingItems: Sendable {
   let frames: Frames
   let noise: NetworkNoise

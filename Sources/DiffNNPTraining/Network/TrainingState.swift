@@ -30,7 +30,7 @@ struct TrainingState: Equatable, Sendable {
     func tensor(_ name: String, _ values: [Double]) -> NamedTensor {
       NamedTensor(name: name, shape: [values.count], values: values)
     }
-    // Infinity has no place among finite tensors, so the best objective travels as text.
+    // The best objective may be infinite, which tensors must not be, so that it is stored as text.
     return SafetensorsFile(
       metadata: [
         "format": Self.format, "identity": identity, "step": "\(optimiser.step)", "best_step": "\(bestStep)",

@@ -9,10 +9,10 @@ final class CholeskyFactor: @unchecked Sendable {
   /// Columns of a block of the factor [blockSize][size], one after the other.
   private let block: Buffer<Double>
 
-  /// Columns of a block; with it the rows at hand fit the second-level cache.
+  /// Number of columns of a block, with which its rows fit the second-level cache.
   private static let blockSize = 48
 
-  /// - Parameter matrix: G [count][count]; nothing above the diagonal is looked at.
+  /// - Parameter matrix: G [count][count]; nothing above the diagonal is read.
   /// - Returns: nil where the matrix is not positive definite to rounding.
   init?(_ matrix: [Double], count: Int, ridge: Double) {
     self.count = count

@@ -1,10 +1,10 @@
 import DiffNNP
 
-/// Memory for the matrices of a fit: dense ones of all pairs of functions, whose size grows with the square of their
-/// number, which itself grows with the cube of the types.
+/// Memory for the matrices of a fit. They are dense, and their size grows with the square of the number of functions,
+/// which itself grows with the cube of the number of types.
 enum MatrixMemory {
-  /// Number of matrices in memory at once: for each objective one for each block of time, their sum, and three for each
-  /// thread, which sums over some frames of a block, has one result that waits, or solves for a prior.
+  /// Number of matrices in memory at once: for each objective one per block of time, their sum, and three per thread,
+  /// which sums over some frames of a block, has one result that waits, or solves for a prior.
   static func matrices(objectives: Int, blocks: Int, threads: Int) -> Int { objectives * blocks + 1 + 3 * threads }
 
   /// - Parameters:

@@ -4,8 +4,8 @@ import DiffNNP
   import Glibc
 #endif
 
-/// Work that threads do together. Each item of work is done by one thread from start to end and writes only its own
-/// result, so that results do not depend on the number of threads.
+/// Work that threads share. Each item is done by one thread from start to end, and writes only its own result, so that
+/// results do not depend on the number of threads.
 public enum Parallel {
   /// Number of processors of this machine.
   public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
@@ -32,7 +32,8 @@ public enum Parallel {
   }
 
   /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts. Results are
-  /// added in the order of items, as they come: beside the sums there are never more than two results for each thread.
+  /// added in the order of items, as soon as they are there, so that besides the sums there are never more than two
+  /// results per thread.
   /// - Throws: the error of the first item (by number) that failed.
   static func sums<Sum: Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
@@ -57,7 +58,7 @@ public enum Parallel {
           Unmanaged<AnyPool>.fromOpaque(pointer!).takeRetainedValue().work()
           return nil
         }, retained.toOpaque())
-      // Without another thread, those there are do the work.
+      // Where no other thread can be started, those that run do its work.
       if status == 0 { handles.append(handle) } else { retained.release() }
     }
     pool.work()
@@ -103,7 +104,7 @@ private final class Pool<Output>: AnyPool {
 }
 
 private final class SummingPool<Sum: Summable>: AnyPool {
-  /// The sum of each group, as far as its items are added.
+  /// The sum of each group, over the items added so far.
   var sums: [Sum?]
   /// The error of the first item that failed.
   var failure: (any Error)?
@@ -133,7 +134,7 @@ private final class SummingPool<Sum: Summable>: AnyPool {
     }
   }
 
-  /// The next item, once there is room for its result. The first that is wanted is always being worked on.
+  /// The next item, once there is capacity for its result. The item wanted first is always in work already.
   private func take() -> Int? {
     lock.locked {
       while waiting.count >= capacity { lock.wait() }
@@ -155,7 +156,7 @@ private final class SummingPool<Sum: Summable>: AnyPool {
   }
 }
 
-/// A mutex at an address of its own, with a condition for which threads that hold it wait.
+/// A mutex and a condition, at addresses that do not change.
 final class Lock: @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -174,7 +175,7 @@ final class Lock: @unchecked Sendable {
     condition.deallocate()
   }
 
-  /// Lets others have the lock until one of them signals.
+  /// Releases the lock, which the caller holds, until another thread signals.
   func wait() { pthread_cond_wait(condition, mutex) }
 
   func signalAll() { pthread_cond_broadcast(condition) }

@@ -12,15 +12,15 @@ public struct QuadraticForm: Equatable, Sendable {
   /// h [count].
   public var vector: [Double]
 
-  /// The form that is zero, of `count` coefficients.
+  /// The zero form of `count` coefficients.
   public init(count: Int) {
     self.count = count
     matrix = Array(repeating: 0, count: count * count)
     vector = Array(repeating: 0, count: count)
   }
 
-  /// Adds `weight` times another form, to the rows and columns from (row, column) of G and, times `vectorWeight`, from
-  /// `row` of h.
+  /// Adds `weight` times the matrix of another form to the rows and columns of G from (row, column) on, and
+  /// `vectorWeight` times its vector to h from `row` on.
   package mutating func add(
     _ other: QuadraticForm, weight: Double, vectorWeight: Double? = nil, row: Int = 0, column: Int = 0
   ) {
@@ -71,15 +71,16 @@ public struct QuadraticForm: Equatable, Sendable {
 
   /// The minimiser, by Cholesky's factorisation.
   package func minimiser() throws -> [Double] {
-    guard let solution = firstOf({ $0.solve(vector) }) else {
+    guard let solution = regularised({ $0.solve(vector) }) else {
       throw DiffNNPError("the fit is not determined by these frames: give more frames, or a smaller cutoff")
     }
     return solution
   }
 
   /// The first result of `answer` that is not nil, for factors of G with a growing multiple of its mean diagonal added.
-  /// Where G is singular to rounding (functions that vanish on all data), the smallest multiple that mends it is used.
-  func firstOf<Answer>(_ answer: (CholeskyFactor) -> Answer?) -> Answer? {
+  /// Where G is singular to rounding (functions that vanish on all data), the smallest multiple that regularises it is
+  /// used.
+  func regularised<Answer>(_ answer: (CholeskyFactor) -> Answer?) -> Answer? {
     let scale = trace / Double(count)
     var ridge = 1e-13 * scale
     while ridge.isFinite, ridge <= 1e-3 * scale, scale > 0 {
@@ -89,7 +90,7 @@ public struct QuadraticForm: Equatable, Sendable {
     return nil
   }
 
-  /// x·y of `count` numbers.
+  /// The scalar product x·y of vectors with `count` elements.
   @inline(__always)
   package static func dot(_ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>, _ count: Int) -> Double {
     var sums = SIMD8<Double>.zero
@@ -106,5 +107,5 @@ public struct QuadraticForm: Equatable, Sendable {
   }
 }
 
-/// x·y of vectors of as many numbers.
+/// The scalar product of two vectors of the same length.
 func dot(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }

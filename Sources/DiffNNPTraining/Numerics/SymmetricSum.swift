@@ -19,20 +19,20 @@ final class SymmetricSum {
     batch = Buffer(zeros: padded * Self.batchSize)
   }
 
-  /// Adds the square of x.
+  /// Adds x xᵀ.
   func add(_ x: UnsafePointer<Double>) {
     (batch.pointer + filled * padded).update(from: x, count: count)
     advance()
   }
 
-  /// Adds the square of factor · x.
+  /// Adds y yᵀ for y = factor · x.
   func add(_ x: UnsafePointer<Double>, factor: Double) {
     let to = batch.pointer + filled * padded
     for k in 0..<count { to[k] = factor * x[k] }
     advance()
   }
 
-  /// Adds the square of factor · (x - mean).
+  /// Adds y yᵀ for y = factor · (x - mean).
   func add(_ x: UnsafePointer<Double>, minus mean: UnsafePointer<Double>, factor: Double) {
     let to = batch.pointer + filled * padded
     for k in 0..<count { to[k] = factor * (x[k] - mean[k]) }

@@ -4,7 +4,7 @@ enum Tiles {
   /// Rows and columns of a tile of the matrix, which stays in registers.
   static let (rows, columns) = (4, 16)
 
-  /// A count rounded up to whole tiles.
+  /// A count rounded up to a multiple of a tile's columns.
   static func padded(_ count: Int) -> Int { (count + columns - 1) / columns * columns }
 
   /// Adds `sign` Σ x xᵀ to the tiles at and below the diagonal from row and column `first` on.

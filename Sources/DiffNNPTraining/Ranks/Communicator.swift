@@ -5,8 +5,8 @@ public protocol Communicator: Sendable {
   var rank: Int { get }
   /// Number of processes.
   var count: Int { get }
-  /// Replaces words by the bitwise or of those of all processes. All make the call, with as many words; none returns
-  /// before all have made it.
+  /// Replaces words by the bitwise OR of those of all processes. Every process must make the call, with the same number
+  /// of words; none returns before all have made it.
   /// - Throws: where the processes cannot communicate.
   func unite(_ words: inout [UInt64]) throws
 }

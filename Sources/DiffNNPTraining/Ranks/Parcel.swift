@@ -1,4 +1,4 @@
-/// Numbers on their way from one rank to another, with all their bits.
+/// A buffer of 64-bit words that takes values from one rank to another without loss.
 struct Parcel {
   private(set) var words: [UInt64] = []
   private var position = 0
@@ -24,10 +24,10 @@ struct Parcel {
   }
 }
 
-/// Values that can travel between ranks.
+/// Values that can be sent between ranks.
 protocol Parcelled {
   func put(into parcel: inout Parcel)
-  /// Takes out what `put` wrote, in the same order.
+  /// Reads what `put` wrote, in the same order.
   init(from parcel: inout Parcel)
 }
 

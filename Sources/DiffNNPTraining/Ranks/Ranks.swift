@@ -1,16 +1,16 @@
 import DiffNNP
 
-/// The processes that train together. All of them see the same frames and make the same decisions; items of work are
-/// dealt to them in turn, and every one gets the results of all, bit by bit, so that sums over items are those of one
-/// process.
+/// The processes that train together. All of them read the same frames and make the same decisions. Work items are
+/// dealt to them in turn, and each gets the results of all items bit for bit, so that sums over items are those of a
+/// single process.
 public struct Ranks: Sendable {
   private let communicator: (any Communicator)?
 
-  /// One process by itself.
+  /// A single process.
   public static let one = Ranks(nil)
 
   /// The processes that a communicator connects.
-  /// - Parameter communicator: nil for a process by itself.
+  /// - Parameter communicator: nil for a single process.
   public init(_ communicator: (any Communicator)?) { self.communicator = communicator }
 
   /// Number of processes.
@@ -39,8 +39,8 @@ public struct Ranks: Sendable {
   }
 
   /// Sums of the results of `body` over groups of `parts` consecutive items, of items 0..<groups · parts, added in the
-  /// order of items. Results of several ranks are exchanged and added a few at a time, so that beside the sums there
-  /// are never more than two for each thread.
+  /// order of items. Results of several ranks are exchanged and added a few at a time, so that besides the sums there
+  /// are never more than two results per thread in memory.
   /// - Throws: as `map`.
   func sums<Sum: Parcelled & Summable>(
     groups: Int, parts: Int, threads: Int, _ body: (Int) throws -> Sum
@@ -57,7 +57,7 @@ public struct Ranks: Sendable {
     return sums
   }
 
-  /// The items that are this rank's, in order.
+  /// The items, of `count`, that this rank computes, in order.
   func items(of count: Int) -> [Int] { items(of: count, rank: rank) }
 
   private func items(of count: Int, rank: Int) -> [Int] { Array(stride(from: rank, to: count, by: self.count)) }
@@ -90,7 +90,7 @@ public struct Ranks: Sendable {
   /// - Throws: `RankFailure` where another rank failed.
   public func any(_ own: Bool) throws -> Bool { try gather(own ? 1 : 0).contains(1) }
 
-  // MARK: Ends
+  // MARK: End of the work
 
   /// The state that a rank announces.
   private enum State {
@@ -106,9 +106,9 @@ public struct Ranks: Sendable {
     }
   }
 
-  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or when they next want something
-  /// from it.
-  /// - Parameter failure: of this rank; nil where it has finished. One that came from another rank ends nothing again.
+  /// Ends the work of all ranks. Where one has failed, the others learn of it here, or in the next exchange.
+  /// - Parameter failure: that of this rank; nil where it has finished. One of another rank, which all know already, is
+  ///   returned as it is.
   /// - Returns: the failure of the first rank that failed.
   public func finish(_ failure: RankFailure?) -> RankFailure? {
     guard communicator != nil, failure?.isForeign != true else { return failure }
@@ -139,13 +139,13 @@ public struct Ranks: Sendable {
   }
 }
 
-/// The error of a rank that cannot go on.
+/// The error of a rank that cannot continue.
 public struct RankFailure: Error, Equatable {
   /// What went wrong, in one line.
   public let message: String
   /// Exit code of the process.
   public let exitCode: Int32
-  /// Whether all ranks know of it.
+  /// Whether all ranks know of it already.
   let isForeign: Bool
 
   /// A failure of this rank.

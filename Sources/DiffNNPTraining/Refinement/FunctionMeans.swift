@@ -1,8 +1,8 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// Means over frames of the sums of all functions of a `LinearModel`, with their dependence on the volume of the cell:
-/// where volumes differ, a few cells do not represent all.
+/// Means over frames of the sums of all functions of a `LinearModel`, and their dependence on the volume of the cell:
+/// where volumes fluctuate, the few cells of the chains do not have the mean volume of the frames.
 struct FunctionMeans: Parcelled {
   private var frameCount: Double
   private var means: [Double]
@@ -32,7 +32,7 @@ struct FunctionMeans: Parcelled {
     }
   }
 
-  /// Means over all frames of several means.
+  /// The means over all frames from those over parts of the frames.
   init(_ parts: [FunctionMeans]) {
     let total = parts.reduce(0) { $0 + $1.frameCount }
     func mean(_ value: (FunctionMeans) -> Double) -> Double {
@@ -46,14 +46,15 @@ struct FunctionMeans: Parcelled {
     (self.means, sizes, products) = (means(\.means), means(\.sizes), means(\.products))
   }
 
-  /// Slopes of the functions' sums with the volume, by least squares over the frames; 0 where all volumes are the same.
+  /// Slopes of the functions' sums with respect to the volume, by least squares over the frames; 0 where all volumes
+  /// are the same.
   var volumeSlopes: [Double] {
     let variance = squaredVolume - volume * volume
     let varies = variance > 1e-9 * squaredVolume
     return means.indices.map { varies ? (products[$0] - means[$0] * volume) / variance : 0 }
   }
 
-  /// The means for cells of this volume (Å³).
+  /// The means at a volume (Å³).
   func means(at volume: Double, _ slopes: [Double]) -> [Double] {
     zip(means, slopes).map { $0 + $1 * (volume - self.volume) }
   }

@@ -14,13 +14,13 @@ struct LangevinChain: Equatable, Sendable {
   var positions: [SIMD3<Double>]
   var velocities: [SIMD3<Double>]
 
-  /// Time step in units of the inverse frequency, which is about 1; the stiffest oscillations, several times faster,
-  /// are still followed.
+  /// Time step in units of the inverse frequency, which is about 1; it still resolves the stiffest oscillations, which
+  /// are several times faster.
   static let timeStep = 0.1
   /// Friction in the same units: velocities lose their memory in twenty steps.
   private static let friction = 0.5
 
-  /// A chain at rest; the thermostat is quick to change that.
+  /// A chain with zero velocities, which the thermostat soon changes.
   init(_ positions: [SIMD3<Double>]) {
     self.positions = positions
     velocities = Array(repeating: .zero, count: positions.count)
@@ -31,7 +31,7 @@ struct LangevinChain: Equatable, Sendable {
   ///   - configuration: says cell and types; its positions become the chain's.
   ///   - masses: of each type (kT/Å²).
   ///   - score: writes the score (1/Å) at a configuration.
-  /// - Returns: false where an atom came to move absurdly fast; the chain is of no use then.
+  /// - Returns: false where an atom became absurdly fast; the chain must then be restarted.
   mutating func advance(
     _ count: Int, _ configuration: inout Configuration, masses: [Double], using random: inout Philox,
     score: (Configuration, inout [SIMD3<Double>]) throws -> Void

@@ -7,64 +7,64 @@ import DiffNNPFrames
 
 /// Refines a potential by maximum likelihood. The gradient of -log p(data) is the sum of ∂u/∂θ over the data minus its
 /// mean over as many configurations of the model itself. These come from Langevin chains that start in frames of the
-/// data, and go on in each step from where the last one left them (persistent contrastive divergence: Tieleman, ICML
-/// 2008; in coarse graining, minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108).
+/// data, and continue in each step where the last one ended (persistent contrastive divergence: Tieleman, ICML 2008; in
+/// coarse graining, minimisation of the relative entropy: Shell, J. Chem. Phys. 129, 144108 (2008)).
 ///
-/// Pseudo-likelihoods and scores depend on one atom, or one position, at a time. Where the
-/// functions of a potential are not flexible enough, they leave collective structure a little wrong: g(r) and angles of
-/// a liquid, say. At the maximum of the likelihood, the means of all functions are those of the data. Pairs and
-/// triplets move by fractions of Newton's steps, with priors and Hessian of the pseudo-likelihood
-/// (`LikelihoodMinimum`); a network by Adam.
+/// Pseudo-likelihoods and scores depend on the moves of one atom, or on the forces at one configuration, at a time.
+/// Where the functions of a potential are not flexible enough, they leave small errors in the collective structure,
+/// such as g(r) and angles of a liquid. At the maximum of the likelihood, the means of all functions are those of the
+/// data. Coefficients of pairs and triplets change by fractions of Newton steps, with priors and Hessian of the
+/// pseudo-likelihood (`LikelihoodMinimum`); parameters of a network by Adam.
 ///
-/// At first the chains only run, to find how far they are from the data. Where the model is wrong by less than the data
-/// themselves are uncertain, it is left as it is.
+/// In the first steps the chains only run, to measure how far the model's means are from those of the data. Where the
+/// difference is smaller than the statistical uncertainty of the data, the potential is left unchanged.
 public final class LikelihoodRefinement {
   /// The outcome of a step.
   public struct Report: Sendable {
     /// Number of steps done.
     public var step: Int
-    /// Mean of |n/n_data - 1| over the functions with data that count neighbours, where n is their number in the chains, as
-    /// a running mean over steps.
+    /// Mean of |n/n_data - 1| over the functions that count neighbours and have enough data, where n is the count in
+    /// the chains as a running mean over steps.
     public var countDifference: Double
-    /// Number of chains begun anew so far, because one of their atoms moved absurdly fast.
+    /// Number of chains restarted so far, because one of their atoms became absurdly fast.
     public var restarts: Int
   }
 
-  /// How much work the chains do.
+  /// The number and length of the chains.
   struct Effort: Sendable {
-    /// Atoms in all chains together at least, as far as `chainCounts` allows.
+    /// Least number of atoms in all chains together, as far as `chainCounts` allows.
     var chainAtoms = 2000
     var chainCounts = 2...64
-    /// Steps of a chain between two steps of the optimiser.
+    /// Time steps of a chain in each step of the optimiser.
     var stride = 20
-    /// Steps at first in which the chains only run, and how many of these are not counted.
+    /// Number of initial steps in which the chains only run, and how many of these are discarded as equilibration.
     var (measuringSteps, settlingSteps) = (60, 20)
 
-    /// Chains of large configurations say as much in fewer steps.
+    /// The number of steps to do: fewer where chains have many atoms, whose means are more precise.
     func steps(_ wanted: Int, atoms: Int) -> Int {
       min(wanted, max(wanted * 2 * chainAtoms / max(atoms, 1), Self.fewestSteps))
     }
 
-    /// Enough for steps of `linearRate` to arrive.
+    /// Enough for steps of `linearRate` to converge.
     private static let fewestSteps = 80
   }
 
-  /// How far the model's means are from those of the data, as squares in the metric of the minimum.
+  /// Squared distances of means in the metric of the minimum.
   private struct Assessment {
-    /// Distance of the model's means from those of the data, beyond what chance explains.
+    /// Squared distance of the model's means from those of the data, beyond what chance explains.
     var excess: Double
-    /// Distance of the data's means from exact ones, by chance.
+    /// Expected squared distance of the data's means from exact ones.
     var uncertainty: Double
 
     var isWorthwhile: Bool { excess > uncertainty }
     var trust: Double { isWorthwhile ? excess / (excess + uncertainty) : 0 }
   }
 
-  /// Number of steps, those included in which chains only run.
+  /// Number of steps, including those in which the chains only run.
   public let steps: Int
   /// Number of steps done.
   public var step: Int { state.step }
-  /// Whether all steps are done, or it has turned out that the data ask for no correction.
+  /// Whether all steps are done, or the data have turned out to justify no correction.
   public var isFinished: Bool { step >= steps || (step >= effort.measuringSteps && !assessment.isWorthwhile) }
   /// Whether coefficients or parameters were changed.
   public var hasCorrected: Bool { step > effort.measuringSteps }
@@ -80,17 +80,16 @@ public final class LikelihoodRefinement {
   private let frames: Frames
   private let threads: Int
   private let ranks: Ranks
-  /// Sums of all functions in a frame, the mean of all frames and those of blocks of time, for the volume of the
-  /// chains.
+  /// Means of the sums of all functions over all frames, and over each block of time, at the volume of the chains.
   private let dataMean: [Double]
   private let blockMeans: [[Double]]
-  /// Whether the data have enough counts of a function for its coefficient to be moved. Functions that hardly any frame
-  /// has may occur in chains by chance; steps against them would be much too large.
+  /// Whether each function occurs often enough in the data for its coefficient to be changed. A function that is zero
+  /// in nearly all frames may occur in the chains by chance, and the resulting step would be far too large.
   private let isKnown: [Bool]
-  /// Functions with enough data that count neighbours.
+  /// Functions that count neighbours and have enough data.
   private let counts: [Int]
   private let metric: HessianMetric
-  /// Chains; with a network, as many frames of the data enter each step.
+  /// Number of chains; with a network, as many frames of the data enter each step.
   private let chainCount: Int
   /// Mass of each type (kT/Å²).
   private var masses: [Double] = []
@@ -102,13 +101,13 @@ public final class LikelihoodRefinement {
 
   /// Decay of running means over steps.
   private static let averaging = 0.98
-  /// Fraction of Newton's step that pairs and triplets are moved by at first. Atoms move together, so that the Hessian
-  /// of the full likelihood is up to a few times that of the pseudo-likelihood.
+  /// Initial fraction of a Newton step for the coefficients of pairs and triplets. Because atoms move together, the
+  /// Hessian of the likelihood is up to a few times that of the pseudo-likelihood.
   private static let linearRate = 0.1
-  /// Fewest counts of a function in all frames (pairs, or as many triplets) for its coefficient to be moved.
+  /// Least sum of a function over all frames (pairs, or as many triplets) for its coefficient to be changed.
   private static let fewestCounts = 100.0
 
-  /// Whether a fit can be refined: whether it is the minimum of a pseudo-likelihood, and all frames have the same
+  /// Whether a fit can be refined: it must be the minimum of a pseudo-likelihood, and all frames must have the same
   /// composition, so that a few chains represent them.
   public static func isPossible(_ fit: LinearFit.Result, _ trajectory: Trajectory) -> Bool {
     func composition(_ frame: Frame) -> [Int] {
@@ -121,7 +120,7 @@ public final class LikelihoodRefinement {
   /// Prepares the refinement, with chains that start in frames of the data.
   /// - Parameters:
   ///   - fit: pairs, and perhaps triplets, to be refined.
-  ///   - trainer: one that is finished, if there is a network.
+  ///   - trainer: the finished trainer of the network; nil without one.
   ///   - steps: of corrections, at most.
   ///   - ranks: processes that share the work.
   /// - Throws: where the fit has no minimum of a pseudo-likelihood, the likelihood is not determined, or a frame
@@ -197,7 +196,8 @@ public final class LikelihoodRefinement {
     return sums.indices.map { counts[$0] > 0 && sums[$0] > 0 ? sums[$0] / counts[$0] : mean }
   }
 
-  /// Pairs and triplets as they are now. Walls begin with what they continue, which corrections change.
+  /// The potential of pairs and triplets with the current coefficients. Walls are made anew, because they continue the
+  /// corrected splines.
   private func base() throws -> Potential { try fit.with(state.coefficients).potential(typeNames) }
 
   // MARK: Steps
@@ -230,7 +230,7 @@ public final class LikelihoodRefinement {
     return Report(step: step, countDifference: countDifference, restarts: state.restarts)
   }
 
-  /// The outcome of moving a chain (nil where it has to be begun anew), or of differentiating at a frame.
+  /// The outcome of moving a chain (nil where it has to be restarted), or of differentiating at a frame.
   private struct Moved: Parcelled {
     var chain: LangevinChain?
     var functions: [Double] = []
@@ -253,7 +253,7 @@ public final class LikelihoodRefinement {
     }
   }
 
-  /// Moves a chain, and differentiates at its end.
+  /// Moves a chain, and differentiates the network's energy at its end.
   private func moveChain(_ k: Int, _ base: Potential, differentiates: Bool) throws -> Moved {
     var chain = state.chains[k]
     var configuration = try frames.frame(at: state.starts[k]).configuration
@@ -266,7 +266,7 @@ public final class LikelihoodRefinement {
     return Moved(chain: isFine ? chain : nil, functions: try evaluators[k].sums(configuration))
   }
 
-  /// Differentiates the network's energy of a frame of the data.
+  /// Differentiates the network's energy at a frame of the data that is drawn at random.
   private func differentiate(atFrame k: Int) throws -> Moved {
     try differentiate(chainCount + k, sign: 1, frames.frame(at: frame(drawnBy: k, stream: 1)).configuration)
     return Moved()
@@ -282,7 +282,7 @@ public final class LikelihoodRefinement {
     return Int.random(in: frames.indices, using: &random)
   }
 
-  // MARK: What there is to correct
+  // MARK: Assessment
 
   private func accumulate(_ mean: [Double], _ sums: [[Double]]) {
     if effort.settlingSteps..<effort.measuringSteps ~= step {
@@ -296,20 +296,21 @@ public final class LikelihoodRefinement {
     counts.reduce(0) { $0 + abs(state.averageMean[$1] / dataMean[$1] - 1) } / Double(max(counts.count, 1))
   }
 
-  /// The gradient of the objective of pairs and triplets where the model has these means: that of -log p times the
-  /// number of choices that the pseudo-likelihood poses for an atom, and that of priors and labels.
+  /// The gradient of the objective with respect to the coefficients of pairs and triplets where the model has these
+  /// means: that of -log p times the number of choices per atom of the pseudo-likelihood, plus that of priors and
+  /// labels.
   private func gradient(_ mean: [Double], at c: [Double]) -> [Double] {
     let (likelihood, others) = (difference(dataMean, mean), minimum.others.product(c))
     return c.indices.map { isKnown[$0] ? likelihood[$0] + others[$0] - minimum.others.vector[$0] : 0 }
   }
 
-  /// Difference of means, 0 for functions without enough data, as it enters the gradient.
+  /// The difference of two means as it enters the gradient; 0 for functions without enough data.
   private func difference(_ one: [Double], _ other: [Double]) -> [Double] {
     let factor = minimum.weight * Double(frames.count)
     return one.indices.map { isKnown[$0] ? factor * (one[$0] - other[$0]) : 0 }
   }
 
-  /// The assessment of what the chains did while they only ran.
+  /// The assessment from the steps in which the chains only ran.
   private var assessment: Assessment {
     if let knownAssessment { return knownAssessment }
     let size = Double(effort.measuringSteps - effort.settlingSteps)
@@ -333,7 +334,7 @@ public final class LikelihoodRefinement {
 
   // MARK: Corrections
 
-  /// Moves all parameters, by less and less.
+  /// Changes all parameters, by steps that decay to zero as half a cosine.
   private func correct(_ mean: [Double]) throws {
     let (done, all) = (step - effort.measuringSteps, steps - effort.measuringSteps)
     let decay = 0.5 * (1 + cos(Double.pi * Double(done) / Double(all)))

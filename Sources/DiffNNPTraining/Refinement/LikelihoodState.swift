@@ -13,7 +13,7 @@ struct LikelihoodState: Equatable, Sendable {
   var optimiser: Adam
   /// Running mean over steps of the functions' sums in a chain.
   var averageMean: [Double]
-  /// Sums of all functions in each chain while it was only watched [chain][function].
+  /// Sums of all functions in each chain over the steps in which chains only ran [chain][function].
   var chainSums: [[Double]]
   /// Frames that the chains started from: cell and types are theirs.
   var starts: [Int]
@@ -36,8 +36,8 @@ struct LikelihoodState: Equatable, Sendable {
 
   /// Adds the state to a checkpoint.
   /// - Parameters:
-  ///   - identity: names the settings; only a refinement with the same may continue,
-  ///   - start: and only from the same potential.
+  ///   - identity: names the settings; only a refinement with the same settings may continue.
+  ///   - start: names the potential that is refined; only a refinement of the same potential may continue.
   func add(to file: inout SafetensorsFile, identity: String, start: String) {
     func add(_ name: String, _ values: [Double]) {
       file.tensors.append(NamedTensor(name: Self.prefix + name, shape: [values.count], values: values))
@@ -64,7 +64,7 @@ struct LikelihoodState: Equatable, Sendable {
   }
 
   /// Whether a checkpoint was written during the refinement.
-  /// - Throws: where it does, with other settings.
+  /// - Throws: where it was, but with other settings.
   static func isCheckpoint(_ file: SafetensorsFile, identity: String) throws -> Bool {
     guard let found = file.metadata[prefix + "identity"] else { return false }
     guard found == identity else {

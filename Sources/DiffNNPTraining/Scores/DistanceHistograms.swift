@@ -5,9 +5,9 @@ package struct DistanceHistograms {
   /// Width of a bin (Å).
   package static let width = 0.005
 
-  /// Functions, whose pairs of types and cutoff matter here.
+  /// The basis that defines pairs of types and cutoff.
   package let basis: PairBasis
-  /// Bins for each pair of types.
+  /// Number of bins for each pair of types.
   package let binCount: Int
   /// Directed pairs in each bin [pair][bin].
   package private(set) var counts: [Double]
@@ -26,7 +26,7 @@ package struct DistanceHistograms {
     binCount = counts.count / basis.pairCount
   }
 
-  /// Adds the pairs of a frame. Images of one atom do not move against it and are left out.
+  /// Adds the pairs of a frame. Pairs of an atom and its own images, whose distances are fixed, are left out.
   package mutating func add(_ edges: EdgeList) {
     for i in 0..<edges.centreCount {
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.neighbours[e] != Int32(i) {
@@ -36,12 +36,12 @@ package struct DistanceHistograms {
     }
   }
 
-  /// The smallest distance (Å) of each pair of types that is connected with all larger ones: what lies beyond a gap of
-  /// over `gap` Å is a trap that frames fell into, or an error, and no data say how far apart it is in energy. Infinite
-  /// for pairs that never come within rMax.
+  /// The smallest distance (Å) of each pair of types that no gap wider than `gap` Å separates from larger ones.
+  /// Distances below such a gap are those of a trap that frames fell into, or errors, and the data do not determine
+  /// their energy relative to the others. Infinite for pairs that never come within rMax.
   ///
-  /// Few frames may show nothing between a contact and a solvent-separated well, an Å apart: the gap of a trap is
-  /// wider. It means something only where distances beside it are many: at least `neighbours` within another `gap` Å.
+  /// Few frames may have no distances between a contact and a solvent-separated well, an Å apart: the gap of a trap is
+  /// wider. It counts only where distances just above it are frequent: at least `neighbours` within another `gap` Å.
   package static func smallestConnected(
     _ parts: [DistanceHistograms], gap: Double = 1.5, neighbours: Double = 20
   ) -> [Double] {

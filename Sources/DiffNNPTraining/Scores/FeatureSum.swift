@@ -1,8 +1,8 @@
 import DiffNNP
 
-/// Sums G = Σ Jᵀ J of sparse rows J, each made of runs of four consecutive entries: what spline features are.
+/// Sums G = Σ Jᵀ J of sparse rows J, each made of runs of four consecutive entries, as gradients of splines are.
 ///
-/// Only A with G = A + Aᵀ is kept while summing, so that each product is added once, wherever it falls.
+/// While summing, only A with G = A + Aᵀ is stored, so that each product is added once, on either side of the diagonal.
 package final class FeatureSum {
   /// The functions.
   package let basis: PairBasis
@@ -12,7 +12,7 @@ package final class FeatureSum {
   private let dense: UnsafeMutablePointer<SIMD4<Double>>
   private let size: Int
 
-  /// Sums of nothing.
+  /// Sums without rows.
   package init(_ basis: PairBasis) {
     self.basis = basis
     size = basis.paddedCount
@@ -44,7 +44,8 @@ package final class FeatureSum {
 
   /// Adds weight · Σ_αβ (Σ_runs values ⊗ direction)_kα (…)_lα: the product of a row, or of three at once, with itself.
   package func addSquare(_ runs: UnsafePointer<Run>, _ count: Int, weight: Double) {
-    // Run by run costs count²/2 · 16 products; gathered into dense rows, count² of the entries touched.
+    // One by one, pairs of runs cost count²/2 · 16 products; gathered into dense rows, the square of the entries
+    // touched.
     if count > 0 { count < 48 ? addSparse(runs, count, weight) : addDense(runs, count, weight) }
   }
 
@@ -115,8 +116,9 @@ package final class FeatureSum {
 }
 
 extension PairBasis {
-  /// The gradients ∇_i φ of all functions with respect to the position of centre i, a run for each of its neighbours.
-  /// - Parameter displacements: of all atoms from where the edges have them (Å); nil for none.
+  /// The gradients ∇_i φ of all functions with respect to the position of centre i, one run for each of its neighbours.
+  /// - Parameter displacements: displacements of all atoms from the positions that the edges were found for (Å); nil
+  ///   for none.
   package func gradients(
     of i: Int, _ edges: EdgeList, displacements: [SIMD3<Double>]? = nil, into runs: inout [FeatureSum.Run]
   ) {

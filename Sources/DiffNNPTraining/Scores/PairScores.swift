@@ -1,10 +1,10 @@
 import DiffNNP
 import DiffNNPFrames
 
-/// The objective of score matching for pairs in the limit of no noise, for each block of time ½ c'Gc - h'c, with
-/// G = E[∇φ·∇φ] and h = E[Δφ - ∇u_known·∇φ] (Hyvärinen, J. Mach. Learn. Res. 6, 695 (2005); its minimum solves the
-/// generalised Yvon-Born-Green equations). Summed over the frames of a block, in units of kT; of a model with a known part,
-/// without what that has alone.
+/// The objective of score matching for pairs in the limit of no noise, for each block of time ½ c'Gc - h'c, with G =
+/// E[∇φ·∇φ] and h = E[Δφ - ∇u_known·∇φ] (Hyvärinen, J. Mach. Learn. Res. 6, 695 (2005); its minimum solves the
+/// generalised Yvon-Born-Green equations). It is summed over the frames of a block, in units of kT; the constant that
+/// depends on the known part alone is left out.
 package struct PairScores: Sendable {
   /// The functions φ.
   package let basis: PairBasis
@@ -34,19 +34,19 @@ package struct PairScores: Sendable {
       totals.map { DistanceHistograms(basis, counts: $0.distances) })
   }
 
-  /// The objective as a part of that of a model whose first functions are those of pairs.
+  /// The objective as a part of the objective of a model whose first functions are those of pairs.
   var objective: QuadraticPart {
     QuadraticPart(name: "scores", forms: forms, constants: forms.map { _ in 0 })
   }
 
   /// Mean over frames of the objective on blocks that were held out.
-  /// - Parameter solutions: coefficients that were found without each block, those of pairs first.
+  /// - Parameter solutions: for each block, the coefficients fitted to all others, those of pairs first.
   package func heldOut(_ solutions: [[Double]]) -> Double {
     zip(solutions, forms).reduce(0) { $0 + $1.1.value(Array($1.0[..<basis.count])) } / Double(blocks.frameCount)
   }
 }
 
-/// The sums over one block, as they travel between ranks.
+/// The sums over one block, as they are sent between ranks.
 private struct PairScoreTotal: Parcelled {
   let form: QuadraticForm
   /// Counts of `DistanceHistograms`.

@@ -7,7 +7,7 @@ public struct PairBasis: Equatable, Sendable {
   public let typeCount: Int
   /// Cutoff (Å).
   public let rMax: Double
-  /// Knot intervals in [0, rMax]; functions for each pair of types.
+  /// Number of knot intervals in [0, rMax], and of functions for each pair of types.
   public let intervals: Int
 
   /// A basis of `intervals` functions up to rMax (Å) for each pair of types.
@@ -27,11 +27,11 @@ public struct PairBasis: Equatable, Sendable {
   /// The number of functions as a product, in words for messages.
   var arithmetic: String { "\(intervals) for each of \(pairCount) pairs of \(typeCount) types" }
 
-  /// Functions for each pair with the three that are left out at the cutoff: the layout that sums are made in.
+  /// Number of functions per pair of types, including the three that are left out at the cutoff, as sums are laid out.
   package var paddedIntervals: Int { intervals + 3 }
   package var paddedCount: Int { pairCount * paddedIntervals }
 
-  /// Numbers, in the padded layout, of the functions kept.
+  /// Indices in the padded layout of the functions that are kept.
   package var kept: [Int] { (0..<pairCount).flatMap { p in (0..<intervals).map { p * paddedIntervals + $0 } } }
 
   /// The pair of types at the ends of an edge of centre i.
@@ -40,7 +40,8 @@ public struct PairBasis: Equatable, Sendable {
     TypePairs.index(Int(edges.types[i]), Int(edges.types[Int(edges.neighbours[e])]), typeCount: typeCount)
   }
 
-  /// The first (padded) of the four functions of pair `p` that do not vanish at `r`, and the place within its interval.
+  /// The padded index of the first of the four functions of pair `p` that do not vanish at `r`, and the position in its
+  /// interval.
   @inline(__always)
   package func locate(pair p: Int, _ r: Double, _ inverseSpacing: Double) -> (first: Int, t: Double) {
     let (m, t) = interval(r * inverseSpacing)
@@ -57,14 +58,14 @@ public struct PairBasis: Equatable, Sendable {
     return (Int32(first), values)
   }
 
-  /// The interval of a distance given in knot spacings, and the place within it.
+  /// The interval of a distance given in knot spacings, and the position in it, from 0 to 1.
   @inline(__always)
   package func interval(_ s: Double) -> (number: Int, t: Double) {
     let m = min(Int(s), intervals - 1)
     return (m, s - Double(m))
   }
 
-  /// Adds `weight` times the functions of pair `p` at `r` to theirs among all [count].
+  /// Adds `weight` times the functions of pair `p` at `r` to an array of all functions [count].
   @inline(__always)
   func add(
     _ weight: Double, pair p: Int, at r: Double, _ inverseSpacing: Double, to all: UnsafeMutablePointer<Double>

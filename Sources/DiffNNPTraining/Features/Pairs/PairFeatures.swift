@@ -15,7 +15,7 @@ package struct PairFeatures: LinearFeatures {
   package var arithmetic: String { basis.arithmetic }
   package var rMax: Double { basis.rMax }
   package var countsNeighbours: Bool { true }
-  /// More make forces of pairs alone no better.
+  /// More choices do not improve the forces of pair potentials.
   package var choiceCount: Int { 36_000 }
 
   package func makeEvaluator() -> any FeatureEvaluating { PairEvaluator(basis) }
@@ -85,7 +85,7 @@ private final class PairEvaluator: FeatureEvaluating {
   func sums(into f: UnsafeMutablePointer<Double>) {
     f.update(repeating: 0, count: basis.count)
     for i in 0..<edges.centreCount {
-      // Both directions of a pair are edges, so that each counts half.
+      // Both directions of a pair are edges, so that each edge counts one half.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < basis.rMax {
         basis.add(0.5, pair: basis.pair(i, e, edges), at: edges.lengths[e], inverseSpacing, to: f)
       }

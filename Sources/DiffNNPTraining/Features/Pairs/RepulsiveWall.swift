@@ -1,9 +1,9 @@
 import DiffNNP
 
-/// A repulsive wall at distances where the data have no pairs, which a fit knows nothing about. Below the smallest
-/// distance in the data the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms
-/// of the steps d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall
-/// and are convex is itself decreasing and convex, and it joins the fitted spline with continuous curvature.
+/// A repulsive wall at distances below those in the data, where a fit is undetermined. Below the smallest distance in
+/// the data the coefficients are replaced from the edge inwards such that u' decreases steadily: in terms of the steps
+/// d_k = c_k - c_{k+1}, d_k = max(d_{k+1}, slope h) + curvature h². A cubic spline whose coefficients fall and are
+/// convex is itself decreasing and convex, and it joins the fitted spline with continuous curvature.
 struct RepulsiveWall {
   /// Least repulsion at the edge (kT/Å).
   var leastSlope = 5.0
@@ -12,8 +12,8 @@ struct RepulsiveWall {
   var curvature = 100.0...300.0
 
   /// - Parameters:
-  ///   - smallestDistances: for each pair of types (Å); infinite for pairs that never meet, which then are kept as far
-  ///     apart as the closest of the others.
+  ///   - smallestDistances: for each pair of types (Å); infinite for pairs that never meet, whose walls begin at the
+  ///     smallest distance of all other pairs.
   func applied(to coefficients: [Double], _ basis: PairBasis, smallestDistances: [Double]) -> [Double] {
     var result = coefficients
     for (pair, edge) in Self.edges(basis, smallestDistances: smallestDistances).enumerated() {
@@ -23,8 +23,8 @@ struct RepulsiveWall {
   }
 
   /// A floor of distances that keeps a term with a cutoff (Å) from outweighing the walls: its radial functions use no
-  /// distances below it. Where the distance stands still two knots below a wall's first, the wall's own slope is left,
-  /// `leastSlope` or more.
+  /// distances below it. Where the floored distance becomes constant, the wall alone acts, with a slope of at least
+  /// `leastSlope`.
   static func floor(
     _ basis: PairBasis, smallestDistances: [Double], within rMax: Double
   ) throws -> DistanceFloor {
@@ -34,7 +34,7 @@ struct RepulsiveWall {
       width: max(leastWidth, 3 * basis.spacing))
   }
 
-  /// The least width of the floor (Å): over less, what the term has learned at the edge would become too stiff.
+  /// The least width of the floor (Å): a narrower one would make the term too stiff at the edge.
   private static let leastWidth = 0.3
 
   /// The distances at which the walls of all pairs of types begin (Å).
@@ -45,7 +45,7 @@ struct RepulsiveWall {
 
   private func raise(_ c: inout [Double], _ basis: PairBasis, row: Int, edge: Double) {
     let h = basis.spacing
-    // Functions from this one on are all that reach beyond the edge's interval: those stay.
+    // Functions from this one on extend beyond the interval of the edge, and keep their coefficients.
     let first = min(Int(edge / h), basis.intervals - 1)
     func value(_ k: Int) -> Double { k < basis.intervals ? c[row + k] : 0 }
     let fitted = (value(first) - 2 * value(first + 1) + value(first + 2)) / (h * h)

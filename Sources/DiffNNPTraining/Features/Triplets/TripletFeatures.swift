@@ -13,8 +13,8 @@ struct TripletFeatures: LinearFeatures {
 
   func makeEvaluator() -> any FeatureEvaluating { TripletEvaluator(basis) }
 
-  /// Coefficients come from a Gaussian about 0 of some width (kT). Wider ones than these leave coefficients free that only
-  /// surroundings outside the data would show, and runs find holes there.
+  /// Widths (kT) of the Gaussian prior of the coefficients about 0. Wider ones leave coefficients free that only
+  /// surroundings outside the data would determine, and simulations find holes in the potential there.
   var priorCandidates: [Double] { [0.1, 0.3, 1] }
   var priorKey: String { "triplet_width" }
   var priorName: String { "width of triplets (kT)" }
@@ -32,14 +32,14 @@ private final class TripletEvaluator: FeatureEvaluating {
   private var edges = EdgeList()
   /// Moments of all atoms [atom][lm][p].
   private var moments = Buffer<Double>()
-  /// Moments of the neighbours of the atom that is removed, as they were with it.
+  /// Moments of the neighbours of the removed atom, as they were before its removal.
   private var saved = Buffer<Double>()
   private var own = Buffer<Double>()
-  /// Contributions of the images of the removed atom to its own moments, wherever it is put.
+  /// Contributions of the removed atom's images to its own moments, which are the same at all points.
   private var images = Buffer<Double>()
-  /// Whether the cell is so small that an atom may meet another, or itself, through two images at once.
+  /// Whether the cell is so small that an atom may have several images of another atom, or of itself, as neighbours.
   private var meetsImages = false
-  /// Halves of products [type][l][p][q]; in gradients for x, y and z one after the other.
+  /// Halves of products [type][l][p][q]; for gradients those for x, y and z, one after the other.
   private var halves = Buffer<Double>()
   private let harmonics = Buffer<Double>(zeros: 16)
   private let weights = Buffer<Double>(zeros: 16)
@@ -106,7 +106,8 @@ private final class TripletEvaluator: FeatureEvaluating {
     fold(halves.pointer, into: f)
   }
 
-  /// Adds the triplets in which atoms i and j, at `vector` (Å) from it, are centre and neighbour of each other.
+  /// Adds the triplets in which one of the atoms i and j is the centre and the other, at `vector` (Å) from i to j, a
+  /// neighbour.
   private func addTriplets(_ i: Int, _ j: Int, _ vector: SIMD3<Double>, _ r: Double) {
     basis.harmonics(vector, r, into: harmonics.pointer)
     basis.add(basis.neighbour(of: type(i), type: type(j), at: r), harmonics.pointer, sign: 1, to: own.pointer)
@@ -115,11 +116,11 @@ private final class TripletEvaluator: FeatureEvaluating {
     let neighbour = moments.pointer + j * basis.momentCount
     basis.addHalves(
       adding: radial, harmonics.pointer, to: neighbour, halves.pointer + type(j) * basis.halfCount)
-    // Another image of atom i may follow, and then sees this one beside j.
+    // Another image of atom i may follow, and forms triplets about j with this one.
     if meetsImages { basis.add(radial, harmonics.pointer, sign: 1, to: neighbour) }
   }
 
-  /// Removes atom i, which was put at a point for a moment, from the moments of its neighbours there.
+  /// Removes atom i, which `addTriplets` has put at a point, from the moments of its neighbours there.
   private func removeAgain(_ i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) {
     for k in 0..<near.count where near.distances[k] < basis.rMax {
       let (e, r) = (Int(near.edges[k]), near.distances[k])

@@ -14,7 +14,7 @@ public struct TripletSettings: Equatable, Sendable {
   /// The default settings.
   public init() {}
 
-  /// The first setting that makes no sense: its key in the configuration, and what is wrong.
+  /// The first setting that is not valid: its key in the configuration, and what is wrong.
   public var fault: (key: String, reason: String)? {
     if let rMax, !(rMax.isFinite && rMax > 0) { return ("r_max", "is \(rMax); expected a positive distance in Å") }
     if let intervals, !(4...50 ~= intervals) { return ("intervals", "is \(intervals); expected 4 to 50") }
@@ -22,7 +22,7 @@ public struct TripletSettings: Equatable, Sendable {
     return nil
   }
 
-  /// The cutoff over the smallest distance: with the second shell of a liquid.
+  /// Default cutoff over the smallest distance, which includes the second shell of a liquid.
   private static let relativeCutoff = 3.1
 
   /// Radial functions for each type of neighbour at least, however large the smallest distance.
@@ -31,7 +31,7 @@ public struct TripletSettings: Equatable, Sendable {
   private func intervals(typeCount: Int) -> Int { intervals ?? [12, 8, 5, 4][min(typeCount, 4) - 1] }
   private func lMax(typeCount: Int) -> Int { lMax ?? (typeCount == 1 ? 3 : 2) }
 
-  /// Functions that there are at least, known before the frames are looked at.
+  /// Least number of functions, known before the frames are read.
   func fewestFunctions(typeCount: Int) -> Int {
     let channels = typeCount * min(Self.fewestRadial, intervals(typeCount: typeCount))
     return typeCount * (lMax(typeCount: typeCount) + 1) * channels * (channels + 1) / 2
