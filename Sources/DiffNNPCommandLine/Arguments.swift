@@ -5,8 +5,8 @@ public struct Arguments {
   /// Values of each option in the order given; flags have an empty one.
   private var values: [String: [String]] = [:]
 
-  /// Splits words by a syntax. Options may stand anywhere, as `--name value`, `--name=value` or `-n value`; behind `--`
-  /// all are operands.
+  /// Splits words by a syntax. Options may stand anywhere, as `--name value`, `--name=value` or `-n value`; all words
+  /// after `--` are operands.
   /// - Throws: `UsageError` for unknown options, missing or surplus values, and the wrong number of operands.
   public init(_ words: [String], _ syntax: Syntax) throws {
     var remaining = words[...]

@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// Seconds since some moment; a clock that nobody sets.
+/// Seconds since an arbitrary moment, by a clock that is never set back.
 package func monotonicSeconds() -> Double {
   var time = timespec()
   clock_gettime(CLOCK_MONOTONIC, &time)

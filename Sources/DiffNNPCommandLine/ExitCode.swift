@@ -13,7 +13,7 @@ public struct UsageError: Error {
   public init(_ message: String) { self.message = message }
 }
 
-/// The error that ends work which the user stopped, and which can be continued.
+/// The error that ends work which the user interrupted, and which can be continued.
 public struct Interrupted: Error {
   /// Where the work stopped, and how to continue, in one line.
   public let message: String
@@ -22,8 +22,9 @@ public struct Interrupted: Error {
   public init(_ message: String) { self.message = message }
 }
 
-/// Runs a program, puts what it throws into one line on standard error, and returns the exit code: 0, 1 where it
-/// failed, 2 where the command line cannot be understood, 130 where the user stopped it, as shells have it.
+/// Runs a program, prints what it throws as one line on standard error, and returns the exit code: 0, 1 where it
+/// failed, 2 where the command line cannot be understood, or 130 where the user interrupted it, as shells return after
+/// SIGINT.
 public func exitCode(program: String, _ body: () throws -> Void) -> Int32 {
   do {
     try body()

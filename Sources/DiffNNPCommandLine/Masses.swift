@@ -1,6 +1,6 @@
 import DiffNNPAnalysis
 
-/// The masses of atoms in runs.
+/// The masses of atoms in simulations.
 package enum Masses {
   /// Mass of each type (g/mol): from --mass NAME=M, or those of the elements.
   package static func of(_ types: [String], _ arguments: Arguments) throws -> [Double] {

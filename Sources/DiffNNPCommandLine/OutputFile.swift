@@ -9,8 +9,9 @@ import DiffNNPAnalysis
 package enum OutputFile {
   /// Checks that a file can be written.
   /// - Parameters:
-  ///   - inputs: files the command reads; the output must not take the place of one.
-  ///   - mayStream: whether it may be a pipe or a terminal (/dev/stdout): for text that somebody may read on.
+  ///   - inputs: files that the command reads; the output must not replace one of them.
+  ///   - mayStream: whether the output may be a pipe or a terminal (/dev/stdout), for text that another program may
+  ///     read.
   /// - Throws: where no file can be written at `path`.
   package static func check(_ path: String, inputs: [String], mayStream: Bool = false) throws {
     try checkName(path)
@@ -30,7 +31,7 @@ package enum OutputFile {
       try checkStreams(path, status)
       _ = try ReplacementFile(path)
     } else {
-      // Opening a pipe without writing would end it for its reader: that it can be opened shows later.
+      // Opening a pipe without writing would end it for its reader, so that it is opened only when it is written.
       guard mayStream else {
         throw DiffNNPError("\(path): a device or a pipe; expected the name of a file to write")
       }
@@ -58,8 +59,8 @@ package enum OutputFile {
     if path.isEmpty { throw UsageError("the name of the output is empty") }
   }
 
-  /// Refuses a file that standard output or error goes to: what is printed into a file that is then replaced would be
-  /// lost.
+  /// Refuses a file that standard output or error is redirected to: what is printed into it would be lost when the file
+  /// is replaced.
   private static func checkStreams(_ path: String, _ status: stat) throws {
     for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
       var stream = stat()

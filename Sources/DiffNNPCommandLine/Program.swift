@@ -14,15 +14,15 @@ package struct Program {
   package let purpose: String
   /// All verbs, in the order of the help page.
   package let commands: [any Command.Type]
-  /// Verbs that another program has, each with what to type instead: "study" is "diffnnp-lab study".
-  package let elsewhere: [String: String]
+  /// Verbs of other programs, each with what to type instead: "study" is "diffnnp-lab study".
+  package let verbsElsewhere: [String: String]
 
   /// A program with its verbs.
-  package init(name: String, purpose: String, commands: [any Command.Type], elsewhere: [String: String] = [:]) {
+  package init(name: String, purpose: String, commands: [any Command.Type], verbsElsewhere: [String: String] = [:]) {
     self.name = name
     self.purpose = purpose
     self.commands = commands
-    self.elsewhere = elsewhere
+    self.verbsElsewhere = verbsElsewhere
   }
 
   /// Runs the command line that the process was started with, and returns the exit code.
@@ -34,8 +34,8 @@ package struct Program {
 
   /// Runs a command line, and returns the exit code.
   ///
-  /// Where `mpirun` has started several processes, the first speaks for all. MPI is asked for by verbs that share their
-  /// work alone, so that all else works where there is none.
+  /// Where `mpirun` has started several processes, only the first prints. MPI is loaded for parallel verbs alone, so
+  /// that all others work where it is not installed.
   func run(_ words: [String]) -> Int32 {
     let launch = Launch.current
     guard launch.count > 1 else {
@@ -51,8 +51,8 @@ package struct Program {
         try command.run(arguments)
       }
     }
-    // What all find out alike, the first says. The others end well: a launcher stops all where one fails, be it the
-    // first to say why.
+    // An error that all processes find is printed by the first alone. The others exit with 0, because a launcher stops
+    // all processes where one fails, perhaps before the first has printed the error.
     func speaking(_ body: () throws -> Void) -> Int32 { launch.rank == 0 ? exitCode(program: name, body) : 0 }
     do {
       guard let (command, arguments) = try parsed(words, speaks: launch.rank == 0) else { return 0 }
@@ -61,7 +61,7 @@ package struct Program {
       }
       let communicator: MPICommunicator?
       do { communicator = try MPICommunicator.ofLaunch(launch) } catch  where launch.rank > 0 {
-        // The machine of another process may have what this one lacks.
+        // MPI may be missing on this machine, and be there on that of another process.
         return verdict(on: error).exitCode
       }
       return communicator.map { run(parallel, arguments, $0) } ?? 0
@@ -84,8 +84,7 @@ package struct Program {
     return failure?.exitCode ?? 0
   }
 
-  /// - Throws: where a launcher that we do not know has started this process beside others, which would write the same
-  ///   files.
+  /// - Throws: where an unknown launcher has started this process with others, which would write the same files.
   private func refuse(_ stranger: (name: String, variable: String)?) throws {
     guard let (launcher, variable) = stranger else { return }
     let shared = commands.filter { $0 is any ParallelCommand.Type }.map { "\(name) \($0.syntax.name)" }
@@ -95,8 +94,8 @@ package struct Program {
         + "\(advice); if this is the only one, unset \(variable)")
   }
 
-  /// The verb and its arguments; nil where all is done, as help was wanted.
-  /// - Parameter speaks: whether this process is the one that prints it.
+  /// The verb and its arguments; nil where help or the version was asked for, which is printed.
+  /// - Parameter speaks: whether this process is the one that prints.
   private func parsed(
     _ words: [String], speaks: Bool = true
   ) throws -> (command: any Command.Type, arguments: Arguments)? {
@@ -107,7 +106,7 @@ package struct Program {
     case "--version": say("\(name) \(diffnnpVersion)\n")
     default:
       guard let command = commands.first(where: { $0.syntax.name == verb }) else {
-        if let other = elsewhere[verb] { throw UsageError("\(verb) is a verb of another program: run \(other)") }
+        if let other = verbsElsewhere[verb] { throw UsageError("\(verb) is a verb of another program: run \(other)") }
         let verbs = commands.map { $0.syntax.name }
         throw UsageError("no verb \(verb)\(didYouMean(verb, of: verbs)); see \(name) --help")
       }

@@ -2,7 +2,7 @@
   import Glibc
 #endif
 
-/// Shows how far a long task is, on standard error: a bar that moves where that is a terminal, and now and then a line
+/// Shows the progress of a long task on standard error: as a bar where that is a terminal, and as a line now and then
 /// where it is a log.
 ///
 ///     let bar = ProgressBar("training", total: 3000)
@@ -28,7 +28,7 @@ package final class ProgressBar {
 
   /// - Parameters:
   ///   - total: number of all steps; positive.
-  ///   - isShown: not where another process shows the same.
+  ///   - isShown: whether anything is shown; false where another process shows the same.
   package init(_ label: String, total: Int, isShown: Bool = true) {
     self.label = label
     self.isShown = isShown
@@ -39,7 +39,7 @@ package final class ProgressBar {
 
   /// - Parameters:
   ///   - done: steps done.
-  ///   - note: anything worth seeing: the loss.
+  ///   - note: additional text, such as the loss.
   package func update(_ done: Int, note: String = "") {
     self.done = done
     self.note = note
@@ -50,7 +50,7 @@ package final class ProgressBar {
     lastDrawn = now
   }
 
-  /// Shows the last state, and leaves the line to what comes next.
+  /// Shows the last state, and ends the line.
   package func finish() {
     draw(monotonicSeconds())
     if moves { fputs("\n", stderr) }

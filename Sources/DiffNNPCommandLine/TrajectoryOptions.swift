@@ -25,8 +25,8 @@ package enum TrajectoryOptions {
       summary: "The column or array of forces, where it is not forces, force, fx fy fz, or F: REF_forces"),
   ]
 
-  /// - Parameter keepsRepeats: for a verb that has something to say of each frame, also of those that were there
-  ///   before.
+  /// - Parameter keepsRepeats: whether frames that repeat earlier ones are kept, for a verb that reports on every
+  ///   frame.
   package static func selection(_ arguments: Arguments, keepsRepeats: Bool = false) throws -> TrajectorySelection {
     do {
       var selection = try TrajectorySelection(
@@ -43,18 +43,18 @@ package enum TrajectoryOptions {
 }
 
 extension Trajectory {
-  /// - Throws: where all frames are alike, and nothing can be learned from them or measured.
+  /// - Throws: where all frames are the same, so that nothing can be learned from them or measured.
   package func requireDifferentFrames(path: String) throws {
     guard report.areAllAlike else { return }
     throw DiffNNPError(
       "\(path): all \(frames.count) frames are alike; expected different configurations of the system in equilibrium")
   }
 
-  /// Reads frames, and tells the user what there is to know about the file.
+  /// Reads frames, and prints the warnings about their file.
   /// - Parameters:
-  ///   - verb: that asks, as it begins lines.
-  ///   - usesForces: whether it does something with forces where there are some.
-  ///   - isFirst: not where another process tells the same.
+  ///   - verb: the verb whose name begins the lines.
+  ///   - usesForces: whether the verb uses forces where frames have them.
+  ///   - isFirst: whether warnings are printed; false where another process prints them.
   package static func read(
     path: String, _ selection: TrajectorySelection, for verb: any Command.Type, usesForces: Bool = false,
     isFirst: Bool = true

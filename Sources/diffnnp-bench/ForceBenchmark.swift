@@ -16,8 +16,8 @@ struct ForceBenchmark {
     var stages: [(stage: StageClock.Stage, time: Double)]
     /// Floating-point operations of energy and forces, for an atom.
     var operations: Double
-    /// Memory for an atom that dynamics keep (bytes): edges, without a network those of a few atoms alone, and all
-    /// other memory of an evaluator.
+    /// Memory per atom that a simulation keeps (bytes): edges, which without a network are those of a few atoms only,
+    /// and all other memory of an evaluator.
     var edgeBytes: Double
     var evaluatorBytes: Double
     /// Number of allocations in a step after the first.

@@ -6,9 +6,9 @@ struct MachineLimits {
   /// addition counted as two.
   let single: Double
   let double: Double
-  /// Operations for each second (10⁹/s) in single precision, of all processors at once. Virtual ones may be threads of
-  /// one core, and together do no more than one alone: then code that is bound by arithmetic gains nothing from more of
-  /// them.
+  /// Operations per second (10⁹/s) in single precision, of all processors at once. Virtual processors may be threads of
+  /// one core, which together are no faster than one alone; then code that is bound by arithmetic gains nothing from
+  /// more of them.
   let singleTogether: Double
   let processors = Parallel.usableProcessorCount
   /// Bytes read from memory for each second (10⁹/s).
@@ -22,24 +22,25 @@ struct MachineLimits {
     bandwidth = Self.bandwidth(stopwatch)
   }
 
-  /// Twelve chains of multiplications and additions, as many as keep two units busy that take four cycles each.
+  /// The rate of twelve chains of multiplications and additions, as many as keep two units busy that take four cycles
+  /// each.
   private static func arithmetic<V: SIMD>(_ stopwatch: Stopwatch, _: V.Type) -> Double
   where V.Scalar: BinaryFloatingPoint {
     let turns = 1_000_000
     var results: [V] = []
     let times = stopwatch.measure { results.append(chains(turns)) }
-    // Looked at, so that the loop is not left out.
+    // The results are used, so that the compiler does not remove the loop.
     precondition(results.allSatisfy { $0[0].isFinite })
     return rate(V.self, turns, times)
   }
 
-  /// 10⁹ operations a second of twelve chains, by the least of the times for so many turns.
+  /// The rate (10⁹/s) of operations of twelve chains, by the shortest of the times for `turns` steps of each.
   private static func rate<V: SIMD>(_: V.Type, _ turns: Int, _ times: [Double]) -> Double {
     1e-9 * Double(2 * 12 * V.scalarCount * turns) / (times.min() ?? .infinity)
   }
 
   private static func arithmeticTogether(_ stopwatch: Stopwatch, processors: Int) -> Double {
-    // Long beside the start of a thread.
+    // Many enough for the start of threads not to matter.
     let turns = 20_000_000
     var stopwatch = stopwatch
     stopwatch.usesWallClock = true
@@ -65,7 +66,7 @@ struct MachineLimits {
     return sum
   }
 
-  /// The sum of an array that no cache holds.
+  /// The rate of summing an array that is too large for any cache.
   private static func bandwidth(_ stopwatch: Stopwatch) -> Double {
     let count = 1 << 22
     let array = UnsafeMutablePointer<SIMD8<Float>>.allocate(capacity: count)

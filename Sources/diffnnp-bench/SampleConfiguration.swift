@@ -6,12 +6,12 @@ import DiffNNPTraining
 #endif
 
 extension Configuration {
-  /// Atoms at random in a periodic cube that is large enough for a number of neighbours within a cutoff (Å): on sites
-  /// of a lattice, each somewhat displaced, so that none are very close. Atoms are numbered bin by bin, as LAMMPS sorts
-  /// them: bins are half a cutoff wide, along x first. Types take turns.
+  /// Atoms at random in a periodic cube, whose size gives a number of neighbours within a cutoff (Å): on sites of a
+  /// lattice, each somewhat displaced, so that none are very close. Atoms are numbered bin by bin, as LAMMPS sorts
+  /// them: bins are half a cutoff wide, along x first. Types alternate.
   static func sample(atoms: Int, neighbours: Double, cutoff: Double, typeCount: Int) throws -> Configuration {
     let sitesPerAtom = 16.0
-    // Others stand on all sites within the cutoff but the atom's own.
+    // Neighbours occupy all sites within the cutoff but the atom's own with the same probability.
     let density = (neighbours + 1 / sitesPerAtom) / (4 / 3 * Double.pi * cutoff * cutoff * cutoff)
     let edge = cbrt(Double(atoms) / density)
     let sitesPerEdge = Int(cbrt(sitesPerAtom * Double(atoms)).rounded(.up))

@@ -2,16 +2,16 @@
   import Glibc
 #endif
 
-/// Repeats a measurement until its time is over.
+/// Repeats a measurement for a given time.
 struct Stopwatch {
   var seconds: Double
   /// Least number of repetitions.
   var fewest: Int
-  /// Whether times are those of the clock on the wall, because several threads are at work; otherwise those of the
-  /// processor, which other programs disturb little.
+  /// Whether elapsed time is measured, because several threads are at work; otherwise the thread's processor time,
+  /// which other programs disturb little.
   var usesWallClock = false
 
-  /// Times (s) of `body`, after a first run that does not count: buffers grow in it.
+  /// Times (s) of `body`, after a first call that is not counted, in which buffers grow.
   func measure(_ body: () throws -> Void) rethrows -> [Double] {
     try body()
     var times: [Double] = []

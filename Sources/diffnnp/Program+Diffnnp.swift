@@ -9,5 +9,5 @@ extension Program {
       TrainCommand.self, ValidateCommand.self, RDFCommand.self, EvaluateCommand.self, InspectCommand.self,
       LearningCurveCommand.self, ImportNequIPCommand.self,
     ],
-    elsewhere: ["study": "diffnnp-lab study", "noise-scan": "diffnnp-lab noise-scan"])
+    verbsElsewhere: ["study": "diffnnp-lab study", "noise-scan": "diffnnp-lab noise-scan"])
 }

@@ -5,8 +5,8 @@ import DiffNNPFrames
   import Glibc
 #endif
 
-/// Text that is printed when it is complete, and until then needs little memory: long text is kept in a temporary file
-/// without a name.
+/// Text that is printed once it is complete. Long text is kept in a temporary file without a name until then, so that
+/// it needs little memory.
 final class SpooledText {
   private var pending: [UInt8] = []
   private var descriptor: Int32 = -1

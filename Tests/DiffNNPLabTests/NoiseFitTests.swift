@@ -98,7 +98,7 @@ import Testing
     let noise = NoiseMode.copies(sigma: 0.1, count: 2)
     let fit = try NoiseFit(fitSettings, noise, temperature: 300).run(trajectory)
     let trainer = try NetworkTrainer(
-      settings, fit, fitSettings, noise: noise.ofNetwork, trajectory: trajectory, temperature: 300)
+      settings, fit, fitSettings, noise: noise.networkNoise, trajectory: trajectory, temperature: 300)
     #expect(trainer.sigmas == [0.1] && trainer.runSigma == 0.1)
     let expected = fit.wallDistances.map { min($0 - 0.2 * 2.0.squareRoot(), settings.rMax) }
     for (a, b) in zip(try trainer.result().architecture.floor.distances, expected) { #expect(abs(a - b) < 1e-12) }
@@ -111,7 +111,7 @@ import Testing
       (.antithetic(sigma: 0.1, pairs: 3), true, nil), (.variancePreserving(sigma: 0.6, copies: 4), false, 4),
     ]
     for (mode, isAntithetic, copies) in modes {
-      let noise = mode.ofNetwork
+      let noise = mode.networkNoise
       #expect(noise.isAntithetic == isAntithetic && noise.copies == copies && noise.sigmas == mode.sigmas)
       #expect(noise.positionScale == mode.positionScale)
     }

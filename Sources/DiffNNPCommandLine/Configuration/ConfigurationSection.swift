@@ -1,7 +1,7 @@
 import DiffNNP
 
-/// A mapping of a configuration file, read key by key. Asking for a key makes it known; `finish` refuses all others, so
-/// that no misspelled key is passed over:
+/// A mapping of a configuration file, read key by key. Reading a key makes it known; `finish` refuses all others, so
+/// that no misspelled key is ignored:
 ///
 ///     let pair = try root.section("pair")
 ///     let cutoff = try pair.double("r_max")
@@ -31,7 +31,7 @@ package final class ConfigurationSection {
     return node
   }
 
-  /// Whether a key is there, whatever its value; it does not become known.
+  /// Whether a key is present, whatever its value; it does not become known.
   func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
   /// A number; nil where the key is absent.
@@ -79,7 +79,7 @@ package final class ConfigurationSection {
   /// File and line of a key; those of the section for one that is absent.
   package func location(of key: String) -> String { entries.first { $0.key == key }?.location ?? location }
 
-  /// - Throws: where the section has keys nobody asked for.
+  /// - Throws: where the section has keys that were not read.
   package func finish() throws {
     guard let unknown = entries.first(where: { !known.contains($0.key) }) else { return }
     let hint = didYouMean(unknown.key, of: known)

@@ -27,7 +27,8 @@ extension TrainingConfiguration {
     try root.finish()
   }
 
-  /// What all ways to train are told: frames, temperature, output, and settings of the work, of pairs and of a network.
+  /// Reads the keys that all programs for training share: frames, temperature, output, seed, threads, blocks, pairs and
+  /// network.
   /// - Throws: where a value is not valid, or frames, temperature or output are missing.
   package init(frames root: ConfigurationSection) throws {
     guard let frames = try root.text("frames") else {
@@ -110,7 +111,7 @@ extension ConfigurationSection {
   }
 
   /// The settings of a section that may also be `false`, for none, or `true`, for the defaults.
-  /// - Parameter missing: where the key is absent.
+  /// - Parameter missing: the value where the key is absent.
   fileprivate func optional<Settings>(
     _ key: String, or missing: Settings?, _ make: (ConfigurationSection) throws -> Settings
   ) throws -> Settings? {
@@ -133,7 +134,7 @@ extension ConfigurationSection {
     (["noise"], "is no more: levels of noise are for diffnnp-lab train; those of a network are network.sigma"),
   ]
 
-  /// - Throws: where there is a key that has another name now.
+  /// - Throws: where there is a key of version 0.1 that has been renamed or removed.
   fileprivate func refuseOldKeys() throws {
     for (path, advice) in Self.oldKeys {
       var section: ConfigurationSection? = self

@@ -22,13 +22,13 @@ package struct YAMLNode {
   /// Position of the value, for errors: "train.yaml:3".
   package var location: String
 
-  /// Whether it is a plain scalar that YAML reads as nothing.
+  /// Whether it is a plain scalar that YAML reads as null.
   package var isNull: Bool {
     guard case .scalar(let text, isPlain: true) = value else { return false }
     return ["", "~", "null", "Null", "NULL"].contains(text)
   }
 
-  /// Entries of a mapping; none for null; nil for all else.
+  /// Entries of a mapping; empty for null, and nil for all other values.
   package var mapping: [Entry]? {
     switch value {
     case .mapping(let entries): entries

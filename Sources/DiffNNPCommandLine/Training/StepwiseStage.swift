@@ -6,8 +6,8 @@ import DiffNNPTraining
   import Glibc
 #endif
 
-/// The stages of `diffnnp train` that go step by step, a network that learns from scores, and the refinement by
-/// likelihood: progress, logs, checkpoints, Ctrl-C.
+/// The stages of `diffnnp train` that are iterative, the training of a network by denoising and the refinement by
+/// likelihood, with progress, logs, checkpoints and Ctrl-C.
 package struct StepwiseStage {
   /// The result of these stages.
   package struct Outcome {
@@ -16,10 +16,10 @@ package struct StepwiseStage {
     package var refinement: Refinement
   }
 
-  /// What became of the refinement by likelihood.
+  /// The outcome of the refinement by likelihood.
   package enum Refinement {
     case notWanted
-    /// Frames hold different atoms, or there is nothing to begin from.
+    /// Frames have different compositions, or the fit has no pseudo-likelihood.
     case impossible
     case foundNothing
     case corrected(steps: Int)
@@ -52,8 +52,8 @@ package struct StepwiseStage {
   /// Steps of the refinement between two checkpoints.
   private static let refinementInterval = 25
 
-  /// Whether a network can be trained as asked, and all be continued from the checkpoint: found out by a trainer
-  /// without pairs, before these are fitted.
+  /// Checks, before pairs are fitted, whether a network can be trained with these settings, by a trainer without pairs,
+  /// and whether the checkpoint is one of this training.
   /// - Parameter noise: that the network learns from; nil for that of its settings.
   package static func check(
     _ configuration: TrainingConfiguration, noise: NetworkNoise? = nil, _ trajectory: Trajectory, resumes: Bool
@@ -85,16 +85,16 @@ package struct StepwiseStage {
       file, steps: configuration.refinementSteps, configuration.network)
   }
 
-  /// Tells the user where there is no checkpoint to continue from.
-  package static func sayWhereNothingContinues(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
+  /// Prints a line where there is no checkpoint to continue from.
+  package static func reportMissingCheckpoint(_ configuration: TrainingConfiguration, _ ranks: Ranks) {
     let path = checkpointPath(configuration.output)
     guard access(path, F_OK) != 0 else { return }
     ranks.say("no checkpoint \(path) to continue from; training starts anew")
   }
 
   /// - Parameters:
-  ///   - noise: that the network learns from; nil for that of its settings.
-  ///   - fit: what there is before.
+  ///   - noise: the noise that the network learns from; nil for that of its settings.
+  ///   - fit: the fit of pairs and triplets that precedes these stages.
   ///   - resumes: whether to continue from the checkpoint, if there is one.
   package init(
     _ configuration: TrainingConfiguration, noise: NetworkNoise? = nil, _ fit: LinearFit.Result,
@@ -130,14 +130,14 @@ package struct StepwiseStage {
     ranks.say("continuing from \(position)")
   }
 
-  /// Begins the refinement; the trainer is finished.
+  /// Makes the refinement; the trainer must be finished.
   private func makeRefinement() throws -> LikelihoodRefinement {
     try LikelihoodRefinement(
       fit, trainer, trajectory: trajectory, steps: configuration.refinementSteps, seed: configuration.fit.seed,
       threads: configuration.fit.threads, ranks: ranks)
   }
 
-  /// Goes on to the end.
+  /// Runs the stages to their end.
   /// - Throws: `Interrupted` after Ctrl-C, with a checkpoint on disk.
   package mutating func run() throws -> Outcome {
     Interruption.watch()
@@ -207,7 +207,7 @@ package struct StepwiseStage {
   }
 }
 
-/// A course of training as CSV, a row for a step.
+/// The course of a training as CSV, one row per step that is logged.
 private struct StepLog {
   let path: String
   let header: String
@@ -220,7 +220,7 @@ private struct StepLog {
 
   mutating func append(_ step: Int, _ columns: String) { rows.append((step, "\(step),\(columns)")) }
 
-  /// Takes over the rows of an earlier run.
+  /// Reads the rows of an interrupted run, up to a step.
   mutating func load(upTo step: Int) throws {
     guard access(path, F_OK) == 0 else { return }
     let text = String(decoding: try FileIO.read(path), as: UTF8.self)
@@ -236,7 +236,7 @@ private struct StepLog {
   }
 }
 
-/// Ctrl-C and the polite kill, noticed between steps.
+/// Ctrl-C (SIGINT) and SIGTERM, which are noticed between steps.
 enum Interruption {
   nonisolated(unsafe) private static var requested: sig_atomic_t = 0
 
@@ -250,7 +250,7 @@ enum Interruption {
       signal(number) { _ in Interruption.requested = 1 }
       sigaddset(&signals, number)
     }
-    // A parent's mask is inherited; whoever starts us from a thread that blocks signals can still stop us.
+    // The signal mask is inherited from the parent, which may have blocked these signals.
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
@@ -259,5 +259,5 @@ enum Interruption {
   }
 }
 
-/// A number for people, to three decimals.
+/// A number rounded to three decimals, for messages.
 package func thousandths(_ x: Double) -> Double { (x * 1000).rounded() / 1000 }

@@ -5,13 +5,13 @@ import DiffNNPTraining
 
 /// The result of one training: that of a member of an ensemble, or the only one.
 package struct TrainedPotential {
-  /// Pairs and triplets as they are run.
+  /// The fit of pairs and triplets, refined where it was.
   package let fit: LinearFit.Result
   private let trainer: NetworkTrainer?
   package let network: Network?
   private let refinement: StepwiseStage.Refinement
 
-  /// What the stages after the fit made of it.
+  /// The potential that follows from a fit and the stages after it.
   /// - Throws: where the network's held-out objective is not negative (see `requireGain`).
   package init(_ stage: StepwiseStage, _ outcome: StepwiseStage.Outcome) throws {
     if let trainer = stage.trainer { try Self.requireGain(trainer.bestHeldOut, "the network's") }
@@ -19,7 +19,7 @@ package struct TrainedPotential {
     (network, refinement) = (outcome.network, outcome.refinement)
   }
 
-  /// - Throws: where frames that were held out are met no better than by no potential at all, whose objective is 0.
+  /// - Throws: where the held-out objective is not below that of the zero potential, which is 0.
   package static func requireGain(_ heldOut: Double, _ whose: String) throws {
     guard !(heldOut < 0) else { return }
     throw DiffNNPError(
@@ -33,7 +33,7 @@ package struct TrainedPotential {
 
   // MARK: Records
 
-  /// The file beside a weight file that lists the settings which cross-validation compared.
+  /// Path of the file beside a weight file that lists the settings which cross-validation compared.
   package static func candidatesPath(_ output: String) -> String { output + ".fit.csv" }
 
   /// Writes all candidates of a fit, one a line.
@@ -47,7 +47,7 @@ package struct TrainedPotential {
     try FileIO.write(Array((lines.joined(separator: "\n") + "\n").utf8), to: candidatesPath(output))
   }
 
-  /// What the weight file says of the training.
+  /// The metadata of the weight file.
   package func metadata(_ trajectory: Trajectory, _ configuration: TrainingConfiguration) -> PotentialMetadata {
     var metadata = fit.metadata(trajectory, temperature: configuration.temperature)
     metadata.provenance = [
@@ -71,7 +71,7 @@ package struct TrainedPotential {
     ([candidate.name] + zip(fit.priorNames, candidate.priors).map { "\($0) \($1)" }).joined(separator: ", ")
   }
 
-  /// The course of the training in lines of text, for people.
+  /// A summary of the training, in lines of text.
   package func summary(_ typeNames: [String]) -> [String] {
     var lines = fit.chosen.map { "chosen: \(describe($0))" }
     lines.append("pair term's held-out objective at σ → 0: \(thousandths(fit.heldOutObjective)) for a frame")

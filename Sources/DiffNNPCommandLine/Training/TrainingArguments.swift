@@ -2,8 +2,8 @@ import DiffNNPMPI
 import DiffNNPTraining
 
 extension YAMLNode {
-  /// The configuration of a training: the file that is the operand, or one that names the frames alone, with the options
-  /// set over it.
+  /// The configuration of a training: that of the file which is the operand, or one that only names the operand as the
+  /// frames, with the values of options set in it.
   /// - Throws: where the file cannot be read, or a value cannot be set.
   package static func training(_ arguments: Arguments, verb: String, _ ranks: Ranks = .one) throws -> YAMLNode {
     let operand = arguments.operands[0]
@@ -32,7 +32,7 @@ extension YAMLNode {
 
   private func has(_ key: String) -> Bool { mapping?.contains { $0.key == key } == true }
 
-  /// Threads where several processes share a machine.
+  /// Number of threads of each process where several share a machine.
   private static var threadsOfARank: Int {
     min(
       Parallel.usableProcessorCount, max(1, Parallel.processorCount / Launch.current.countOnThisMachine))

@@ -41,7 +41,8 @@ package struct NoiseFit: Sendable {
       sigma = noise.sigmas[0]
       choice = try selection.best(ofLevel: sigma)
     }
-    // Noise brings pairs closer than any in the data: by two standard deviations of their distance.
+    // Noise brings pairs closer together than any in the data: walls begin two standard deviations of a distance
+    // further in.
     let walls = scores.connectedDistances.map { max($0 - 2 * 2.0.squareRoot() * sigma, 0) }
     return LinearFit.Result(
       model: LinearModel([PairFeatures(basis: basis, wallDistances: walls)]), coefficients: choice.pairs,

@@ -157,7 +157,8 @@ struct NoiseLevelSelection {
     return top > 0 ? top * top : 1
   }
 
-  /// Priors are stated for the objective of one level: how much heavier is the sum of these?
+  /// The factor by which the summed objective has a larger curvature than that of one level, for which priors are
+  /// stated.
   private func priorScale(_ total: QuadraticForm, reference: Int) -> Double {
     let n = basis.count
     let own = (0..<n).reduce(0) { $0 + total.matrix[$1 * total.count + $1] }
@@ -175,7 +176,7 @@ struct NoiseLevelSelection {
     return try form.minimiser()
   }
 
-  /// For each block, the solution (first power of τ only) from all others.
+  /// For each block, the coefficients at τ → 0 fitted to all other blocks.
   private func heldOutSolutions(
     _ forms: [QuadraticForm], _ total: QuadraticForm, _ prior: SmoothnessPrior, scale: Double, degree: Int
   ) throws -> [[Double]] {

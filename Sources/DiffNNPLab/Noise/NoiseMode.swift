@@ -64,8 +64,8 @@ package enum NoiseMode: Equatable, Sendable {
     }
   }
 
-  /// Noise of this mode on the configurations that a network learns from.
-  package var ofNetwork: NetworkNoise {
+  /// The noise of this mode for the training of a network.
+  package var networkNoise: NetworkNoise {
     var network = NetworkNoise(sigmas: sigmas)
     network.positionScale = positionScale
     switch self {
@@ -114,7 +114,7 @@ package enum NoiseMode: Equatable, Sendable {
   /// The noise ε of one frame and draw.
   func draw(seed: UInt64, frame: Int, level: Int, draw: Int, atomCount: Int) -> [SIMD3<Double>] {
     let copy = isAntithetic ? draw / 2 : draw
-    // Twelve bits for the level, and for the number of the copy those that are left.
+    // Twelve bits hold the level, and the others the number of the copy.
     let stream = (copy >> 12) << 24 | level << 12 | copy & 0xFFF
     var random = Philox(seed: seed, purpose: .noise, frame: frame, stream: stream)
     let sign: Double = isAntithetic && draw % 2 == 1 ? -1 : 1

@@ -12,9 +12,9 @@ package struct NoisedScores: Sendable {
   package let sigmas: [Double]
   package let forms: [[QuadraticForm]]
 
-  /// Centres of which G is summed, at most, over all frames and draws of a level; the others are skipped evenly.
+  /// Largest number of centres in the sum for G, over all frames and draws of a level; more are subsampled evenly.
   private static let centreBudget = 400_000
-  /// Standard deviations of a displacement that are followed.
+  /// Largest displacement that is considered, in standard deviations.
   fileprivate static let reach = 5.5
 
   /// Sums over the frames of a fit.
@@ -58,7 +58,7 @@ private final class NoisedSum {
   init(_ basis: PairBasis, _ noise: NoiseMode, level: Int, sigma: Double, seed: UInt64, stride: Int) {
     (self.basis, self.noise, self.level, self.sigma) = (basis, noise, level, sigma)
     (self.seed, self.stride) = (seed, stride)
-    // Pairs beyond rMax may come inside.
+    // Noise may bring pairs from beyond rMax within it.
     cutoff = basis.rMax + NoisedScores.reach * sigma * 2.0.squareRoot()
     features = FeatureSum(basis)
     distances = DistanceHistograms(basis, upTo: cutoff)
@@ -101,10 +101,10 @@ private final class NoisedSum {
   }
 }
 
-/// What histograms become under noise: exactly, without drawing any. Noise on both atoms moves r⃗ by √2 σ η, so the distance
-/// r' of a pair once at r has the density
+/// Histograms of noised distances, exact and without draws. Noise on both atoms displaces r⃗ by √2 σ η, so that a
+/// distance r becomes r' with the density
 ///   p(r' | r) = r' / (r s √2π) · [exp(-(r'-r)²/2s²) - exp(-(r'+r)²/2s²)],  s = √2 σ.
-/// That makes E_ε[Δu(x + σε)] of a pair potential a sum over the noised histogram: no label noise is left in it.
+/// That makes E_ε[Δu(x + σε)] of a pair potential a sum over the noised histogram, without noise from draws.
 extension DistanceHistograms {
   /// h_k = E[Σ_i Δ_i φ_k(y)] summed over the frames, at noise `sigma` (Å).
   fileprivate func laplacians(sigma: Double) -> [Double] {

@@ -2,8 +2,8 @@ import DiffNNP
 import DiffNNPFrames
 import DiffNNPTraining
 
-/// Potentials of one noise level after the other, F_σ = kT ∇log p_σ, and that of the pseudo-likelihood for
-/// comparison, each judged by the held-out objective on frames that it was not fitted to.
+/// Pair potentials of several noise levels, F_σ = kT ∇log p_σ, and of the pseudo-likelihood for comparison, each with
+/// the held-out objective on frames that it was not fitted to.
 package struct NoiseScan: Sendable {
   /// One noise level, or the likelihood.
   package struct Point: Sendable {
@@ -15,7 +15,7 @@ package struct NoiseScan: Sendable {
     package let potential: Potential
   }
 
-  /// Settings of the fits, whose noise is replaced by each level.
+  /// Settings of the fits; each level replaces their noise.
   package var settings: FitSettings
   /// Temperature of the frames (K).
   package let temperature: Double

@@ -41,7 +41,7 @@ package struct NoiseScanSummary {
   /// Number of atoms of each held-out frame.
   private let weights: [Double]
 
-  /// - Parameter atomCounts: atoms of all frames, of which the rows have the last.
+  /// - Parameter atomCounts: numbers of atoms of all frames, the last of which are those held out.
   package init(_ rows: [Row], atomCounts: [Double]) {
     self.rows = rows
     weights = Array(atomCounts.suffix(rows.first?.objectives.count ?? 0))
@@ -74,7 +74,7 @@ package struct NoiseScanSummary {
     return (lines + advice).joined(separator: "\n")
   }
 
-  /// A mean |Δg| is worse than another where it is larger by this factor.
+  /// A mean |Δg| counts as worse than another where it is larger by this factor.
   private static let worse = 1.5
 
   /// Advice in words.
@@ -97,7 +97,7 @@ package struct NoiseScanSummary {
     return lines + [likelihood.map { comparison($0, best, sigma) }].compactMap { $0 }
   }
 
-  /// The likelihood beside the best level: by their runs, or, without these, by their forces.
+  /// Compares the likelihood with the best level: by their runs or, without runs, by their forces.
   private func comparison(_ likelihood: Row, _ best: Row, _ sigma: Double) -> String {
     let (stay, level) = ("stay with diffnnp train", "σ = \(sigma.significant(3)) Å")
     let change = "try diffnnp-lab train --set noise.mode=fresh --set noise.sigma=\(sigma.significant(3))"
@@ -143,7 +143,7 @@ package struct NoiseScanSummary {
     ])
   }
 
-  /// Objectives and errors against the level.
+  /// Objectives and errors as functions of the level.
   package var figure: Figure {
     let levels = rows.filter { $0.sigma != nil }
     let errors = levels.map { excess($0).error }

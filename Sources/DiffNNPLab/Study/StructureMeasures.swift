@@ -16,7 +16,7 @@ package struct Measure: Equatable, Sendable {
   }
 }
 
-/// What structures of one system are compared with, and within which distances.
+/// The reference that structures of one system are compared with, and the distances within which they are compared.
 package struct StructureComparison: Sendable {
   /// The g(r) that structures are compared with.
   package var reference: RadialDistribution

@@ -150,7 +150,7 @@ extension Study.Plot {
   }
 }
 
-// MARK: - Shapes that only studies have
+// MARK: - Values that only studies have
 
 extension ConfigurationSection {
   fileprivate func required(_ key: String) throws -> String {
@@ -158,7 +158,7 @@ extension ConfigurationSection {
     return text
   }
 
-  /// One of some names.
+  /// A name that has to be one of `names`.
   fileprivate func choice(_ key: String, of names: [String]) throws -> String {
     let text = try required(key)
     guard names.contains(text) else {
@@ -168,7 +168,7 @@ extension ConfigurationSection {
     return text
   }
 
-  /// Some of some names.
+  /// A list of names that have to be among `names`.
   fileprivate func choices(_ key: String, of names: [String]) throws -> [String] {
     let chosen = try texts(key) ?? []
     for text in chosen where !names.contains(text) {

@@ -39,7 +39,8 @@ package struct Study {
     /// Another program: called with the frames as extended XYZ, the temperature and a directory, it leaves
     /// `potential.lmp` there, commands that define the potential in LAMMPS.
     case program(String)
-    /// The training frames themselves, as if they were the run: what a perfect model cannot be told from.
+    /// The training frames themselves, analysed as if they were a run: the sampling error that even a perfect model
+    /// has.
     case frames
   }
 
@@ -50,9 +51,9 @@ package struct Study {
     package var replicas: Int
     /// Length of each of the two runs (ps): from the first frame, and from a lattice.
     package var duration: Double
-    /// Runs are of a cell so many times as long in each direction,
+    /// Number of replicas of the cell in each direction, of which runs are made.
     package var cells = 1
-    /// and so many times as dense, to see whether potentials hold away from their training.
+    /// Factor on the density of the runs, to see whether potentials transfer to other states.
     package var density = 1.0
   }
 
@@ -110,9 +111,9 @@ package struct Study {
 
   /// Directory of records, tables and figures.
   package var results: String
-  /// Directory of models and runs, which nothing needs afterwards.
+  /// Directory of models and runs, which may be deleted afterwards.
   package var work: String
-  /// Whether networks are trained for a few steps alone, to see that all works.
+  /// Whether networks are trained for a few steps only, to see that everything works.
   package var isQuick = false
   /// The template that numbers, tables and figures are put into, and the path of the report.
   package var template: String?
@@ -165,8 +166,8 @@ package struct StudyJob {
   package let row: Study.Row
   package let trial: Study.Trial
 
-  /// Position of the training frames in the trajectory, from 0, the earliest there is room for, to 1, the latest: as
-  /// far from those of the other replicas as can be.
+  /// Position of the training frames in the trajectory, from 0, the earliest possible, to 1, the latest; replicas are
+  /// as far apart as possible.
   package var relativeStart: Double { trial.replicas > 1 ? Double(key.replica - 1) / Double(trial.replicas - 1) : 0 }
 
   /// The frames to train on, of `available` ones, at equal distances.

@@ -10,11 +10,11 @@ import DiffNNPTraining
 
 /// Trains, runs and measures what a study asks for, one training after the other; each uses all processors.
 package struct StudyRunner {
-  /// What is asked for.
+  /// The study.
   package let study: Study
   /// LAMMPS with the pair style; nil where nothing is run.
   package let launcher: String?
-  /// The verb that tells the user what there is to know about files.
+  /// The verb whose name begins warnings about files.
   package let verb: any Command.Type
   private var systems: [String: LoadedSystem] = [:]
 
@@ -28,7 +28,7 @@ package struct StudyRunner {
 
   /// - Parameters:
   ///   - launcher: LAMMPS with the pair style; nil where nothing is run.
-  ///   - verb: that asks, as it begins lines about files.
+  ///   - verb: the verb whose name begins warnings about files.
   package init(_ study: Study, launcher: String?, for verb: any Command.Type) {
     self.study = study
     self.launcher = launcher
@@ -38,7 +38,7 @@ package struct StudyRunner {
   /// Path of the record of a training.
   package func recordPath(_ key: StudyRecord.Key) -> String { "\(study.results)/runs/\(key.name).json" }
 
-  /// The finished trainings, as far as their settings are still those of the study.
+  /// Records of the finished trainings whose settings are still those of the study.
   package func records() throws -> [StudyRecord] { try study.jobs.compactMap(record) }
 
   /// The record of a training; nil where there is none, or it is out of date.
@@ -60,9 +60,9 @@ package struct StudyRunner {
     let equilibration = system.equilibration > 0 ? "after \(system.equilibration) ps " : ""
     let (cells, density) = (job.trial.cells, job.trial.density)
     let options = job.row.pairStyle.map { "pair_style \($0) " } ?? ""
-    let elsewhere = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
+    let cellChange = cells == 1 && density == 1 ? "" : "in \(cells) cells at density \(density) "
     return
-      "\(source) \(options)\(elsewhere)\(study.isQuick ? "quick " : "")place \(job.relativeStart) T \(system.temperature) "
+      "\(source) \(options)\(cellChange)\(study.isQuick ? "quick " : "")place \(job.relativeStart) T \(system.temperature) "
       + (job.row.source == .frames ? "" : "\(job.trial.duration) ps at \(system.timestep) fs \(equilibration)")
       + "angles \(system.angleRadius) shells \(system.shells.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" })"
   }
@@ -166,7 +166,7 @@ package struct StudyRunner {
       temperature: study.system(job.trial.system).temperature, masses: system.masses)
     settings.duration = job.trial.duration
     settings.timestep = study.system(job.trial.system).timestep
-    // Short trial runs leave something to measure.
+    // At least half of a short trial run is left to be measured.
     settings.discarded = min(
       max(0.05 * settings.duration, study.system(job.trial.system).equilibration), 0.5 * settings.duration)
     settings.interval = min(1, settings.duration / 100)
@@ -174,9 +174,9 @@ package struct StudyRunner {
     settings.sigma = sigma
     settings.seed = job.key.replica
     let validation: Validation
-    let isElsewhere = job.trial.density != 1 || job.trial.cells != 1
+    let changesCell = job.trial.density != 1 || job.trial.cells != 1
     let starts =
-      isElsewhere
+      changesCell
       ? Trajectory(
         typeNames: trajectory.typeNames,
         frames: try trajectory.frames.map { try $0.compressed(job.trial.density).replicated(job.trial.cells) })
@@ -191,7 +191,7 @@ package struct StudyRunner {
     record.measures.append(Measure("md_ns", validation.runs.reduce(0) { $0 + $1.stableTime } / 1000))
     let runs = validation.runs.map(\.frames).filter { !$0.frames.isEmpty }
     if !runs.isEmpty { try add(runs, system, to: &record) }
-    // The trajectories are large, and what they tell is in the record.
+    // The trajectories are large, and the record has all that is needed of them.
     for k in validation.runs.indices { unlink("\(directory)/run-\(k + 1)/\(LAMMPSSimulation.dumpName)") }
   }
 
@@ -246,8 +246,9 @@ package struct StudyRunner {
     throw DiffNNPError("\(what) failed with status \(result.status): \(reason)")
   }
 
-  /// Path of the program whose verb `train` learns the potentials of a source: `diffnnp` beside this program, or, for
-  /// recipes, this program itself, whatever its file is called by now. Nil for sources that are not trained.
+  /// Path of the program whose verb `train` learns the potentials of a source: `diffnnp` in the folder of this program
+  /// or, for recipes, this program itself, even where its file has been renamed since. Nil for sources that are not
+  /// trained.
   /// - Throws: where `diffnnp` is not there.
   package static func trainer(of source: Study.Source) throws -> String? {
     switch source {

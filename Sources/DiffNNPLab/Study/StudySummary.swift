@@ -79,8 +79,8 @@ package struct FramesNeeded: Sendable {
   /// interval is a bootstrap over the replicas of each point and of the target.
   /// - Parameters:
   ///   - curve: summaries of one row, by frames.
-  ///   - target: what is to be matched.
-  ///   - measure: smaller is better.
+  ///   - target: the summary to be matched.
+  ///   - measure: name of the measure, of which smaller values are better.
   package init(_ curve: [StudySummary], toMatch target: StudySummary, measure: String) {
     let points = curve.map { (count: Double($0.frameCount), values: $0.values(measure)) }.filter { !$0.values.isEmpty }
     let goal = target.values(measure)
@@ -105,7 +105,7 @@ package struct FramesNeeded: Sendable {
 
   private static let resamplings = 2000
 
-  /// The last crossing from above: behind it the curve stays below the goal.
+  /// The last crossing from above, beyond which the curve stays below the goal.
   private static func crossing(_ points: [(Double, Double)], _ goal: Double) -> Double? {
     guard let last = points.lastIndex(where: { $0.1 > goal }) else { return points[0].0 }
     guard last + 1 < points.count else { return nil }

@@ -53,7 +53,7 @@ enum StudyCommand: Command {
     let missing = try jobs.filter { try runner.record($0) == nil }
     fputs("study: \(missing.count) of \(counted(jobs.count, "training")) to do\n", stderr)
     guard !missing.isEmpty else { return }
-    // What is not there is said before the work.
+    // Programs that are missing are reported before the work begins.
     for job in missing { _ = try StudyRunner.trainer(of: job.row.source) }
     let bar = ProgressBar("study", total: missing.count)
     for (k, job) in missing.enumerated() {

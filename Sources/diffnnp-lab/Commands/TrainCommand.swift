@@ -81,15 +81,15 @@ enum TrainCommand: Command {
     }
     try all.requireDifferentFrames(path: configuration.frames)
     if resumes {
-      try StepwiseStage.check(configuration, noise: noise.ofNetwork, trajectory, resumes: true)
-      StepwiseStage.sayWhereNothingContinues(configuration, .one)
+      try StepwiseStage.check(configuration, noise: noise.networkNoise, trajectory, resumes: true)
+      StepwiseStage.reportMissingCheckpoint(configuration, .one)
     }
     let fit = try naming(configuration.frames) {
       try NoiseFit(configuration.fit, noise, temperature: configuration.temperature).run(trajectory)
     }
     try TrainedPotential.requireGain(fit.heldOutObjective, "the pair term's")
     try TrainedPotential.writeCandidates(fit, output: configuration.output)
-    var stage = try StepwiseStage(configuration, noise: noise.ofNetwork, fit, trajectory, resumes: resumes)
+    var stage = try StepwiseStage(configuration, noise: noise.networkNoise, fit, trajectory, resumes: resumes)
     let outcome = try stage.run()
     let trained = try TrainedPotential(stage, outcome)
     let terms = try trained.terms()

@@ -137,7 +137,7 @@ private struct Measures {
   /// - Throws: where the frames' forces cannot be compared with those of the model.
   func requireUnits() throws { try error.requireUnits() }
 
-  /// - Parameter number: of the frame among those chosen, which names its noise.
+  /// - Parameter number: the number of the frame among those chosen, which seeds its noise.
   mutating func add(
     _ evaluated: Evaluation, _ number: Int, forces: (Configuration) throws -> [SIMD3<Double>]
   ) throws {
@@ -183,7 +183,8 @@ private struct Measures {
   }
 }
 
-/// Pearson's correlation of pairs of numbers that come one by one (Welford, Technometrics 4, 419 (1962)).
+/// Pearson's correlation coefficient of pairs of numbers that are added one by one (Welford, Technometrics 4, 419
+/// (1962)).
 private struct Correlation {
   private var count = 0.0
   private var mean = SIMD2<Double>.zero
@@ -210,7 +211,7 @@ private struct Correlation {
 
 private protocol EvaluationPrinter {
   func add(_ evaluated: Evaluation) throws
-  /// Prints all.
+  /// Prints everything that was added, and the measures.
   func finish(frameCount: Int, _ measures: [JSONValue.Member]) throws
 }
 
@@ -272,8 +273,8 @@ private final class JSONPrinter: EvaluationPrinter {
 }
 
 extension Trajectory {
-  /// The trajectory with the types of a potential.
-  /// - Throws: where it does not know a species.
+  /// The trajectory with the numbering of types of a potential.
+  /// - Throws: where the potential does not know a species.
   func mapped(to potential: Potential, path: String) throws -> Trajectory {
     let types = try typeNames.map { name in
       guard let type = potential.typeNames.firstIndex(of: name) else {

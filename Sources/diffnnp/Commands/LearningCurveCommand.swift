@@ -70,7 +70,7 @@ struct LearningSummary {
   let law: LearningLaw
   private let trajectoryCount: Int
 
-  /// - Parameter atomCounts: atoms of all frames, of which the points have the last.
+  /// - Parameter atomCounts: numbers of atoms of all frames, the last of which are those held out.
   init(_ points: [LearningCurve.Point], atomCounts: [Double]) {
     trajectoryCount = atomCounts.count
     let weights = Array(atomCounts.suffix(points[0].objectives.count))
@@ -96,7 +96,8 @@ struct LearningSummary {
     return (lines + [verdict]).joined(separator: "\n")
   }
 
-  /// The conclusion in words. Errors below a twentieth of the force are lost in what pairs and triplets can't say.
+  /// The conclusion in words. Statistical errors below a twentieth of the force hardly matter beside what pairs and
+  /// triplets cannot represent.
   var verdict: String {
     let n = Double(trajectoryCount)
     guard let error = law.relativeForceError(frameCount: n), let more = law.frameCount(relativeForceError: error / 2)

@@ -111,7 +111,7 @@ enum RDFCommand: Command {
       var selection = selection
       return try paths.indices.map { k in
         let structure = try structure(k, selection)
-        // The first file numbers the types for all.
+        // The first file defines the order of types for all files.
         selection.species = selection.species ?? structure.rdf.distribution.typeNames
         return structure
       }

@@ -103,14 +103,14 @@ enum TrainCommand: ParallelCommand {
       path: configuration.frames, configuration.selection, for: Self.self, isFirst: ranks.isFirst)
     try checkForces(all, configuration)
     let start = monotonicSeconds()
-    // All that can be refused is refused before the work, and before any file changes.
+    // Everything that may be refused is checked before the work begins, and before any file changes.
     let trajectory = try trainingFrames(all, configuration)
     for number in 1...(resumes ? configuration.members : 1) {
       try StepwiseStage.check(
         configuration.configuration(ofMember: number), frames(ofMember: number, configuration, trajectory),
         resumes: resumes)
     }
-    if resumes { StepwiseStage.sayWhereNothingContinues(configuration, ranks) }
+    if resumes { StepwiseStage.reportMissingCheckpoint(configuration, ranks) }
 
     let first = try train(1, configuration, trajectory, resumes: resumes)
     var settings = configuration
@@ -130,7 +130,7 @@ enum TrainCommand: ParallelCommand {
     Ranks.one.say("\(trajectory.frames.count) frames, \(thousandths(elapsed)) s; wrote \(configuration.output)")
   }
 
-  /// - Throws: where forces are asked for that are there under another name.
+  /// - Throws: where forces are needed, and the file seems to have them under another name.
   private static func checkForces(_ trajectory: Trajectory, _ configuration: TrainingConfiguration) throws {
     guard configuration.fit.objective.usesForces, let name = trajectory.report.likelyForces.first else { return }
     throw DiffNNPError(
@@ -138,7 +138,7 @@ enum TrainCommand: ParallelCommand {
         + "looks like them: read it with --forces-name \(name)")
   }
 
-  /// The frames to learn from, without those in traps, which is said.
+  /// The frames to learn from, without those in traps, whose number is printed.
   /// - Throws: where they cannot be learned from.
   private static func trainingFrames(_ all: Trajectory, _ configuration: TrainingConfiguration) throws -> Trajectory {
     let ranks = configuration.fit.ranks
@@ -174,7 +174,7 @@ enum TrainCommand: ParallelCommand {
     return try TrainedPotential(stage, outcome)
   }
 
-  /// The frames that a member learns from: all of them, or as many drawn anew.
+  /// The frames that a member learns from: all of them for the first, a resampled trajectory for the others.
   private static func frames(
     ofMember number: Int, _ ensemble: TrainingConfiguration, _ all: Trajectory
   ) throws -> Trajectory {
