@@ -15,8 +15,8 @@ static const bool compiled_with_open_mpi = true;
 static const bool compiled_with_open_mpi = false;
 #endif
 
-// LAMMPS checks nothing itself, and a class of another layout shows as a crash or as wrong numbers. The functions
-// used here are of LAMMPS's C interface, which is the same in all versions.
+// LAMMPS does not check this itself, and classes with another layout lead to crashes or wrong numbers. The functions
+// used here belong to LAMMPS's C interface, which is the same in all versions.
 void diffnnp_host::require_same_lammps(LAMMPS *lmp)
 {
   std::string difference;
@@ -34,7 +34,8 @@ void diffnnp_host::require_same_lammps(LAMMPS *lmp)
           " bytes, here it has " + std::to_string(size);
   }
 
-  // Of the longest name of any MPI: the one that answers may not be the one whose header this was compiled with.
+  // As long as the longest name of any MPI: the library that answers may not be the one whose header this was compiled
+  // with.
   char name[8192] = "";
   int length = 0;
   MPI_Get_library_version(name, &length);

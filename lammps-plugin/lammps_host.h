@@ -1,5 +1,5 @@
-// What the pair style needs of LAMMPS that is called differently in old and new versions. Each door (plugin.cpp,
-// launcher.cpp) has its own.
+// The functions of LAMMPS that the pair style calls and that differ between versions of LAMMPS. Each of the two entry
+// points (plugin.cpp, without_plugin.cpp) defines them.
 #ifndef DIFFNNP_LAMMPS_HOST_H
 #define DIFFNNP_LAMMPS_HOST_H
 
@@ -18,10 +18,10 @@ namespace diffnnp_host {
 // Asks for a full neighbour list, rebuilt whenever LAMMPS rebuilds its lists.
 void request_full_list(LAMMPS_NS::LAMMPS *lmp, LAMMPS_NS::Neighbor *neighbor, LAMMPS_NS::Pair *pair);
 
-// Copies to every ghost what the pair style packs for its owner.
+// Copies what the pair style packs for an owner to each of its ghosts.
 void forward_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
 
-// Gives every owner what the pair style packs for its ghosts.
+// Adds what the pair style packs for ghosts to their owners.
 void reverse_comm(LAMMPS_NS::Comm *comm, LAMMPS_NS::Pair *pair);
 
 // The atom type that has a label; 0 where there is none.

@@ -1,4 +1,4 @@
-// `lmp-diffnnp` is `lmp` with one style more: see without_plugin.cpp.
+// `lmp-diffnnp`: the program `lmp` with pair_style diffnnp (see without_plugin.cpp).
 #include "input.h"
 #include "lammps.h"
 
@@ -18,8 +18,8 @@ int main(int argc, char **argv)
     lammps->input->file();
     delete lammps;
   } catch (const std::exception &failure) {
-    // LAMMPS has printed its errors; their classes are in no installed header. Where one rank alone failed, the others
-    // wait for it and have to be ended.
+    // LAMMPS has printed its own errors; their classes are in no installed header. Where only one rank failed, the
+    // others wait for it and have to be ended.
     const char *kind = typeid(failure).name();
     if (!strstr(kind, "LAMMPS")) fprintf(stderr, "ERROR: %s\n", failure.what());
     if (!strstr(kind, "LAMMPSException")) MPI_Abort(MPI_COMM_WORLD, 1);

@@ -1,4 +1,4 @@
-// Files that a run adds to, piece by piece.
+// Files to which a run appends.
 #ifndef DIFFNNP_OUTPUT_FILE_H
 #define DIFFNNP_OUTPUT_FILE_H
 
@@ -21,28 +21,29 @@
 
 namespace diffnnp {
 
-// A file that begins anew with each start of the program, unless the program goes on with it: after a restart file that names it
-// was read, and after `clear`. Whoever writes it holds it, so that partitions, or runs side by side, do not write one file.
+// A file that is emptied when a program first writes it, unless the program continues it: after a restart file that
+// names it has been read, and after `clear`. A file that is open is locked, so that partitions, or simultaneous runs,
+// do not write the same one.
 class OutputFile {
  public:
-  // The file of that name, the same for all in this program who write it. Errors show when it is written.
+  // The file of a name, one object for all in this program that write it. Errors show when it is written.
   static std::shared_ptr<OutputFile> named(const std::string &name)
   {
     static std::map<std::string, std::weak_ptr<OutputFile>> open_files;
-    std::weak_ptr<OutputFile> &place = open_files[key(name)];
-    std::shared_ptr<OutputFile> file = place.lock();
-    if (!file) place = file = std::shared_ptr<OutputFile>(new OutputFile(name));
+    std::weak_ptr<OutputFile> &entry = open_files[key(name)];
+    std::shared_ptr<OutputFile> file = entry.lock();
+    if (!file) entry = file = std::shared_ptr<OutputFile>(new OutputFile(name));
     return file;
   }
 
-  // What is in the file is to be kept.
+  // Makes the first write keep what is in the file.
   static void go_on_with(const std::string &name) { begun().insert(key(name)); }
 
   ~OutputFile() { close_file(); }
   OutputFile(const OutputFile &) = delete;
   OutputFile &operator=(const OutputFile &) = delete;
 
-  // Opens the file where it is not. Returns what is wrong, "" for nothing.
+  // Opens and locks the file, unless it is open. Returns the reason for failure, "" for none.
   std::string hold()
   {
     struct stat status;
@@ -58,7 +59,8 @@ class OutputFile {
     return "";
   }
 
-  // Adds all of the text, or nothing; before it `head`, where the file is empty. Returns what is wrong, "" for nothing.
+  // Appends all of the text or nothing, after `head` where the file is empty. Returns the reason for failure, "" for
+  // none.
   std::string append(const std::string &head, const std::string &text)
   {
     const std::string reason = hold();
@@ -79,8 +81,8 @@ class OutputFile {
   }
 
  private:
-  // Whether the file, which this program has not begun to write, has changed since the program began: another that has already ended
-  // holds no lock.
+  // Whether the file, which this program has not written yet, has changed since the program began. Another program that
+  // did that and has ended holds no lock.
   bool written_by_another() const
   {
     struct stat status;
@@ -93,7 +95,8 @@ class OutputFile {
   {
     std::ifstream stream("/proc/self/stat");
     std::string text((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
-    // The name of the program, in parentheses, may have spaces; the start is the 22nd field, and the second behind it is the 3rd.
+    // The name of the program, in parentheses, may contain spaces. The start is field 22, and the second field after
+    // the name is field 3.
     const size_t end = text.rfind(')');
     if (end == std::string::npos) return INFINITY;
     std::istringstream fields(text.substr(end + 1));
@@ -120,7 +123,7 @@ class OutputFile {
     return names;
   }
 
-  // Returns an errno, 0 where all went well.
+  // Returns an errno, or 0 on success.
   int write_all(const std::string &text) const
   {
     size_t done = 0;

@@ -1,9 +1,10 @@
-// Which calls of a pair style are the run's own steps. LAMMPS does not say: fixes that try moves (gcmc, atom/swap, ...) or take
-// differences (numdiff) call the style as the integrator does, several times a step.
+// Finds out which calls of a pair style belong to the steps of a run. LAMMPS does not say: fixes that try moves (gcmc,
+// atom/swap, ...) or take differences (numdiff) call the style as the integrator does, several times a step.
 //
-// An internal fix sees more. Before its own forces, an integrator or minimiser lets fixes act on them (pre_force), and it says when
-// all forces are there (pre_reverse). Fixes that try moves do the first, too, but before the integrator does, and only the
-// integrator finishes a step (final_integrate). So the run's own call is the last that followed a pre_force when the step is finished.
+// An internal fix can tell. Before it computes forces, an integrator or minimiser calls pre_force of all fixes, and
+// afterwards pre_reverse. Fixes that try moves call pre_force, too, but earlier in the step than the integrator, and only the
+// integrator finishes a step (final_integrate). So the run's own call is the last that followed a pre_force when the
+// step is finished.
 #ifndef DIFFNNP_OWN_STEPS_H
 #define DIFFNNP_OWN_STEPS_H
 
@@ -15,7 +16,7 @@
 
 namespace diffnnp {
 
-// What a pair style hears from the fix.
+// What the fix tells a pair style.
 class OwnStepsListener {
  public:
   virtual void forces_begin() = 0;        // the next call may be the run's own
@@ -77,7 +78,8 @@ class FixOwnSteps : public LAMMPS_NS::Fix {
   void min_post_force(int) override { listener->evaluation_ends(); }
   void post_run() override { listener->run_ends(); }
 
-  // Nothing to do. Were it LAMMPS's own, a plugin for another size of IDs could not be loaded to say that it is one.
+  // Does nothing. With LAMMPS's own function, a plugin compiled for another size of IDs could not be loaded at all, and
+  // so could not report that.
   void set_molecule(int, LAMMPS_NS::tagint, int, double *, double *, double *) override {}
 
  private:

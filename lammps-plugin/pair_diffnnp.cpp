@@ -106,7 +106,7 @@ diffnnp_system PairDiffNNP::describe_atoms()
   system.neighbour_mask = NEIGHMASK;
   system.ids = atom->tag_enable ? atom->tag : nullptr;
   system.id_size = sizeof(tagint);
-  // Read at each call, as other styles do: pair_style hybrid changes them for each of its styles.
+  // Read at each call, as in other styles, because pair_style hybrid changes them for each of its styles.
   if (atom->molecular) {
     system.special_weights = force->special_lj;
     system.special_shift = SBBITS;
@@ -138,7 +138,7 @@ diffnnp_results PairDiffNNP::wanted_results()
   return results;
 }
 
-// eV/A, of the model itself.
+// The largest force (eV/A) of the unscaled model that is accepted.
 double PairDiffNNP::largest_allowed_force() const
 {
   return given.max_force > 0.0 && scale != 0.0 ? given.max_force / std::abs(scale) : HUGE_VAL;
@@ -152,7 +152,7 @@ bool PairDiffNNP::exceeds_limit(const diffnnp_results &results) const
   return largest > limit * limit;
 }
 
-// Stops with the atom that the force is on, which the library finds. Nothing has moved since the forces were computed.
+// Stops with a message of the library that names the atom. Nothing has moved since the forces were computed.
 void PairDiffNNP::complain_of_force()
 {
   const diffnnp_system system = describe_atoms();
@@ -242,7 +242,7 @@ template <typename Number> void PairDiffNNP::reverse(Number *values, int number)
 
 template void PairDiffNNP::reverse(double *, int);    // for deviations
 
-// As LAMMPS counts what rows take in its buffers.
+// The number of doubles that rows take in LAMMPS's buffers.
 int PairDiffNNP::doubles(int rows) const
 {
   return (int) ((rows * row_size() + sizeof(double) - 1) / sizeof(double));
@@ -250,8 +250,8 @@ int PairDiffNNP::doubles(int rows) const
 
 int PairDiffNNP::pack_forward_comm(int n, int *atoms, double *buffer, int, int *)
 {
-  char *place = reinterpret_cast<char *>(buffer);
-  for (int k = 0; k < n; k++) memcpy(place + row_size() * k, row(atoms[k]), row_size());
+  char *row_buffer = reinterpret_cast<char *>(buffer);
+  for (int k = 0; k < n; k++) memcpy(row_buffer + row_size() * k, row(atoms[k]), row_size());
   return doubles(n);
 }
 
@@ -299,7 +299,7 @@ std::string PairDiffNNP::first_complaint(diffnnp_status status)
   force_is_too_large = lowest[1] == 0;
   if (first == comm->nprocs) return "";
   char message[1024] = "";
-  // All else that the library does not support is never asked for.
+  // The pair style asks for nothing else that the library does not support.
   const char *advice = status == DIFFNNP_ERROR_UNSUPPORTED
       ? "; in LAMMPS, special_bonds lj 0 0 0 takes bonded atoms from the model, special_bonds lj 1 1 1 leaves them to it"
       : "";

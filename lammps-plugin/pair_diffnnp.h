@@ -5,8 +5,8 @@
 //              [deviation [every N] [file FILE] [forces first|mean]]
 //   pair_coeff * * model.safetensors Li Cl
 //
-// pair_diffnnp.cpp has the way of a step, pair_setup.cpp what happens before: commands, restart files and checks;
-// pair_watch.cpp looks whether the model knows where the atoms have gone.
+// pair_diffnnp.cpp has what happens in each step; pair_setup.cpp what happens before: commands, restart files and
+// checks; pair_watch.cpp the extrapolation grades and the deviations of an ensemble.
 #ifndef DIFFNNP_PAIR_DIFFNNP_H
 #define DIFFNNP_PAIR_DIFFNNP_H
 
@@ -48,7 +48,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   void unpack_reverse_comm(int, int *, double *) override;
 
  private:
-  // What pair_style says; kept in restart files as it is.
+  // The arguments of pair_style, which are written to restart files as they are.
   struct Settings {
     int version = 2;    // of what restart files hold
     int precision = DIFFNNP_SINGLE;
@@ -63,7 +63,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   std::string grade_file;        // for configurations beyond grade_dump
   std::string deviation_file;    // for deviations; "": none
 
-  // What pair_coeff says.
+  // The arguments of pair_coeff.
   std::string path;
   std::vector<std::string> elements;    // [ntypes]
   std::vector<int> model_type;          // [ntypes + 1] type in the model for each atom type; -1: NULL
@@ -76,7 +76,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   diffnnp::Units units;
   double scale = 1.0;    // of the whole potential, for fix adapt
 
-  // What holds for one run.
+  // The state of one run.
   bool prepared = false;
   bool limits_forces = false;
   bool warned_of_grade = false, warned_of_types = false;
@@ -90,11 +90,11 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
 
   std::string steps_fix;           // the fix that tells which calls are the run's own steps
   bool may_be_own_step = false;    // the next call
-  // Of the last call that might be the run's own step: what is to be looked at when the step ends.
+  // What is due when the step ends, from the last call that might be the run's own step.
   struct {
     bool grades = false, deviation = false, force = false;
   } pending;
-  // What is to be said about a step, once it is certain that it was one.
+  // What is to be reported of a step, once it is certain that it was one of the run's own.
   struct {
     bigint step = -1;    // none
     std::string warning, stop, configuration, deviation;
@@ -114,7 +114,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
 
   diffnnp_exchange over_ranks{};
 
-  // What LAMMPS's communication carries at the moment.
+  // The numbers that LAMMPS's communication is carrying.
   void *carried = nullptr;    // [nall][width] numbers of number_size bytes
   int width = 0;
   size_t number_size = 0;
@@ -129,7 +129,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   void reserve_communication();
 
   void prepare();
-  void require_whole_surroundings();
+  void require_all_neighbours();
   void check_types();
   void find_thermostats();
   void watch_thermostats();
@@ -141,7 +141,7 @@ class PairDiffNNP : public Pair, private diffnnp::OwnStepsListener {
   void step_ends() override;
   void evaluation_ends() override;
   void run_ends() override;
-  void look();
+  void check_pending();
   void publish();
 
   bool is_due(int every);

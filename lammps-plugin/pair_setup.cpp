@@ -1,4 +1,4 @@
-// What pair_style diffnnp does before a run: commands, restart files, and checks of what surrounds it.
+// What pair_style diffnnp does before a run: commands, restart files, and checks of the other commands of the script.
 #include "pair_diffnnp.h"
 
 #include "lammps_host.h"
@@ -26,7 +26,7 @@ using namespace LAMMPS_NS;
 
 static const std::string prefix = "Pair style diffnnp: ";
 
-// A number for people.
+// A number as text for messages.
 std::string PairDiffNNP::short_form(double number)
 {
   char text[32];
@@ -129,7 +129,8 @@ void PairDiffNNP::settings(int narg, char **arg)
   open_files();
 }
 
-// The first rank's alone. Where there are partitions, those that would write one file hear of it now.
+// Only the first rank writes. With partitions, files are opened at once, so that two partitions that would write the
+// same file are refused now.
 void PairDiffNNP::open_files()
 {
   if (comm->me != 0) return;
@@ -164,7 +165,7 @@ void PairDiffNNP::coeff(int narg, char **arg)
     error->warning(FLERR, prefix + path + " is another model than the one that the restart file was written with");
 }
 
-// Why the weight file cannot be read; "" where it can.
+// Loads the weight file. Returns why it cannot be used, "" where it can.
 std::string PairDiffNNP::load()
 {
   choose_units();
@@ -180,7 +181,7 @@ std::string PairDiffNNP::load()
   }
   info.size = sizeof info;
   all_agree(diffnnp_model_get_info(model, &info));
-  // Not known as yet, which is not 0.
+  // Unknown as yet, which is not 0.
   extra[0] = comm->me == 0 && info.has_grades ? NAN : 0.0;
   extra[1] = comm->me == 0 && info.member_count > 1 ? NAN : 0.0;
   evaluators.assign(info.member_count, nullptr);
@@ -285,10 +286,10 @@ void PairDiffNNP::say_what_it_is()
 /* ---------------------------------------------------------------------- restart files */
 
 namespace {
-// What travels between a style and a restart file, which the first rank alone reads and writes.
+// Reads a restart file, which only the first rank does, and sends what it read to all.
 class RestartFile {
  public:
-  // Of names of files and elements: a longer one is a damaged file.
+  // Longest name of a file or an element; a longer one means that the file is damaged.
   static const int longest = 1 << 16;
 
   RestartFile(FILE *file, Comm *comm, Error *error, MPI_Comm world) : file(file), comm(comm), error(error), world(world)
@@ -367,7 +368,7 @@ void PairDiffNNP::write_restart(FILE *file)
   for (const auto &element : elements) write_text(file, element);
 }
 
-// A model that is missing or has changed is no reason to stop yet: a pair_coeff may follow.
+// A model that is missing or has changed is not an error yet, because a pair_coeff may follow.
 void PairDiffNNP::read_restart(FILE *file)
 {
   read_restart_settings(file);
@@ -401,18 +402,18 @@ void PairDiffNNP::init_style()
   diffnnp_host::request_full_list(lmp, neighbor, this);
 }
 
-// LAMMPS sizes its buffers by these, after init_style. pair_style hybrid has asked for them earlier, before the model was
-// known.
+// LAMMPS sizes its buffers by these numbers after init_style. pair_style hybrid has read them earlier, before the model
+// was known, so that its own are raised here.
 void PairDiffNNP::reserve_communication()
 {
   if (!info.is_many_body) return;
   const int largest_result = 9;    // centroid virials
   comm_forward = std::max(info.exchange_width, 1);
   comm_reverse = comm_reverse_off = std::max(info.exchange_width, largest_result);
-  Pair *whole = force->pair;
-  whole->comm_forward = std::max(whole->comm_forward, comm_forward);
-  whole->comm_reverse = std::max(whole->comm_reverse, comm_reverse);
-  whole->comm_reverse_off = std::max(whole->comm_reverse_off, comm_reverse_off);
+  Pair *outermost = force->pair;
+  outermost->comm_forward = std::max(outermost->comm_forward, comm_forward);
+  outermost->comm_reverse = std::max(outermost->comm_reverse, comm_reverse);
+  outermost->comm_reverse_off = std::max(outermost->comm_reverse_off, comm_reverse_off);
 }
 
 double PairDiffNNP::init_one(int, int)
@@ -426,14 +427,15 @@ double PairDiffNNP::single(int, int, int, int, double, double, double, double &)
   return 0.0;
 }
 
-// For fix adapt. One scale for all: the energy of triplets or a network cannot be split between pairs of types.
+// The factor of fix adapt. There is one for all types, because the energy of triplets or a network cannot be split
+// between pairs of types.
 void *PairDiffNNP::extract(const char *name, int &dimension)
 {
   dimension = 0;
   return strcmp(name, "scale") == 0 ? &scale : nullptr;
 }
 
-// At the first step of a run, when fixes and neighbour lists are set up too.
+// Called at the first step of a run, when fixes and neighbour lists have been set up too.
 void PairDiffNNP::prepare()
 {
   prepared = true;
@@ -442,7 +444,7 @@ void PairDiffNNP::prepare()
     if (neighbor->ex2_group[k] == 0) absent_bits |= neighbor->ex1_bit[k];
     if (neighbor->ex1_group[k] == 0) absent_bits |= neighbor->ex2_bit[k];
   }
-  if (info.is_many_body) require_whole_surroundings();
+  if (info.is_many_body) require_all_neighbours();
   // A minimiser is right to start from large forces.
   limits_forces = update->whichflag == 1 && update->nsteps > 0;
   pending = {};
@@ -451,9 +453,10 @@ void PairDiffNNP::prepare()
   check_types();
 }
 
-// A pair term that does not see a pair leaves out the energy of that pair, as any pair style would. Triplets or a network
-// that do not see a neighbour take the atom for one with other surroundings, and give wrong forces to the rest.
-void PairDiffNNP::require_whole_surroundings()
+// Without a pair of atoms, a pair term only lacks the energy of that pair, as any pair style would. Triplets or a
+// network without one of an atom's neighbours take the atom for one with other surroundings, and give wrong forces on
+// all its neighbours.
+void PairDiffNNP::require_all_neighbours()
 {
   const auto known = [this](int type) { return model_type[type] >= 0; };
   bool excluded = neighbor->nex_mol > 0;
@@ -479,14 +482,14 @@ bool begins_with(const std::string &text, const std::string &begin)
   return text.compare(0, begin.size(), begin) == 0;
 }
 
-// Whether a fix keeps what it calls its target at the temperature that it drives atoms to. Others have such a number that
-// nobody sets, as rigid bodies without a thermostat, or that is no temperature of the system.
+// Whether a fix has a thermostat whose target, as the fix calls it, is a temperature of the system. Others have such a
+// number that is never set, such as rigid bodies without a thermostat, or that means something else.
 bool has_thermostat(Fix *fix)
 {
   const std::string style = fix->style;
   if (begins_with(style, "rigid")) {
     if (style.find("/nvt") != std::string::npos || style.find("/npt") != std::string::npos) return true;
-    // They act on forces for a Langevin thermostat alone.
+    // Rigid bodies act on forces only for a Langevin thermostat.
     return style.find("/nph") == std::string::npos && (fix->setmask() & FixConst::POST_FORCE);
   }
   for (const char *begin : {"nvt", "npt", "langevin", "temp/", "gle", "bocs", "tgnvt", "tgnpt"})
@@ -505,8 +508,8 @@ void PairDiffNNP::find_thermostats()
       thermostats.push_back({modify->fix[i]->id, false});
 }
 
-// Warns, once of each, of thermostats that drive the system to another temperature than that of the training data. They set their
-// targets when they act first: at the beginning of a run, or at the end of every so many steps.
+// Warns once of each thermostat whose target differs from the temperature of the training data. Thermostats set their
+// targets when they first act: at the beginning of a run, or at the end of every nevery-th step.
 void PairDiffNNP::watch_thermostats()
 {
   for (size_t k = 0; k < thermostats.size(); k++) {
@@ -533,7 +536,7 @@ void PairDiffNNP::watch_thermostats()
   }
 }
 
-// Warns where labels or masses of atom types are those of other elements of the model than the ones of pair_coeff.
+// Warns where the label or mass of an atom type is that of another element of the model than pair_coeff says.
 void PairDiffNNP::check_types()
 {
   if (std::exchange(warned_of_types, true)) return;

@@ -1,4 +1,4 @@
-// How pair style diffnnp watches a run: whether the model knows where the atoms have gone.
+// How pair style diffnnp watches a run: extrapolation grades, and deviations of the members of an ensemble.
 #include "pair_diffnnp.h"
 
 #include "atom.h"
@@ -15,7 +15,7 @@
 
 using namespace LAMMPS_NS;
 
-// Adds to a text what printf would print.
+// Appends to a text what printf would print.
 __attribute__((format(printf, 2, 3))) static void add(std::string &text, const char *format, ...)
 {
   char piece[512];
@@ -26,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static void add(std::string &text, const c
   text += piece;
 }
 
-// At the beginning of a run, for each configuration of a rerun, and every so many steps.
+// True at the beginning of a run, for each configuration of a rerun, and every `every` steps.
 bool PairDiffNNP::is_due(int every)
 {
   return every > 0 && (update->setupflag || update->ntimestep % every == 0);
@@ -34,7 +34,7 @@ bool PairDiffNNP::is_due(int every)
 
 /* ---------------------------------------------------------------------- which calls are the run's own steps */
 
-// In minimisations, a step is over when the next begins: only then is it known which evaluation was the last.
+// In minimisations, a step ends when the next one begins: only then is it known which evaluation was its last.
 void PairDiffNNP::forces_begin()
 {
   if (found.step != update->ntimestep) publish();
@@ -49,7 +49,7 @@ void PairDiffNNP::forces_end()
 void PairDiffNNP::step_ends()
 {
   may_be_own_step = false;
-  look();
+  check_pending();
   publish();
   watch_thermostats();
 }
@@ -57,7 +57,7 @@ void PairDiffNNP::step_ends()
 void PairDiffNNP::evaluation_ends()
 {
   may_be_own_step = false;
-  look();
+  check_pending();
 }
 
 void PairDiffNNP::run_ends()
@@ -65,8 +65,8 @@ void PairDiffNNP::run_ends()
   publish();
 }
 
-// At what the last call has left, if that was due.
-void PairDiffNNP::look()
+// Computes what is to be reported from the results of the last call, if that was due.
+void PairDiffNNP::check_pending()
 {
   const auto due = std::exchange(pending, {});
   if (due.force) complain_of_force();
@@ -109,7 +109,7 @@ void PairDiffNNP::watch_grades()
   if (given.grade_stop > 0.0 && largest > given.grade_stop) found.stop = atoms_beyond(given.grade_stop);
 }
 
-// For those who have asked for them, with: fix ID all property/atom d_grade
+// Stores the grades in the property that the user may have defined by: fix ID all property/atom d_grade
 void PairDiffNNP::store_grades()
 {
   int is_double = 0, columns = 0;
@@ -120,7 +120,7 @@ void PairDiffNNP::store_grades()
     if (types[i] >= 0) stored[i] = grades[i];
 }
 
-// Says which atoms have larger grades, the largest first. All ranks get the message.
+// A message that names the atoms with grades beyond a limit, the largest first; the same on all ranks.
 std::string PairDiffNNP::atoms_beyond(double limit)
 {
   std::vector<double> found;
@@ -150,7 +150,7 @@ std::string PairDiffNNP::atoms_beyond(double limit)
   return message;
 }
 
-// The atoms of the model, as diffnnp and ASE read them; on the first rank.
+// The atoms of the model as extended XYZ, which diffnnp and ASE read; on the first rank.
 std::string PairDiffNNP::configuration()
 {
   std::vector<double> rows;    // ID, type, position, grade
@@ -227,8 +227,8 @@ class Deviation {
 };
 }    // namespace
 
-// Writes a line as DeePMD-kit does: step, then the largest, smallest and mean deviation, of the virial for an atom and of
-// forces.
+// Prepares a line in the format of DeePMD-kit: the step, then the largest, smallest and mean deviation of the virial
+// per atom, and of forces.
 void PairDiffNNP::watch_deviation()
 {
   double largest = 0.0, smallest = HUGE_VAL, sums[2] = {0.0, 0.0};    // of deviations, and of atoms

@@ -1,4 +1,5 @@
-// The door for LAMMPS with the PLUGIN package: `plugin load diffnnpplugin.so`, or its folder in LAMMPS_PLUGIN_PATH.
+// The entry point for LAMMPS with the PLUGIN package: `plugin load diffnnpplugin.so`, or its folder in
+// LAMMPS_PLUGIN_PATH.
 #include "lammps_host.h"
 #include "pair_diffnnp.h"
 
@@ -33,7 +34,7 @@ void diffnnp_host::reverse_comm(Comm *comm, Pair *pair)
   comm->reverse_comm(pair);
 }
 
-// As LAMMPS's lammpsplugin.h has it, which is not installed.
+// Declared as in LAMMPS's lammpsplugin.h, which is not installed.
 struct lammpsplugin_t {
   const char *version;
   const char *style;

@@ -35,7 +35,7 @@ Units diffnnp::reduced_units(double sigma, double epsilon)
 
 double diffnnp::mass_of_element(const std::string &symbol)
 {
-  // IUPAC's, abridged; where there are none, those of the isotopes that live longest.
+  // IUPAC's abridged standard atomic weights; where there are none, those of the longest-lived isotopes.
   static const struct {
     const char *symbol;
     double mass;

@@ -1,4 +1,4 @@
-// LAMMPS's units against those of the library.
+// Conversion between LAMMPS's units and those of the library.
 #ifndef DIFFNNP_UNITS_H
 #define DIFFNNP_UNITS_H
 
@@ -13,13 +13,13 @@ struct Units {
   double mass = 1.0;           // g/mol for LAMMPS's unit of mass; 0: not known
 };
 
-// The units of a `units` command but lj; false where there are none of that name.
+// The units of a `units` command other than lj; false where there is no style of that name.
 bool find_units(const std::string &style, Units &units);
 
 // Reduced units, in which the unit of mass is not known, with the angstrom of sigma and the eV of epsilon.
 Units reduced_units(double sigma, double epsilon);
 
-// Mean mass of an element (g/mol), by its symbol; 0 where there is no such.
+// Mean mass of an element (g/mol), by its symbol; 0 where there is no such element.
 double mass_of_element(const std::string &symbol);
 
 }    // namespace diffnnp

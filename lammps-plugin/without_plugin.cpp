@@ -1,8 +1,8 @@
-// The door for LAMMPS without the PLUGIN package, as Debian 12 has it: what is linked with this before liblammps, a program or
-// a library, is that LAMMPS with one style more.
+// The entry point for LAMMPS without the PLUGIN package, such as Debian 12's: a program or a library that is linked
+// with this before liblammps is that LAMMPS with pair_style diffnnp.
 //
-// Every LAMMPS instance fills its tables of styles in Force::create_factories(). The definition here is found before
-// LAMMPS's own, calls that, and adds to its table.
+// Every LAMMPS instance fills its tables of styles in Force::create_factories(). The dynamic linker finds the
+// definition here before LAMMPS's own; it calls that, and adds an entry to its table.
 #include "lammps_host.h"
 #include "pair_diffnnp.h"
 
@@ -48,15 +48,15 @@ void diffnnp_host::request_full_list(LAMMPS *lmp, Neighbor *neighbor, Pair *pair
 {
   const int index = neighbor->request(pair);
   auto request = reinterpret_cast<NeighRequestHead *>(neighbor->requests[index]);
-  // A new request of a pair style is for a half list. Where it does not look like that, the members are not where
-  // they are expected to be.
+  // A new request of a pair style asks for a half list. Where it does not seem to, the members are not where they are
+  // expected to be.
   if (request->requestor != pair || request->pair != 1 || request->half != 1 || request->full != 0)
     lmp->error->all(FLERR, does_not_fit + "its NeighRequest has another layout");
   request->half = 0;
   request->full = 1;
 }
 
-// It is older than labels.
+// This LAMMPS is older than type labels.
 int diffnnp_host::type_of_label(LAMMPS *, const std::string &)
 {
   return 0;

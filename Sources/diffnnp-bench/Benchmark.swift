@@ -17,7 +17,7 @@ enum Benchmark {
       .init(name: "--neighbours", value: "N", summary: "Neighbours of an atom within the cutoff (12.5 for a file)."),
       .init(name: "--seconds", value: "T", summary: "Time for each measurement (default 1)."),
       .init(name: "--forces", summary: "Measure forces alone, not training."),
-      .init(name: "--quick", summary: "A measurement of each kind just to see that it works; the numbers mean little."),
+      .init(name: "--quick", summary: "One short measurement of each kind, to try them; the numbers mean little."),
       .init(name: "--json", summary: "Print JSON."),
       .init(
         name: "--save", value: "FOLDER",

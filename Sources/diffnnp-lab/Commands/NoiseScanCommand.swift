@@ -39,10 +39,10 @@ enum NoiseScanCommand: Command {
                    with the smallest has the forces closest to those behind the frames (see diffnnp evaluate). It judges forces
                    alone: how much deeper one well is than another, which the likelihood learns, it hardly sees
         bias       mean |Δg| between the frames with noise and without, which no training with that level can avoid; at small
-                   levels it is but the frames' own scatter, which noise smooths away; the likelihood has none
+                   levels it is just the frames' statistical noise, which noise on them smooths; the likelihood has none
         learning   mean |Δg| between the run and the frames with noise: what went wrong otherwise
         total      mean |Δg| between the run and the frames
-        sampling   what two samplings of one truth of these lengths would show
+        sampling   what two samples of these lengths from the same potential would show
       """)
 
   static func run(_ arguments: Arguments) throws {

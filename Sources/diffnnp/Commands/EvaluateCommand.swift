@@ -33,7 +33,7 @@ enum EvaluateCommand: Command {
       has the forces closest to those behind the frames.
 
       The extrapolation grade of an atom says how far its surroundings are outside the data the model was trained on: less
-      than 1 inside, 1 at the edge. largest_grade is that of all atoms, graded_outside the part of them above 1.
+      than 1 inside, 1 at the edge. largest_grade is that of all atoms, graded_outside the fraction of them above 1.
 
       With an ensemble, forces are those of its first member. The deviation of an atom (eV/Å) is the root mean square over the
       members of the difference of its force from the mean: largest_deviation, mean_deviation, and, where the frames carry

@@ -6,7 +6,7 @@ enum InspectCommand: Command {
   static let syntax = Syntax(
     name: "inspect", summary: "Show what is in a weight file.", operands: "MODEL", operandCount: 1...1,
     options: [.init(name: "--json", summary: "Print JSON.")],
-    details: "The file is checked as a whole: format version, shapes, checksum, finite values.")
+    details: "The complete file is checked: format version, shapes, checksum, finite values.")
 
   static func run(_ arguments: Arguments) throws {
     let potential = try Potential.load(path: arguments.operands[0])

@@ -23,9 +23,9 @@ enum LearningCurveCommand: Command {
     details: """
       Fits pairs and triplets with the defaults of diffnnp train to all frames but the last fifth, to half of these, a
       quarter, …, and compares them by the objective of denoising without noise on the last fifth (see diffnnp evaluate).
-      The objective falls as L(N) = L∞ + a/N with the number N of frames; from that follows which part of the force is error
-      for want of frames, and how many frames would make it smaller. What is left with endless frames is not seen here: pairs
-      and triplets may not be enough.
+      The objective falls as L(N) = L∞ + a/N with the number N of frames; from that follows which fraction of the force
+      is error due to the limited number of frames, and how many frames would make it smaller. An error that no number
+      of frames removes, because pairs and triplets cannot represent the forces, does not show here.
       """)
 
   static func run(_ arguments: Arguments) throws {

@@ -56,8 +56,9 @@ enum TrainCommand: ParallelCommand {
                                this temperature, are refused
         seed: N                [1]
         threads: N             [all cores]
-        members: N             of an ensemble: the first is what a training without the others gives, these learn from frames
-                               drawn anew in pieces of time, with other seeds; their tables begin with FILE.memberK [1]
+        members: N             of an ensemble: the first is what a training without the others gives; the others learn
+                               from frames resampled in pieces of time, with other seeds; their tables begin with
+                               FILE.memberK [1]
         blocks: N              blocks of time for cross-validation [5]
         pair:                  functions of pairs
           r_max: Å             cutoff [12, half the cell, or as far as 150 neighbours, whichever is least]
@@ -66,8 +67,9 @@ enum TrainCommand: ParallelCommand {
           r_max: Å             cutoff [3.1 times the smallest distance of the frames, at most the pair term's]
           intervals: N         knot intervals of the splines up to there [12, 8, 5, 4 with 1, 2, 3, more types]
           l_max: N             highest Legendre polynomial of angles, 0 to 3 [3 with one type, else 2]
-        refinement:            at the end, where triplets or a network are: all is moved until short runs of its own have the
-                               structure of the frames (relative entropy); or false for none
+        refinement:            at the end, with triplets or a network: all parameters are changed until short runs of
+                               the potential have the structure of the frames (minimum of the relative entropy); or
+                               false for none
           steps: N             0 for none [300]
         network:               a network for what pairs and triplets leave; without this section, none
           features: N          of each degree on an atom [16]
@@ -78,7 +80,7 @@ enum TrainCommand: ParallelCommand {
           radial_layers: N     hidden layers of the radial network [2]
           radial_width: N      and their width [32]
           sigma: [Å, …]        noise levels of the ladder; run at the smallest [0.01, 0.02, 0.04]
-          sigma_order: N       how weights follow the level: powers of its logarithm, the constant included [2]
+          sigma_order: N       how weights depend on the level: powers of its logarithm, including the constant [2]
           steps: N             of the optimiser at most [2000]
           batch_size: N        frames for each step [1]
           learning_rate: X     of Adam; it falls to 0 as half a cosine [0.01]

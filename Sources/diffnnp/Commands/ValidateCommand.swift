@@ -41,7 +41,8 @@ enum ValidateCommand: Command {
       With --reference, rdf_mae and rdf_floor of report.json are the differences of runs and of FRAMES from that table;
       without, they are the difference of runs from FRAMES, and what sampling is expected to leave in FRAMES.
       The extrapolation grade of an atom says how far its surroundings are outside the data the model was trained on: less
-      than 1 inside, 1 at the edge. largest_grade is that of all atoms of a run's frames, graded_outside the part above 1.
+      than 1 inside, 1 at the edge. largest_grade is that of all atoms of a run's frames, graded_outside the fraction of
+      them above 1.
       """)
 
   static func run(_ arguments: Arguments) throws {

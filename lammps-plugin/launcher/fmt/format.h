@@ -1,5 +1,5 @@
-// LAMMPS's headers name a few things of the formatting library inside LAMMPS, which is not installed with them. These
-// declarations let them compile. They have no definitions: only functions that take a std::string may be called.
+// Declarations of the names that LAMMPS's headers use of the formatting library inside LAMMPS, whose headers are not
+// installed. They have no definitions, so that only functions that take a std::string may be called.
 #ifndef DIFFNNP_FMT_FORMAT_H
 #define DIFFNNP_FMT_FORMAT_H
 
