@@ -165,7 +165,7 @@ void PairDiffNNP::complain_of_force()
   stop("a force is larger than max_force");
 }
 
-// With newton on, LAMMPS takes forces and virials of ghosts to their owners itself.
+// Adds forces and virials of ghosts to their owners; with newton on, LAMMPS does that itself.
 void PairDiffNNP::take_from_ghosts(const diffnnp_results &results)
 {
   reverse(results.forces, 3);

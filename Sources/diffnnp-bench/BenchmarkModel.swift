@@ -28,13 +28,13 @@ struct BenchmarkModel {
     self.neighbours = neighbours
   }
 
-  /// What training makes of LiCl with default settings: pairs up to 12 Å, and triplets.
+  /// The potential that training with default settings gives for LiCl: pairs up to 12 Å, and triplets.
   private static func licl(_ neighbours: Double) throws -> BenchmarkModel {
     let triplets = try TripletBasis(typeCount: 2, rMax: 6.5, intervals: 8, first: 2, lMax: 2)
     return try random("licl", ["Li", "Cl"], pairsUpTo: 12, triplets, neighbours)
   }
 
-  /// What training makes of water, one bead for each molecule, without a network.
+  /// The potential that training gives for water, one bead per molecule, without a network.
   private static func liquid(_ neighbours: Double) throws -> BenchmarkModel {
     let floor = try DistanceFloor(typeCount: 1, distances: [2.43], width: 0.3)
     let triplets = try TripletBasis(typeCount: 1, rMax: 7.53, intervals: 12, first: 3, lMax: 3, floor: floor)
@@ -67,7 +67,8 @@ struct BenchmarkModel {
     return try random("published", architecture, neighbours)
   }
 
-  /// What training makes of water, one bead for each molecule, with default settings but the number of features.
+  /// The network that training gives for water, one bead per molecule, with default settings except the number of
+  /// features.
   private static func water(_ name: String, _ neighbours: Double, features: Int) throws -> BenchmarkModel {
     let settings = NetworkSettings()
     let architecture = NetworkArchitecture(

@@ -78,7 +78,7 @@ package enum NoiseMode: Equatable, Sendable {
     return network
   }
 
-  /// How the label h of one level is made: from the mean over all draws, or from those drawn.
+  /// The way to estimate the label h of one level: as the mean over all draws, or from those drawn.
   enum Label { case exact, sampled }
 
   var label: Label {
