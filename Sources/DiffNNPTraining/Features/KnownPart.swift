@@ -1,7 +1,8 @@
 import DiffNNP
 
 /// A part of a potential that is given and not learned, in units of kT: u = u_known + Σ_k c_k φ_k. Moves need its change,
-/// labels are learned without its force, and chains run with it.
+/// labels are learned without its force, and chains run with it. The potential that is learned does not contain it: whoever
+/// runs that adds the known part.
 package protocol KnownPart: Sendable {
   /// Cutoff (Å).
   var rMax: Double { get }
@@ -13,8 +14,9 @@ package protocol KnownPart: Sendable {
 
 /// Computes a known part as one atom moves and the others stay. Holds the buffers of one thread.
 package protocol KnownPartEvaluating: AnyObject {
-  /// Takes up the edges of a configuration, which reach as far as atoms may be moved beyond the cutoff.
-  func begin(_ edges: EdgeList, _ cell: Cell)
+  /// Begins with a configuration.
+  /// - Parameter edges: those of the configuration, which reach as far beyond the cutoff as atoms may be moved.
+  func begin(_ configuration: Configuration, _ edges: EdgeList)
   /// The energy (kT) of atom i among all others where it is put at `displacement` (Å) from its position, up to a constant.
   /// - Parameter near: the atoms within the cutoff there.
   func energy(of i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) -> Double
@@ -64,7 +66,7 @@ private final class KnownPairsEvaluator: KnownPartEvaluating {
 
   init(_ pairs: PairTerm) { self.pairs = pairs }
 
-  func begin(_ edges: EdgeList, _ cell: Cell) { self.edges = edges }
+  func begin(_ configuration: Configuration, _ edges: EdgeList) { self.edges = edges }
 
   func energy(of i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) -> Double {
     (0..<near.count).reduce(0) { sum, k in

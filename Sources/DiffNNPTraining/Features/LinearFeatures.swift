@@ -52,8 +52,9 @@ extension LinearFeatures {
 
 /// Computes the functions of a family. Holds the buffers of one thread.
 package protocol FeatureEvaluating: AnyObject {
-  /// Takes up the edges of a configuration, which reach as far as atoms may be moved beyond the cutoff.
-  func begin(_ edges: EdgeList, _ cell: Cell)
+  /// Begins with a configuration.
+  /// - Parameter edges: those of the configuration, which reach as far beyond the cutoff as atoms may be moved.
+  func begin(_ configuration: Configuration, _ edges: EdgeList)
 
   /// Removes atom i from the surroundings of its neighbours, so that it can be put elsewhere.
   func remove(_ i: Int)

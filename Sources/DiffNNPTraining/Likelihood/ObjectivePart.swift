@@ -34,7 +34,7 @@ struct Expansion {
   }
 }
 
-/// A part that is a quadratic form of some of the coefficients, those from the first on.
+/// A part that is a quadratic form of all coefficients.
 struct QuadraticPart: ObjectivePart {
   let name: String
   /// ½ c'Gc - h'c for each block of time.

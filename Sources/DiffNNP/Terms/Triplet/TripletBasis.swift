@@ -79,9 +79,8 @@ public struct TripletBasis: Equatable, Sendable {
   @inline(__always)
   public func neighbour(of centre: Int, type: Int, at r: Double) -> Neighbour {
     let seen = floor.seen(centre, type, at: r)
-    let s = seen.distance / spacing
-    let m = min(Int(s), intervals - 1)
-    var (values, slopes) = CubicBSpline.basis(s - Double(m))
+    let (m, t) = CubicBSpline.locate(seen.distance / spacing, count: intervals)
+    var (values, slopes) = CubicBSpline.basis(t)
     slopes *= seen.slope
     slopes /= spacing
     var begin = m - first

@@ -57,12 +57,9 @@ public struct PairBasis: Equatable, Sendable {
     return (Int32(first), values)
   }
 
-  /// The interval of a distance given in knot spacings, and the place within it.
+  /// The interval of a distance given in knot spacings, and the position within it.
   @inline(__always)
-  package func interval(_ s: Double) -> (number: Int, t: Double) {
-    let m = min(Int(s), intervals - 1)
-    return (m, s - Double(m))
-  }
+  package func interval(_ s: Double) -> (number: Int, t: Double) { CubicBSpline.locate(s, count: intervals) }
 
   /// Adds `weight` times the functions of pair `p` at `r` to theirs among all [count].
   @inline(__always)
