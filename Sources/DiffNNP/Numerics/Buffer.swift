@@ -25,6 +25,7 @@ struct Buffer<Element>: ~Copyable {
   @inline(__always)
   @discardableResult
   mutating func reserve(_ count: Int) throws -> UnsafeMutablePointer<Element> {
+    assert(count >= 0)
     if count > capacity { try grow(to: count) }
     return pointer
   }
@@ -36,6 +37,9 @@ struct Buffer<Element>: ~Copyable {
   mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
     orEnd { try reserve(count) }
   }
+
+  /// Whether there is room for `count` elements.
+  func holds(_ count: Int) -> Bool { count <= capacity }
 
   @inline(never)
   private mutating func grow(to count: Int) throws {

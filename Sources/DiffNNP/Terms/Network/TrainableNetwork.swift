@@ -107,6 +107,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func edgeDirections(_ edges: EdgeList, _ directions: [SIMD3<Double>]) -> UnsafePointer<SIMD3<Double>> {
+      assert(directions.count == edges.atomCount)
       let w = edgeTangents.reserveOrEnd(edges.count)
       directions.withUnsafeBufferPointer { directions in
         for i in 0..<edges.centreCount {
@@ -125,6 +126,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func add(_ sums: ForceSums, to forces: inout [SIMD3<Double>]) {
+      assert(self.sums.holds(3 * forces.count))
       guard let f = sums.forces else { return }
       for i in forces.indices { forces[i] += SIMD3(f[3 * i], f[3 * i + 1], f[3 * i + 2]) }
     }
