@@ -138,6 +138,10 @@ public final class NeighbourSearch: EdgeSource {
   private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) throws -> Int {
     let (x, y, z, owners) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer, sortedOwners.pointer)
     let (squares, near) = (edges.squares.pointer, edges.near.pointer)
+    guard edges.count + found <= Int32.max else {
+      throw DiffNNPError(
+        "\(atomCount) atoms have more than \(Int32.max) neighbours within the cutoff; compute fewer atoms at once")
+    }
     try edges.reserve(found)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
