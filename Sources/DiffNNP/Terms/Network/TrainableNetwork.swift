@@ -57,11 +57,10 @@ public final class TrainableNetwork: @unchecked Sendable {
     return parameters
   }
 
-  /// Box–Muller.
+  /// Standard normal.
   private static func normal(using random: inout some RandomNumberGenerator) -> Double {
     let u = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &random)
-    let v = Double.random(in: 0..<1, using: &random)
-    return (-2 * Double.log(u)).squareRoot() * Double.cos(2 * Double.pi * v)
+    return Philox.normals(from: u, .random(in: 0..<1, using: &random)).0
   }
 
   /// Sums of gradients of one or more configurations.
