@@ -57,6 +57,8 @@ public enum CubicBSpline {
     let shift = SIMD4<Double>(repeating: 0x1.8p52)
     let shifted = last.replacing(with: centred, where: centred .< last) + shift
     let interval = unsafeBitCast(shifted, to: SIMD4<Int>.self) &- unsafeBitCast(shift, to: SIMD4<Int>.self)
+    assert(
+      all(interval .>= 0) && all(interval .<= Int(last[0])), "positions \(s) are not in 0...\(last[0])")
     return (interval, s - (shifted - shift))
   }
 }

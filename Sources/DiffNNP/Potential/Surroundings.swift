@@ -37,6 +37,7 @@ public struct Surroundings: Equatable, Sendable {
   public func describe(
     _ centre: Int, _ edges: EdgeList, into f: UnsafeMutablePointer<Double>, _ padded: UnsafeMutablePointer<Double>
   ) {
+    EdgePointers(edges).assertSound(for: centre..<centre + 1, typeCount: typeCount)
     padded.update(repeating: 0, count: paddedDimension)
     let inverseSpacing = Double(intervals) / rMax
     let stride = intervals + 3
