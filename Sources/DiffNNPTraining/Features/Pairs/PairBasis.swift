@@ -59,7 +59,7 @@ public struct PairBasis: Equatable, Sendable {
 
   /// The interval of a distance given in knot spacings, and the position within it.
   @inline(__always)
-  package func interval(_ s: Double) -> (number: Int, t: Double) { CubicBSpline.locate(s, count: intervals) }
+  package func interval(_ s: Double) -> (interval: Int, t: Double) { CubicBSpline.locate(s, count: intervals) }
 
   /// Adds `weight` times the functions of pair `p` at `r` to theirs among all [count].
   @inline(__always)
