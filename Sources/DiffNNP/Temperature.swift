@@ -13,3 +13,6 @@ public enum Temperature {
     }
   }
 }
+
+/// Boltzmann's constant (eV/K), CODATA 2018.
+public let boltzmannConstant = 8.617333262e-5

@@ -7,8 +7,7 @@ import DiffNNP
 /// Frames in a temporary file that has no name and goes with the process: written one after the other, then read in any
 /// order by any thread.
 final class FrameFile: @unchecked Sendable {
-  let descriptor: Int32
-  private let directory: String
+  let file: TemporaryFile
   /// Offsets at which each frame begins, and at which the last one ends (bytes).
   private var offsets = [0]
   private var atomCounts: [Int32] = []
@@ -31,12 +30,10 @@ final class FrameFile: @unchecked Sendable {
   /// - Throws: where no file can be made there.
   init(directory: String? = nil) throws {
     pthread_mutex_init(mutex, nil)
-    self.directory = directory ?? TemporaryFile.directory
-    descriptor = try TemporaryFile.open(in: self.directory)
+    file = try TemporaryFile(in: directory)
   }
 
   deinit {
-    close(descriptor)
     pthread_mutex_destroy(mutex)
     mutex.deallocate()
   }
@@ -63,13 +60,7 @@ final class FrameFile: @unchecked Sendable {
 
   /// Writes the frames that are still in memory; only then can frames be read.
   func flush() throws {
-    var done = 0
-    while done < pending.count {
-      let written = pending.withUnsafeBytes { write(descriptor, $0.baseAddress! + done, $0.count - done) }
-      if written < 0 && errno == EINTR { continue }
-      guard written >= 0 else { throw TemporaryFile.failure(in: directory) }
-      done += written
-    }
+    try file.write(pending)
     pending.removeAll(keepingCapacity: true)
   }
 
@@ -126,21 +117,11 @@ final class FrameFile: @unchecked Sendable {
   }
 
   private func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-    var done = 0
-    while done < bytes.count {
-      let count = pread(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset + done))
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else {
-        let reason = count < 0 ? String(cString: strerror(errno)) : "it has become shorter"
-        let error = DiffNNPError(
-          "\(directory): the temporary file of frames cannot be read any more: \(reason); name another directory with the "
-            + "environment variable TMPDIR")
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        failure = failure ?? error
-        throw error
-      }
-      done += count
+    do { try file.read(into: bytes, at: offset) } catch let error as DiffNNPError {
+      pthread_mutex_lock(mutex)
+      defer { pthread_mutex_unlock(mutex) }
+      failure = failure ?? error
+      throw error
     }
   }
 }

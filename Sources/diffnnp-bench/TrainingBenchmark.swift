@@ -44,7 +44,7 @@ struct TrainingBenchmark {
     let times = try stopwatch.measure {
       network.set(parameters)
       for (item, gradient) in zip(items, gradients) {
-        _ = try objective.evaluate(item, base: nil, weight: 1 / Double(items.count), gradient: gradient)
+        _ = try objective.evaluate(item, weight: 1 / Double(items.count), gradient: gradient)
       }
       let gradient = network.parameterGradient(gradients)
       for k in parameters.indices { parameters[k] -= Self.learningRate * gradient[k] }

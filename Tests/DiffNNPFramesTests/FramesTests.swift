@@ -65,8 +65,8 @@ import Testing
     let frames = Frames(file).renumbered([2, 1, 0])
     #expect(Self.isSame(frames.at([7]).renumbered([2, 1, 0])[0], written[7]))
     try frames.check()
-    try #require(ftruncate(file.descriptor, 1000) == 0)
-    let message = "the temporary file of frames cannot be read any more: it has become shorter; name another directory"
+    try #require(ftruncate(file.file.descriptor, 1000) == 0)
+    let message = "cannot read a temporary file: it has become shorter; name a directory that has room"
     func reason(_ body: () throws -> Void) -> String {
       do { try body() } catch { return "\(error)" }
       return "no error"
@@ -93,7 +93,8 @@ import Testing
       Issue.record("a directory that is gone was used")
     } catch let error as DiffNNPError {
       #expect(
-        error.message.hasPrefix("\(directory): No such file or directory; long trajectories need a temporary file"))
+        error.message.hasPrefix(
+          "\(directory): cannot make a temporary file: No such file or directory; name a directory that has room"))
     }
   }
 }

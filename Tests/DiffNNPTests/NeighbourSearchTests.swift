@@ -11,6 +11,14 @@ import Testing
     ([[12, 0, 0], [0, 11, 0], [0, 0, 13]], [false, false, false]),
   ]
 
+  @Test(arguments: [[true, true, true], [false, false, false]])
+  func cellsTooSmallToComputeWithAreRefused(_ periodic: [Bool]) {
+    for vector in [1e-160, 1e-200, 1e160] {
+      let error = #expect(throws: DiffNNPError.self) { try Cell(orthogonal: [1, vector, 1], periodic: periodic) }
+      #expect(error?.message.hasPrefix("degenerate cell: its vectors ") == true)
+    }
+  }
+
   @Test(arguments: cells, [2.0, 4.5, 8.9])
   func agreesWithAllImages(_ geometry: ([SIMD3<Double>], [Bool]), _ cutoff: Double) throws {
     let cell = try Cell(vectors: geometry.0, periodic: geometry.1)

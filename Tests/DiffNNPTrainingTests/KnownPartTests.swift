@@ -90,12 +90,13 @@ import Testing
     settings.known = try Self.table(typeCount: 1)
     let fit = try Samples.fit(Self.fluid.get(), settings)
     let frame = try Self.fluid.get().frames[0].configuration
-    let forces = try Calculator(fit.potential(["A"]), .double).compute(frame).forces
     let known = try #require(settings.known)
     let parts = try [fit.terms(), [known.term]].map { terms in
       try Calculator(Potential(typeNames: ["A"], energyScale: 1, terms: terms), .double).compute(frame).forces
     }
-    for i in forces.indices { #expect(length(forces[i] - parts[0][i] - parts[1][i]) < 1e-9) }
+    var scores: [SIMD3<Double>] = []
+    try TrainableScore(nil).evaluate(frame, bases: fit.potentials(["A"]), into: &scores)
+    for i in scores.indices { #expect(length(scores[i] - parts[0][i] - parts[1][i]) < 1e-9) }
     var effort = LikelihoodRefinement.Effort()
     effort.chainAtoms = 240
     /// Steps after which the refinement is finished.
@@ -106,8 +107,11 @@ import Testing
       for _ in 0..<60 { last = try refinement.advance().countDifference }
       return last
     }
-    var without = fit
-    without.model.known = nil
+    var without = LinearFit.Result(
+      model: LinearModel(fit.model.features), coefficients: fit.coefficients, blocks: fit.blocks,
+      smallestDistances: fit.smallestDistances, wallDistances: fit.wallDistances, candidates: [], chosen: [],
+      heldOutObjective: 0)
+    without.minimum = fit.minimum
     let (right, wrong) = (try difference(fit), try difference(without))
     #expect(right < 0.5 * wrong, "\(right) and \(wrong)")
   }
@@ -118,8 +122,13 @@ import Testing
   /// One function: Σ x² of the atoms' distances from the plane through the middle of the cell.
   private struct Trap: LinearFeatures {
     let name = "trap"
-    let (count, rMax, countsNeighbours, choiceCount) = (1, 1.0, false, 12_000)
-    let (arithmetic, priorKey, priorName) = ("1 of a trap", "stiffness", "stiffness")
+    let arithmetic = "1 of a trap"
+    let count = 1
+    let rMax = 1.0
+    let countsNeighbours = false
+    let choiceCount = 12_000
+    let priorKey = "stiffness"
+    let priorName = "stiffness"
     let priorCandidates = [10.0, 100]
 
     func makeEvaluator() -> any FeatureEvaluating { TrapEvaluator() }
@@ -133,7 +142,7 @@ import Testing
 
   private final class TrapEvaluator: FeatureEvaluating {
     private var positions: [SIMD3<Double>] = []
-    func begin(_ edges: EdgeList, _ cell: Cell) { positions = LinearModelSeamTests.current }
+    func begin(_ configuration: Configuration, _ edges: EdgeList) { positions = configuration.positions }
     func remove(_ i: Int) {}
     func restore(_ i: Int) {}
     func put(
@@ -147,9 +156,6 @@ import Testing
     }
     func sums(into f: UnsafeMutablePointer<Double>) { f[0] = positions.reduce(0) { $0 + $1.x * $1.x } }
   }
-
-  /// The frame that evaluators of traps take up: edges say nothing of places.
-  nonisolated(unsafe) private static var current: [SIMD3<Double>] = []
 
   /// A move of an atom along x by a uniform step, and back and forth from there.
   private struct Slide: Move {
@@ -169,13 +175,12 @@ import Testing
       func slide() -> SIMD3<Double> { [step * (2 * random.uniform() - 1), 0, 0] }
       let noised = slide()
       for k in 0..<candidates.count {
-        candidates.knownEnergies[k] = evaluator.put(i, k == 0 ? .zero : noised + slide(), into: candidates.functions(k))
+        candidates.energies[k] = evaluator.put(i, k == 0 ? .zero : noised + slide(), into: candidates.functions(k))
       }
     }
   }
 
-  /// Atoms in a harmonic trap of known stiffness, u = ½ k x², learned by the new move alone and by both moves, on one thread,
-  /// as the frame at hand is a global.
+  /// Atoms in a harmonic trap of known stiffness, u = ½ k x², learned by the new move alone and by both moves.
   @Test(arguments: [false, true]) func newFunctionsAndMovesAreLearned(_ withBalls: Bool) throws {
     let stiffness = 2.5
     var random = Philox(seed: 8, purpose: .network, frame: 0)
@@ -184,14 +189,13 @@ import Testing
       [random.normal() / stiffness.squareRoot(), 3 * Double(k), 0]
     }
     // One configuration, many choices: every atom is a sample of its own.
-    Self.current = positions
     let frame = Frame(cell: cell, positions: positions, types: positions.map { _ in 0 })
     let frames = Frames(Array(repeating: frame, count: 2))
     let model = LinearModel([Trap()])
     let moves: [any Move] = [Slide(step: 1)] + (withBalls ? [AtomMove(smallestDistances: [0], typeCount: 1)] : [])
     let blocks = try TimeBlocks(frameCount: 2, blockCount: 2)
     let likelihood = PseudoLikelihood(
-      model: model, frames: frames, blocks: blocks, moves: moves, candidates: 64, seed: 1, threads: 1)
+      model: model, frames: frames, blocks: blocks, moves: moves, candidates: 64, seed: 1, threads: 2)
     let minimiser = LinearMinimiser(model: model, blocks: blocks, atomCount: 80, threads: 1)
     var (priors, c) = ([100.0], [0.0])
     let found = try minimiser.descend([likelihood], &priors, .full, from: &c).minimum

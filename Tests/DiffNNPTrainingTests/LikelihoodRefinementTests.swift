@@ -146,7 +146,7 @@ import Testing
     let refined = try refinement.result().fit
     /// Mean square of the difference in forces to the right ones.
     func error(_ fit: LinearFit.Result) throws -> Double {
-      let (one, other) = (Calculator(try fit.potential(["A"])), Calculator(try right.potential(["A"])))
+      let (one, other) = (Calculator(try fit.potentials(["A"])[0]), Calculator(try right.potentials(["A"])[0]))
       return try Self.data.frames.prefix(20).reduce(0) { sum, frame in
         let forces = (try one.compute(frame.configuration).forces, try other.compute(frame.configuration).forces)
         return sum + zip(forces.0, forces.1).reduce(0) { $0 + dot($1.0 - $1.1, $1.0 - $1.1) }

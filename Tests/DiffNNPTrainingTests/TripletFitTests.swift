@@ -296,7 +296,7 @@ import Testing
     let network = try TrainableNetwork(architecture)
     network.set(parameters)
     var scores: [SIMD3<Double>] = []
-    try TrainableScore(network).evaluate(configuration, base: base, into: &scores)
+    try TrainableScore(network).evaluate(configuration, bases: [base], into: &scores)
     let whole = try Potential(
       typeNames: ["A", "B"], energyScale: 1,
       terms: [base.term(PairTerm.self), base.term(TripletTerm.self), Network(architecture, parameters: parameters)])

@@ -41,6 +41,24 @@ public enum FileIO {
     try file.commit()
   }
 
+  /// Writes all of some bytes to an open file.
+  /// - Parameter failure: makes the error from the system's reason, for instance that the disk is full.
+  /// - Throws: what `failure` makes.
+  public static func write(
+    _ bytes: [UInt8], to descriptor: Int32, orThrow failure: (_ reason: String) -> DiffNNPError
+  ) throws {
+    try bytes.withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = Glibc.write(descriptor, bytes.baseAddress! + done, bytes.count - done)
+        if count < 0 && errno == EINTR { continue }
+        // Trying again for ever would not help where nothing is written.
+        guard count > 0 else { throw failure(count < 0 ? String(cString: strerror(errno)) : "nothing was written") }
+        done += count
+      }
+    }
+  }
+
   static func failure(_ path: String) -> DiffNNPError { DiffNNPError("\(path): \(String(cString: strerror(errno)))") }
 }
 
@@ -108,13 +126,7 @@ public final class ReplacementFile {
   }
 
   private func flush() throws {
-    var done = 0
-    while done < pending.count {
-      let count = pending.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw FileIO.failure(path) }
-      done += count
-    }
+    try FileIO.write(pending, to: descriptor) { DiffNNPError("\(path): \($0)") }
     pending.removeAll(keepingCapacity: true)
   }
 }

@@ -31,6 +31,11 @@ public struct Cell: Equatable, Sendable {
     self.periodic = periodic
     volume = abs(determinant)
     reciprocal = [bc / determinant, cross(c, a) / determinant, cross(a, b) / determinant]
+    // Nothing can be computed with a vector so short that the square of its inverse is infinite.
+    guard heights.min() > 0 else {
+      throw DiffNNPError(
+        "degenerate cell: its vectors are \(length(a)), \(length(b)) and \(length(c)) Å long; give longer ones, in Å")
+    }
   }
 
   /// A periodic orthogonal cell with edges (Å) along x, y, z.

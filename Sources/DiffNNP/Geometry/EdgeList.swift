@@ -64,6 +64,7 @@ public final class EdgeList {
   /// Empties the list for a system of `centreCount` centres among `atomCount` atoms.
   /// - Throws: `OutOfMemory`; the list is as it was then.
   public func begin(centreCount: Int, atomCount: Int) throws {
+    assert(0...atomCount ~= centreCount, "\(centreCount) of \(atomCount) atoms are centres")
     if atomCount > atomCapacity {
       let capacity = max(atomCount, atomCapacity + atomCapacity / 2)
       offsets = try replaced(offsets, capacity + 1)
@@ -77,6 +78,7 @@ public final class EdgeList {
 
   /// Empties the list to be filled with the edges of some centres alone.
   func restart(with centres: Range<Int>) {
+    assert(centres.lowerBound >= 0 && centres.upperBound <= centreCount, "centres \(centres) of \(centreCount)")
     self.centres = centres
     open = centres.lowerBound
     count = 0
@@ -94,6 +96,8 @@ public final class EdgeList {
   /// Adds an edge to the centre that is being filled. Room must have been reserved.
   @inline(__always)
   public func appendUnchecked(neighbour: Int32, vector: SIMD3<Double>, length: Double) {
+    assert(count < edgeCapacity, "no room was reserved")
+    assert(0..<atomCount ~= Int(neighbour), "neighbour \(neighbour) of \(atomCount) atoms")
     neighbours[count] = neighbour
     vectors[count] = vector
     lengths[count] = length
@@ -104,6 +108,7 @@ public final class EdgeList {
   /// lengths in place of lengths.
   @inline(__always)
   func extend(by more: Int) {
+    assert(more >= 0 && count + more <= edgeCapacity, "no room was reserved")
     let squares = lengths + count
     // As magnitudes, they are known not to be negative; otherwise each root has a branch of its own.
     for e in 0..<more { squares[e] = squares[e].magnitude.squareRoot() }
@@ -113,6 +118,7 @@ public final class EdgeList {
   /// Sets the weight of the edges from index `first` on; edges before keep theirs, which is 1 unless it was set.
   /// - Throws: `OutOfMemory`.
   func weigh(from first: Int, by weight: Double) throws {
+    assert(0...count ~= first)
     let weights = try allWeights ?? Buffer.allocate(edgeCapacity)
     if !isWeighted { weights.update(repeating: 1, count: edgeCapacity) }
     (weights + first).update(repeating: weight, count: count - first)
@@ -122,6 +128,8 @@ public final class EdgeList {
   /// Ends the edges of centre `i`; centres are filled in order.
   @inline(__always)
   public func close(centre i: Int) {
+    assert(i == open && i < centres.upperBound, "centre \(i) of \(centres) follows those before \(open)")
+    assert(count <= Int32.max)
     offsets[i + 1] = Int32(truncatingIfNeeded: count)
     open = i + 1
   }
@@ -177,6 +185,25 @@ struct EdgePointers {
     (centres, count) = (edges.centres, edges.count)
     (offsets, neighbours, types) = (.init(edges.offsets), .init(edges.neighbours), .init(edges.types))
     (vectors, lengths, weights) = (.init(edges.vectors), .init(edges.lengths), edges.weights.map { .init($0) })
+  }
+
+  /// Asserts what loops over the edges of some centres rely on.
+  @inline(__always)
+  func assertSound(for chosen: Range<Int>, typeCount: Int) {
+    assert(chosen.isEmpty || chosen.clamped(to: centres) == chosen, "centres \(chosen) of \(centres)")
+    assert(
+      chosen.allSatisfy { offsets[$0] >= 0 && offsets[$0] <= offsets[$0 + 1] && offsets[$0 + 1] <= count },
+      "edges of a centre end before they begin, or behind the last")
+    assert(chosen.allSatisfy { 0..<typeCount ~= Int(types[$0]) }, "type of a centre is out of 0..<\(typeCount)")
+    assert(ends(of: chosen).allSatisfy { 0..<atomCount ~= $0 }, "an edge leads out of \(atomCount) atoms")
+    assert(
+      ends(of: chosen).allSatisfy { 0..<typeCount ~= Int(types[$0]) },
+      "type of a neighbour is out of 0..<\(typeCount)")
+  }
+
+  /// The far ends of the edges of some centres.
+  private func ends(of chosen: Range<Int>) -> some Sequence<Int> {
+    chosen.lazy.flatMap { i in (offsets[i]..<offsets[i + 1]).lazy.map { Int(neighbours[Int($0)]) } }
   }
 
   /// The most edges that one of some centres has.

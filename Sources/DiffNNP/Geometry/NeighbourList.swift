@@ -128,6 +128,7 @@ public final class NeighbourListReader: EdgeSource {
   ///   name atoms by the list's `ids`, or count them from 0.
   public func begin(_ list: NeighbourList, cutoff: Double, typeCount: Int, refusesPartialWeights: Bool = false) throws {
     (self.list, squaredCutoff, self.refusesPartialWeights) = (list, cutoff * cutoff, refusesPartialWeights)
+    assert(0...list.allCount ~= list.localCount && list.listedCount >= 0)
     try checkPositions(list)
     try checkTypes(list, typeCount)
     try number(list, try indices.reserve(list.allCount), try rowBuffer.reserve(list.allCount))
@@ -154,6 +155,7 @@ public final class NeighbourListReader: EdgeSource {
   /// Moves results of the first `count` atoms of the edge list, as the last `fill` numbered them, to the rows of the
   /// caller's atoms in the same array [rowCount][width]. Atoms that are left out get zero.
   public func spread(_ values: UnsafeMutablePointer<Double>, width: Int, count: Int, rowCount: Int) {
+    assert(count <= atomCount && count <= rowCount, "\(count) of \(atomCount) atoms go to \(rowCount) rows")
     guard count < rowCount, let rows else { return }
     // From the back: what moves never moves towards the front.
     var end = rowCount
@@ -216,6 +218,7 @@ public final class NeighbourListReader: EdgeSource {
       for i in localCount..<allCount where list.types[i] >= 0 { take(i) }
     }
     atomCount = Int(count)
+    assert(centreCount <= atomCount && atomCount <= allCount && rowBuffer.holds(atomCount))
     self.rows = UnsafePointer(rows)
   }
 
@@ -339,6 +342,7 @@ public final class NeighbourListReader: EdgeSource {
     _ count: Int, _ neighbours: UnsafePointer<Int>, from i: Int, _ positions: UnsafePointer<Double>,
     _ indices: UnsafePointer<Int32>, to edges: EdgeList
   ) throws {
+    assert(edges.near.holds(count) && edges.squares.holds(count))
     try edges.reserve(count)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
@@ -350,6 +354,7 @@ public final class NeighbourListReader: EdgeSource {
       ends[k] = indices[j]
       vectors[k] = SIMD3(p[0] - x, p[1] - y, p[2] - z)
       lengths[k] = squares[k]
+      assert(0..<Int32(atomCount) ~= ends[k], "atom \(j) is number \(ends[k]) of \(atomCount)")
     }
     edges.extend(by: count)
   }

@@ -57,6 +57,7 @@ public final class NeighbourSearch: EdgeSource {
   public func begin(
     cell: Cell, positions: UnsafeBufferPointer<SIMD3<Double>>, types: UnsafeBufferPointer<Int32>, cutoff: Double
   ) throws {
+    assert(types.count == positions.count)
     atomCount = positions.count
     squaredCutoff = cutoff * cutoff
     let copy = try self.types.reserve(atomCount)
@@ -117,6 +118,8 @@ public final class NeighbourSearch: EdgeSource {
   private func find(_ run: Range<Int>, _ c: SIMD3<Double>, _ edges: EdgeList, behind count: Int) -> Int {
     let (x, y, z) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer)
     let (squares, near) = (edges.squares.pointer, edges.near.pointer)
+    assert(0...pointCount ~= run.upperBound && count <= pointCount, "points \(run) of \(pointCount)")
+    assert(edges.squares.holds(pointCount) && edges.near.holds(pointCount))
     for k in run {
       let (dx, dy, dz) = (x[k] - c.x, y[k] - c.y, z[k] - c.z)
       squares[k] = dx * dx + dy * dy + dz * dz
@@ -135,13 +138,19 @@ public final class NeighbourSearch: EdgeSource {
   private func append(_ found: Int, _ c: SIMD3<Double>, _ edges: EdgeList) throws -> Int {
     let (x, y, z, owners) = (sortedX.pointer, sortedY.pointer, sortedZ.pointer, sortedOwners.pointer)
     let (squares, near) = (edges.squares.pointer, edges.near.pointer)
+    guard edges.count + found <= Int32.max else {
+      throw DiffNNPError(
+        "\(atomCount) atoms have more than \(Int32.max) neighbours within the cutoff; compute fewer atoms at once")
+    }
     try edges.reserve(found)
     let ends = edges.neighbours + edges.count
     let vectors = edges.vectors + edges.count
     let lengths = edges.lengths + edges.count
     var added = 0
+    assert(edges.near.holds(found))
     for n in 0..<found {
       let k = near[n]
+      assert(0..<pointCount ~= k && 0..<Int32(atomCount) ~= owners[k])
       ends[added] = owners[k]
       vectors[added] = SIMD3(x[k] - c.x, y[k] - c.y, z[k] - c.z)
       lengths[added] = squares[k]
@@ -184,6 +193,7 @@ public final class NeighbourSearch: EdgeSource {
     func bin(_ s: SIMD3<Double>) -> Int32 {
       let c = ((s - origin) * inverseWidth).clamped(
         lowerBound: .zero, upperBound: [Double(counts.x - 1), Double(counts.y - 1), Double(counts.z - 1)])
+      assert(c.x >= 0 && c.y >= 0 && c.z >= 0, "point \(s) is in no bin")
       return Int32((Int(c.z) * counts.y + Int(c.y)) * counts.x + Int(c.x))
     }
 
@@ -248,10 +258,12 @@ public final class NeighbourSearch: EdgeSource {
     pointCount = 0
     for i in 0..<n { append(cell, fractions[i], owner: i, grid) }
     for i in 0..<n { appendImages(cell, fractions[i], owner: i, from, to, grid) }
+    assert(pointCount == count, "room for \(count) points, but there are \(pointCount)")
     return grid
   }
 
   private func append(_ cell: Cell, _ s: SIMD3<Double>, owner: Int, _ grid: Grid) {
+    assert(points.holds(pointCount + 1) && owners.holds(pointCount + 1) && bins.holds(pointCount + 1))
     points.pointer[pointCount] = cell.cartesian(s)
     owners.pointer[pointCount] = Int32(owner)
     bins.pointer[pointCount] = grid.bin(s)
@@ -291,6 +303,7 @@ public final class NeighbourSearch: EdgeSource {
     for p in stride(from: total - 1, through: 0, by: -1) {
       // Filling from the end, binStarts[b + 1] counts down to the start of bin b.
       let b = Int(bins[p]) + 1
+      assert(1...binCount ~= b)
       binStarts[b] -= 1
       let k = Int(binStarts[b])
       (x[k], y[k], z[k]) = (points[p].x, points[p].y, points[p].z)

@@ -27,6 +27,7 @@ package struct Buffer<Element>: ~Copyable {
   @inline(__always)
   @discardableResult
   package mutating func reserve(_ count: Int) throws -> UnsafeMutablePointer<Element> {
+    assert(count >= 0)
     if count > capacity { try grow(to: count) }
     return pointer
   }
@@ -38,6 +39,9 @@ package struct Buffer<Element>: ~Copyable {
   package mutating func reserveOrEnd(_ count: Int) -> UnsafeMutablePointer<Element> {
     orEnd { try reserve(count) }
   }
+
+  /// Whether there is room for `count` elements.
+  func holds(_ count: Int) -> Bool { count <= capacity }
 
   @inline(never)
   private mutating func grow(to count: Int) throws {

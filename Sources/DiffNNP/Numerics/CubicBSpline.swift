@@ -16,6 +16,14 @@ public enum CubicBSpline {
   @inlinable @inline(__always)
   public static func curvature(_ t: Double) -> SIMD4<Double> { [1 - t, 3 * t - 2, 1 - 3 * t, t] }
 
+  /// The knot interval of a position s ≥ 0, which is in units of the knot spacing, and the position t within it. Positions
+  /// beyond the last of `count` intervals are counted to it.
+  @inlinable @inline(__always)
+  public static func locate(_ s: Double, count: Int) -> (interval: Int, t: Double) {
+    let interval = min(Int(s), count - 1)
+    return (interval, s - Double(interval))
+  }
+
   /// Writes what `basis` says at four values of t at once: values of the first function, of the second, …, and then
   /// derivatives.
   @inline(__always)
@@ -49,6 +57,8 @@ public enum CubicBSpline {
     let shift = SIMD4<Double>(repeating: 0x1.8p52)
     let shifted = last.replacing(with: centred, where: centred .< last) + shift
     let interval = unsafeBitCast(shifted, to: SIMD4<Int>.self) &- unsafeBitCast(shift, to: SIMD4<Int>.self)
+    assert(
+      all(interval .>= 0) && all(interval .<= Int(last[0])), "positions \(s) are not in 0...\(last[0])")
     return (interval, s - (shifted - shift))
   }
 }

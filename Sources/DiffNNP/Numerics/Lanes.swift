@@ -40,6 +40,7 @@ extension Lanes {
   /// `count` is 16 at most. Straight code, because a loop would be vectorised across its turns.
   @inline(__always)
   static func sum(_ lanes: UnsafePointer<Self>, _ count: Int, into sums: UnsafeMutablePointer<Scalar>) {
+    assert(1...16 ~= count)
     sumFour(lanes, into: sums)
     guard count > 4 else { return }
     sumFour(lanes + 4, into: sums + 4)

@@ -48,16 +48,25 @@ public struct Philox: RandomNumberGenerator {
   /// Uniform in (0, 1).
   public mutating func uniform() -> Double { (Double(next() >> 12) + 0.5) * 0x1p-52 }
 
-  /// Standard normal, by Box and Muller's transformation.
+  /// Standard normal.
   public mutating func normal() -> Double {
     if let value = spare {
       spare = nil
       return value
     }
-    let radius = (-2 * log(uniform())).squareRoot()
-    let angle = 2 * Double.pi * uniform()
-    spare = radius * sin(angle)
-    return radius * cos(angle)
+    let u = uniform()
+    let (value, other) = Self.normals(from: u, uniform())
+    spare = other
+    return value
+  }
+
+  /// Two independent standard normals from two uniform numbers, u in (0, 1] and v in [0, 1], by Box and Muller's
+  /// transformation.
+  @inline(__always)
+  static func normals(from u: Double, _ v: Double) -> (Double, Double) {
+    let radius = (-2 * log(u)).squareRoot()
+    let angle = 2 * Double.pi * v
+    return (radius * cos(angle), radius * sin(angle))
   }
 
   /// Three standard normals.

@@ -76,6 +76,7 @@ public struct ExtrapolationGrade: Equatable, Sendable {
   }
 
   private func nearness(of centre: Int, _ edges: EdgeList) -> Double {
+    EdgePointers(edges).assertSound(for: centre..<centre + 1, typeCount: surroundings.typeCount)
     let a = Int(edges.types[centre])
     var largest = 0.0
     closest.withUnsafeBufferPointer { closest in

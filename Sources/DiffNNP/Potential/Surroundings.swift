@@ -37,13 +37,13 @@ public struct Surroundings: Equatable, Sendable {
   public func describe(
     _ centre: Int, _ edges: EdgeList, into f: UnsafeMutablePointer<Double>, _ padded: UnsafeMutablePointer<Double>
   ) {
+    EdgePointers(edges).assertSound(for: centre..<centre + 1, typeCount: typeCount)
     padded.update(repeating: 0, count: paddedDimension)
     let inverseSpacing = Double(intervals) / rMax
     let stride = intervals + 3
     for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < rMax {
-      let s = edges.lengths[e] * inverseSpacing
-      let m = min(Int(s), intervals - 1)
-      let values = CubicBSpline.basis(s - Double(m)).value
+      let (m, t) = CubicBSpline.locate(edges.lengths[e] * inverseSpacing, count: intervals)
+      let values = CubicBSpline.basis(t).value
       let place = padded + Int(edges.types[Int(edges.neighbours[e])]) * stride + m
       for k in 0..<4 { place[k] += values[k] }
     }

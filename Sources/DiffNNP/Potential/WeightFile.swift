@@ -174,7 +174,7 @@ public enum WeightFile {
         throw DiffNNPError("there is a tensor \(first.name), but no metadata \"\(kind.name)\"")
       }
       let term = try kind.init(StoredTerm(settings: settings, tensors: tensors), typeNames: typeNames)
-      let known = Set(term.stored.tensors.map(\.name))
+      let known = Set(term.tensorNames)
       if let stranger = tensors.first(where: { !known.contains($0.name) }) {
         throw DiffNNPError("tensor \(stranger.name) has no place in the term \"\(kind.name)\"")
       }
@@ -201,15 +201,8 @@ public enum WeightFile {
         "there are \(tensors.count) tensors \(gradePrefix)*; expected "
           + expected.map { gradePrefix + $0.name }.joined(separator: ", "))
     }
-    let values = try expected.map { name, shape -> [Double] in
-      guard let tensor = tensors.first(where: { $0.name == gradePrefix + name }) else {
-        throw DiffNNPError("there is no tensor \(gradePrefix + name)")
-      }
-      guard tensor.shape == shape else {
-        throw DiffNNPError("tensor \(tensor.name) has shape \(tensor.shape), expected \(shape)")
-      }
-      return tensor.values
-    }
+    let stored = StoredTerm(settings: settings, tensors: tensors)
+    let values = try expected.map { try stored.values(gradePrefix + $0.name, shape: $0.shape) }
     return try ExtrapolationGrade(surroundings, means: values[0], whitening: values[1], closest: values[2])
   }
 

@@ -96,6 +96,7 @@ public final class AtomExchange {
   ) {
     if let inPlace, edges.atomCount == rowCount { return call(.forward, inPlace, width) }
     let (values, rows) = (place(Value.self, edges, width), rows!)
+    assertRows(edges)
     for i in 0..<edges.centreCount { pack(i, values + width * Int(rows[i])) }
     call(.forward, values, width)
     for i in edges.centreCount..<edges.atomCount { unpack(i, values + width * Int(rows[i])) }
@@ -113,9 +114,18 @@ public final class AtomExchange {
   ) {
     if let inPlace, edges.atomCount == rowCount { return call(.reverse, inPlace, width) }
     let (values, rows) = (place(Value.self, edges, width), rows!)
+    assertRows(edges)
     for i in 0..<edges.atomCount { pack(i, values + width * Int(rows[i])) }
     call(.reverse, values, width)
     for i in 0..<edges.centreCount { unpack(i, values + width * Int(rows[i])) }
+  }
+
+  /// Asserts that each atom of the edge list has a row.
+  @inline(__always)
+  private func assertRows(_ edges: EdgePointers) {
+    assert(
+      (0..<edges.atomCount).allSatisfy { i in rows.map { 0..<rowCount ~= Int($0[i]) } ?? false },
+      "an atom of the edge list has no row among \(rowCount)")
   }
 
   /// Room for the values of all rows; zero where the caller has atoms that the edge list leaves out.
@@ -133,6 +143,8 @@ public final class AtomExchange {
 
   private func reserve<Value: FloatingPoint>(_ type: Value.Type, _ width: Int) -> UnsafeMutablePointer<Value> {
     let count = rowCount * width
+    assert(
+      buffer.holds((count * MemoryLayout<Value>.stride + 7) / 8), "width \(width) is none of those that were announced")
     return UnsafeMutableRawPointer(buffer.pointer).bindMemory(to: type, capacity: count)
   }
 

@@ -55,8 +55,10 @@ public struct DistanceFloor: Equatable, Sendable {
     let start = distances[TypePairs.index(a, b, typeCount: typeCount)]
     guard r < start else { return Floored(distance: r) }
     let x = min((start - r) / width, 1)
+    // Rounding must not make it negative, for which there is no interval of a table.
+    let distance = max(start - width * x * (1 - x * x * (1 - 0.5 * x)), 0)
     return Floored(
-      distance: start - width * x * (1 - x * x * (1 - 0.5 * x)), slope: 1 - x * x * (3 - 2 * x),
+      distance: distance, slope: 1 - x * x * (3 - 2 * x),
       curvature: 6 * x * (1 - x) / width)
   }
 }

@@ -45,6 +45,7 @@ public struct ForceSums {
 
   /// Adds the forces and virials of some atoms in other sums.
   func add(_ other: ForceSums, _ atoms: Range<Int>) {
+    assert((forces == nil) == (other.forces == nil) && folding == other.folding, "these are sums of different kinds")
     func add(_ a: UnsafeMutablePointer<Double>?, _ b: UnsafeMutablePointer<Double>?, _ width: Int) {
       guard let a, let b else { return }
       for k in atoms.lowerBound * width..<atoms.upperBound * width { a[k] += b[k] }
@@ -113,6 +114,7 @@ struct OwnForceSums: ~Copyable {
 
   /// Clears the sums that `wanted` has, for which there must be room.
   mutating func beginReserved(like wanted: ForceSums, atomCount: Int) {
+    assert(buffer.holds(6 + 18 * atomCount))
     var place = buffer.pointer
     func take(_ isWanted: Bool, _ count: Int) -> UnsafeMutablePointer<Double>? {
       defer { if isWanted { place += count } }

@@ -21,6 +21,8 @@ public protocol Term: Sendable {
   var summary: [String] { get }
   /// Settings and tensors of the term, as a weight file holds them.
   var stored: StoredTerm { get }
+  /// Names of the tensors of `stored`.
+  var tensorNames: [String] { get }
   /// Makes the term from what a weight file holds.
   /// - Throws: where something is missing, or does not fit together.
   init(_ stored: StoredTerm, typeNames: [String]) throws
@@ -34,6 +36,8 @@ extension Term {
   public static var tensorPrefix: String { name + "." }
   /// The name of the term's kind.
   public var name: String { Self.name }
+  /// The default: from `stored`, which may copy the tensors.
+  public var tensorNames: [String] { stored.tensors.map(\.name) }
   /// The default: no exchanges.
   public var exchangeWidths: [Int] { [] }
 }

@@ -1,4 +1,5 @@
 import DiffNNP
+import DiffNNPFrames
 
 #if canImport(Glibc)
   import Glibc
@@ -42,8 +43,9 @@ public struct Subprocess: Sendable {
   /// Input and output go through unnamed files: unlike pipes, they never fill up and block either side.
   /// - Throws: where the program cannot be started, or a temporary file cannot be made.
   public func start(input: String = "") throws -> Running {
-    let streams = try (0..<3).map { _ in try UnnamedFile() }
-    try streams[0].write(input)
+    let streams = try (0..<3).map { _ in try TemporaryFile() }
+    try streams[0].write(Array(input.utf8))
+    try streams[0].rewind()
 
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -67,8 +69,8 @@ public struct Subprocess: Sendable {
   /// A program that runs, and has to be waited for.
   public struct Running {
     let pid: pid_t
-    let output: UnnamedFile
-    let error: UnnamedFile
+    let output: TemporaryFile
+    let error: TemporaryFile
 
     /// Waits until the program ends.
     /// - Throws: where the system knows the program no more.
@@ -79,8 +81,8 @@ public struct Subprocess: Sendable {
       }
       let signal = status & 0x7f
       return Result(
-        status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, bytes: try output.read(),
-        error: String(decoding: try error.read(), as: UTF8.self))
+        status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, bytes: try output.contents(),
+        error: String(decoding: try error.contents(), as: UTF8.self))
     }
   }
 
@@ -104,49 +106,5 @@ public struct Subprocess: Sendable {
     let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
     guard count > 0, let slash = buffer[..<count].lastIndex(of: UInt8(ascii: "/")) else { return nil }
     return String(decoding: buffer[..<slash], as: UTF8.self)
-  }
-}
-
-/// A file that has no name and goes away with its last user.
-final class UnnamedFile {
-  let descriptor: Int32
-
-  init() throws {
-    let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var name = Array("\(directory)/diffnnp.XXXXXX".utf8CString)
-    descriptor = mkstemp(&name)
-    guard descriptor >= 0 else {
-      throw DiffNNPError("cannot make a temporary file in \(directory): \(systemError())")
-    }
-    unlink(name)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-  }
-
-  deinit { close(descriptor) }
-
-  /// Writes `text` and goes back to the start.
-  func write(_ text: String) throws {
-    var bytes = Array(text.utf8)[...]
-    while !bytes.isEmpty {
-      let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      guard count > 0 else {
-        throw DiffNNPError("cannot write a temporary file: \(systemError())")
-      }
-      bytes = bytes.dropFirst(count)
-    }
-    lseek(descriptor, 0, SEEK_SET)
-  }
-
-  /// The contents of the file.
-  func read() throws -> [UInt8] {
-    let size = Int(max(lseek(descriptor, 0, SEEK_END), 0))
-    lseek(descriptor, 0, SEEK_SET)
-    return Array(unsafeUninitializedCapacity: size) { buffer, filled in
-      while filled < buffer.count {
-        let count = Glibc.read(descriptor, buffer.baseAddress! + filled, buffer.count - filled)
-        guard count > 0 else { break }
-        filled += count
-      }
-    }
   }
 }

@@ -19,7 +19,8 @@ struct PairComparison {
   /// Smallest distances (Å).
   let smallest: Double?
   let framesSmallest: Double?
-  /// The bin where g differs most: r (Å), g of the runs, g of the frames.
+  /// The bin of the largest absolute difference: r (Å), g of the runs, g of the frames. How well sampling knows g there does
+  /// not count, so it may well be at a high and noisy peak, and not where the difference is hardest to explain.
   let worst: (r: Double, simulated: Double, frames: Double)
 }
 

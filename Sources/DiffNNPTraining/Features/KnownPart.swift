@@ -1,7 +1,8 @@
 import DiffNNP
 
 /// A part of a potential that is given and not learned, in units of kT: u = u_known + Σ_k c_k φ_k. Candidates differ in
-/// its energy, its force is subtracted from labels, and chains run with it.
+/// its energy, its force is subtracted from labels, and chains run with it. The learned potential does not contain it,
+/// so that simulations have to add it.
 package protocol KnownPart: Sendable {
   /// Cutoff (Å).
   var rMax: Double { get }
@@ -13,8 +14,10 @@ package protocol KnownPart: Sendable {
 
 /// Computes a known part for displacements of one atom, the others being fixed. Holds the buffers of one thread.
 package protocol KnownPartEvaluating: AnyObject {
-  /// Begins a configuration. Its edges reach beyond the cutoff by the largest displacement of an atom.
-  func begin(_ edges: EdgeList, _ cell: Cell)
+  /// Begins a configuration.
+  /// - Parameter edges: those of the configuration, which reach beyond the cutoff by the largest displacement of an
+  ///   atom.
+  func begin(_ configuration: Configuration, _ edges: EdgeList)
   /// The energy (kT), up to a constant, of atom i among all others at `displacement` (Å) from its position.
   /// - Parameter near: the atoms within the cutoff of that point.
   func energy(of i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) -> Double
@@ -64,7 +67,7 @@ private final class KnownPairsEvaluator: KnownPartEvaluating {
 
   init(_ pairs: PairTerm) { self.pairs = pairs }
 
-  func begin(_ edges: EdgeList, _ cell: Cell) { self.edges = edges }
+  func begin(_ configuration: Configuration, _ edges: EdgeList) { self.edges = edges }
 
   func energy(of i: Int, _ displacement: SIMD3<Double>, _ near: NearbyAtoms.Found) -> Double {
     (0..<near.count).reduce(0) { sum, k in

@@ -54,8 +54,10 @@ extension LinearFeatures {
 
 /// Computes the functions of a family. Holds the buffers of one thread.
 package protocol FeatureEvaluating: AnyObject {
-  /// Begins a configuration. Its edges reach beyond the cutoff by the largest displacement of an atom.
-  func begin(_ edges: EdgeList, _ cell: Cell)
+  /// Begins a configuration.
+  /// - Parameter edges: those of the configuration, which reach beyond the cutoff by the largest displacement of an
+  ///   atom.
+  func begin(_ configuration: Configuration, _ edges: EdgeList)
 
   /// Removes atom i from the surroundings of its neighbours, so that it can be put at other points.
   func remove(_ i: Int)

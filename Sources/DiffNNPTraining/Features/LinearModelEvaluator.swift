@@ -26,8 +26,8 @@ package final class LinearModelEvaluator {
   /// - Throws: where neighbours cannot be found.
   package func begin(_ configuration: Configuration) throws {
     try search.fill(edges, configuration, cutoff: model.rMax + reach)
-    for evaluator in evaluators { evaluator.begin(edges, configuration.cell) }
-    known?.begin(edges, configuration.cell)
+    for evaluator in evaluators { evaluator.begin(configuration, edges) }
+    known?.begin(configuration, edges)
   }
 
   // MARK: Moves of an atom

@@ -172,9 +172,10 @@ private struct SurroundingsSums {
   }
 
   /// For each type the matrix A with A Aᵀ = (covariance + uncertainty²)⁻¹, upper triangular.
-  private func whitening(uncertainty: Double) -> [Double] {
+  /// - Throws: where a covariance is not finite.
+  private func whitening(uncertainty: Double) throws -> [Double] {
     let (dimension, means) = (surroundings.dimension, means)
-    return counts.indices.flatMap { type -> [Double] in
+    return try counts.indices.flatMap { type -> [Double] in
       var matrix = [Double](repeating: 0, count: dimension * dimension)
       for k in 0..<dimension {
         for l in 0...k {
@@ -183,29 +184,10 @@ private struct SurroundingsSums {
         }
         matrix[k * dimension + k] += uncertainty * uncertainty
       }
-      return Self.inverseFactor(of: matrix, dimension)
-    }
-  }
-
-  /// (L⁻¹)ᵀ of a positive matrix L Lᵀ [n][n], of which the lower triangle is given.
-  private static func inverseFactor(of matrix: [Double], _ n: Int) -> [Double] {
-    var factor = matrix
-    for j in 0..<n {
-      for i in j..<n {
-        var sum = factor[i * n + j]
-        for k in 0..<j { sum -= factor[i * n + k] * factor[j * n + k] }
-        factor[i * n + j] = i == j ? sum.squareRoot() : sum / factor[j * n + j]
+      guard let factor = CholeskyFactor(matrix, count: dimension, ridge: 0) else {
+        throw DiffNNPError("the surroundings of atoms of type \(type + 1) have no finite covariance")
       }
+      return factor.inverseTransposed()
     }
-    // Column c of L⁻¹ by forward substitution is row c of the transpose.
-    var inverse = [Double](repeating: 0, count: n * n)
-    for c in 0..<n {
-      for i in c..<n {
-        var sum = i == c ? 1.0 : 0.0
-        for k in c..<i { sum -= factor[i * n + k] * inverse[c * n + k] }
-        inverse[c * n + i] = sum / factor[i * n + i]
-      }
-    }
-    return inverse
   }
 }

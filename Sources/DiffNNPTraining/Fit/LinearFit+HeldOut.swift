@@ -10,12 +10,17 @@ extension LinearFit {
   /// The potential has no walls: they are so steep that one pair closer than any in the fitted frames would dominate
   /// the objective.
   package func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
-    let potential = try Potential(
-      typeNames: typeNames, energyScale: thermalEnergy, terms: result.model.terms(result.coefficients))
+    let known = result.model.known.map { [[$0.term]] } ?? []
+    let potentials = try ([result.model.terms(result.coefficients)] + known).map {
+      try Potential(typeNames: typeNames, energyScale: thermalEnergy, terms: $0)
+    }
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.heldOutDraws, seed: settings.seed)
     return try Parallel.map(frames.count, threads: settings.threads) { k in
-      let calculator = Calculator(potential)
-      return try objective.estimate(frames.frame(at: k).configuration, frame: k) { try calculator.compute($0).forces }
+      let calculators = potentials.map { Calculator($0) }
+      return try objective.estimate(frames.frame(at: k).configuration, frame: k) { configuration in
+        let forces = try calculators.map { try $0.compute(configuration).forces }
+        return forces[0].indices.map { i in forces.reduce(.zero) { $0 + $1[i] } }
+      }
     }
   }
 }

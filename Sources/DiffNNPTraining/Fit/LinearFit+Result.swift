@@ -75,10 +75,10 @@ extension LinearFit {
     /// - Throws: where a coefficient is not finite.
     public func terms() throws -> [any Term] { try model.terms(model.walled(coefficients)) }
 
-    /// The learned terms and the known part, in units of kT.
-    func potential(_ typeNames: [String]) throws -> Potential {
-      let known = model.known.map { [$0.term] } ?? []
-      return try Potential(typeNames: typeNames, energyScale: 1, terms: terms() + known)
+    /// The learned potential and that of the known part, in units of kT, which add up.
+    func potentials(_ typeNames: [String]) throws -> [Potential] {
+      let known = model.known.map { [[$0.term]] } ?? []
+      return try ([terms()] + known).map { try Potential(typeNames: typeNames, energyScale: 1, terms: $0) }
     }
 
     /// The result with other coefficients of all functions.

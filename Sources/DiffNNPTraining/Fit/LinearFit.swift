@@ -57,6 +57,10 @@ public struct LinearFit: Sendable {
     return (blocks, basis)
   }
 
+  private func requireMemory(for model: LinearModel, _ blocks: TimeBlocks) throws {
+    try requireMemory(functions: model.count, model.arithmetic, blocks)
+  }
+
   private func requireMemory(functions: Int, _ arithmetic: String, _ blocks: TimeBlocks) throws {
     try MatrixMemory.check(
       functions: functions, arithmetic, objectives: settings.objective == .mixed ? 2 : 1, blocks: blocks.count,
@@ -111,35 +115,41 @@ public struct LinearFit: Sendable {
     progress("\(frames.count) frames in \(blocks.count) blocks; \(basis.count) pair functions up to \(basis.rMax) Å")
     let scores = try PairScores(
       frames, blocks: blocks, basis, known: settings.known, threads: settings.threads, ranks: settings.ranks)
-    let pairs = PairFeatures(basis: basis, wallDistances: scores.connectedDistances)
-    var model = LinearModel([pairs], known: settings.known)
-    var priors = [pairs.priorCandidates[0]]
+    let families = try families(basis, scores)
+    var model = LinearModel([families[0]], known: settings.known)
+    var priors = [families[0].priorCandidates[0]]
     var stages = [try minimiser(model, frames, blocks).minimum(ofQuadratic: [scores.objective], &priors)]
     if settings.objective.usesForces { try checkForces(frames, scores, smoothness: priors[0], trajectory.typeNames) }
-
-    let triplets = try settings.triplets.map {
-      TripletFeatures(basis: try $0.basis(basis, closest: scores.connectedDistances))
-    }
-    if let triplets {
-      let all = LinearModel([pairs, triplets], known: settings.known)
-      try requireMemory(functions: all.count, all.arithmetic, blocks)
-    }
-    // The objective is convex, so that its minimum does not depend on the starting point.
-    var (stage, minimum) = try minimise(
-      model, &priors, isLast: triplets == nil, from: stages[0].coefficients, frames, scores)
-    stages.append(stage)
-    if let triplets {
-      progress("\(triplets.count) triplet functions up to \(triplets.rMax) Å")
-      model = LinearModel([pairs, triplets], known: settings.known)
-      priors.append(triplets.priorCandidates[0])
-      let start = stage.coefficients + Array(repeating: 0, count: triplets.count)
-      (stage, minimum) = try minimise(model, &priors, isLast: true, from: start, frames, scores)
+    try requireMemory(for: LinearModel(families), blocks)
+    // Families join one after the other: the objective is convex, so that its minimum does not depend on the starting
+    // point.
+    var (c, minimum): ([Double], LikelihoodMinimum?) = (stages[0].coefficients, nil)
+    for count in 1...families.count {
+      model = LinearModel(Array(families[..<count]), known: settings.known)
+      if count > 1 {
+        let family = families[count - 1]
+        progress("\(family.count) functions of \(family.name) up to \(family.rMax) Å")
+        priors.append(family.priorCandidates[0])
+        c += Array(repeating: 0, count: family.count)
+      }
+      let (stage, found) = try minimise(model, &priors, isLast: count == families.count, from: c, frames, scores)
       stages.append(stage)
+      (c, minimum) = (stage.coefficients, found)
     }
     return Result(
-      model: model, coefficients: stage.coefficients, blocks: blocks, smallestDistances: scores.smallestDistances,
+      model: model, coefficients: c, blocks: blocks, smallestDistances: scores.smallestDistances,
       wallDistances: scores.connectedDistances, stages, heldOutObjective: scores.heldOut(stages[1].chosen.solutions),
       minimum: minimum)
+  }
+
+  /// The families of functions, in the order in which they join the fit: pairs first.
+  private func families(_ basis: PairBasis, _ scores: PairScores) throws -> [any LinearFeatures] {
+    let closest = scores.connectedDistances
+    var families: [any LinearFeatures] = [PairFeatures(basis: basis, wallDistances: closest)]
+    if let triplets = settings.triplets {
+      families.append(TripletFeatures(basis: try triplets.basis(basis, closest: closest)))
+    }
+    return families
   }
 
   private func minimiser(_ model: LinearModel, _ frames: Frames, _ blocks: TimeBlocks) -> LinearMinimiser {
@@ -198,6 +208,3 @@ public struct LinearFit: Sendable {
     return try labels.weighted(about: silent.minimum(ofQuadratic: [first], &priors).coefficients)
   }
 }
-
-/// Boltzmann's constant (eV/K), CODATA 2018.
-public let boltzmannConstant = 8.617333262e-5

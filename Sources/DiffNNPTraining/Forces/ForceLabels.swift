@@ -175,9 +175,6 @@ private final class ForceSum {
   }
 
   func form() -> QuadraticForm {
-    var form = QuadraticForm(count: functionCount)
-    form.matrix = sum.result()
-    form.vector = vector
-    return form
+    QuadraticForm(matrix: sum.result(), vector: vector)
   }
 }

@@ -34,7 +34,7 @@ struct Expansion {
   }
 }
 
-/// A part that is a quadratic form of the first coefficients of a model.
+/// A part that is a quadratic form of all coefficients.
 struct QuadraticPart: ObjectivePart {
   let name: String
   /// ½ c'Gc - h'c for each block of time.

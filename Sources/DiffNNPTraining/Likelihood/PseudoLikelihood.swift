@@ -37,6 +37,8 @@ struct PseudoLikelihood: ObjectivePart {
   struct Sampling {
     let stride: Int
     let repeats: Int
+    /// Number of choices in all frames.
+    let count: Int
 
     private static let mostChoicesPerSubject = 4
 
@@ -46,6 +48,7 @@ struct PseudoLikelihood: ObjectivePart {
     init(choices: Int, subjects: Int) {
       stride = max(1, subjects / choices)
       repeats = max(1, min(choices / max(1, subjects), Self.mostChoicesPerSubject))
+      count = subjects / stride * repeats
     }
 
     /// The mean number of choices per subject, and the weight of each choice in sums that estimate one choice per
@@ -67,7 +70,7 @@ struct PseudoLikelihood: ObjectivePart {
 
   func sampling(_ move: any Move, _ effort: Effort) -> Sampling {
     let subjects = (0..<frames.count).reduce(0) { $0 + move.subjectCount(atomCount: frames.atomCount(at: $1)) }
-    return Sampling(choices: effort.choices(model) / moves.count, subjects: subjects)
+    return Sampling(choices: max(1, effort.choices(model) / moves.count), subjects: subjects)
   }
 
   /// Mean number of choices per atom.
@@ -77,8 +80,7 @@ struct PseudoLikelihood: ObjectivePart {
 
   func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
     let samplings = moves.map { sampling($0, effort) }
-    let all = zip(moves, samplings).reduce(0) { $0 + frames.atomCount / $1.1.stride * $1.1.repeats }
-    let hessianChance = effort.hessianCandidates(model) / Double(max(1, all))
+    let hessianChance = effort.hessianCandidates(model) / Double(max(1, samplings.reduce(0) { $0 + $1.count }))
     return try ranks.sums(groups: blocks.count, parts: Self.pieces, threads: threads) { item in
       let sum = ChoiceSum(self, coefficients, samplings, hessianChance: hessianChance)
       for f in blocks.frames(ofItem: item, pieces: Self.pieces)
@@ -170,10 +172,7 @@ private final class ChoiceSum {
 
   /// Gradient (in the form's vector) and Hessian.
   func form() -> QuadraticForm {
-    var form = QuadraticForm(count: count)
-    form.matrix = hessian.result()
-    form.vector = gradient
-    return form
+    QuadraticForm(matrix: hessian.result(), vector: gradient)
   }
 
   /// Whether any move makes choices in a frame.
@@ -209,7 +208,7 @@ private final class ChoiceSum {
     coefficients.withUnsafeBufferPointer { c in
       for k in 0..<candidates.count {
         energies[k] =
-          candidates.knownEnergies[k] + QuadraticForm.dot(candidates.functions(k), c.baseAddress!, count)
+          candidates.energies[k] + QuadraticForm.dot(candidates.functions(k), c.baseAddress!, count)
       }
     }
     let lowest = energies.min()!

@@ -39,7 +39,7 @@ struct AtomMove: Move {
     let noised = radius * random.inBall()
     for k in 0..<candidates.count {
       let displacement = k == 0 ? SIMD3<Double>.zero : noised + radius * random.inBall()
-      candidates.knownEnergies[k] = evaluator.put(i, displacement, into: candidates.functions(k))
+      candidates.energies[k] = evaluator.put(i, displacement, into: candidates.functions(k))
     }
   }
 }

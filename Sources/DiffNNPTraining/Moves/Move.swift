@@ -27,13 +27,14 @@ package struct Candidates: ~Copyable {
   package let count: Int
   private let functionCount: Int
   private let rows: Buffer<Double>
-  /// Energy of the known part (kT), up to a constant [candidate].
-  package var knownEnergies: [Double]
+  /// Energies that no coefficient enters (kT), up to a constant [candidate]: of the known part and, where a move changes
+  /// volumes in phase space, -log of its Jacobian.
+  package var energies: [Double]
 
   init(count: Int, functionCount: Int) {
     (self.count, self.functionCount) = (count, functionCount)
     rows = Buffer(zeros: count * functionCount)
-    knownEnergies = Array(repeating: 0, count: count)
+    energies = Array(repeating: 0, count: count)
   }
 
   /// The functions of a candidate, up to constants that are the same for all.

@@ -10,7 +10,7 @@ import DiffNNPFrames
 public final class NetworkTrainer {
   /// The outcome of a step and, now and then, of a validation.
   public struct Report: Sendable {
-    /// Number of the step, from 0.
+    /// Number of steps done, this one included.
     public var step: Int
     /// Noise level of the step (Å).
     public var sigma: Double
@@ -40,8 +40,8 @@ public final class NetworkTrainer {
   private let trainingFrames: Range<Int>
   private let heldOutFrames: Range<Int>
   private let network: TrainableNetwork
-  /// The potential that the network is added to, in units of kT; nil for a network alone.
-  private let base: Potential?
+  /// The potentials that the network is added to, in units of kT; none for a network alone.
+  private let bases: [Potential]
   private let threads: Int
   private let ranks: Ranks
   private var state: TrainingState
@@ -73,7 +73,7 @@ public final class NetworkTrainer {
     let network = try TrainableNetwork(architecture)
     self.network = network
     workers = WorkerPool { ScoreObjective(network) }
-    base = try fit?.potential(trajectory.typeNames)
+    bases = try fit?.potentials(trajectory.typeNames) ?? []
     var random = Philox(seed: settings.seed, purpose: .network, frame: 0)
     state = TrainingState(
       ConditionedParameters(
@@ -169,7 +169,7 @@ public final class NetworkTrainer {
     return try ranks.map(batch.count, threads: threads) { k in
       let worker = workers.take()
       defer { workers.give(worker) }
-      return try worker.evaluate(batch[k], base: base, weight: weight, gradient: gradients?[k])
+      return try worker.evaluate(batch[k], bases: bases, weight: weight, gradient: gradients?[k])
     }
   }
 

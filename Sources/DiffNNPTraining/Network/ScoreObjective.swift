@@ -27,12 +27,12 @@ public final class ScoreObjective {
   public init(_ network: TrainableNetwork) { model = TrainableScore(network) }
 
   /// The objective for an atom (1/Å²). Where `gradient` is given, it receives the gradient of `weight` times that.
-  /// - Parameter base: what the network adds to at the item's noise level, in units of kT.
+  /// - Parameter bases: potentials that the network adds to, in units of kT.
   /// - Throws: where neighbours cannot be found.
   public func evaluate(
-    _ item: Item, base: Potential?, weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
+    _ item: Item, bases: [Potential] = [], weight: Double = 1, gradient: TrainableNetwork.Gradient? = nil
   ) throws -> Double {
-    try model.evaluate(item.configuration, base: base, into: &score)
+    try model.evaluate(item.configuration, bases: bases, into: &score)
     let count = Double(score.count)
     var sum = 0.0
     for i in score.indices { sum += dot(score[i], 0.5 * score[i] - item.target[i]) }

@@ -1,14 +1,14 @@
 import DiffNNP
 
-/// Computes scores of configurations for a base potential (pairs and perhaps triplets) and, if there is one, a network
-/// that is trained, and the derivatives of objectives and energies with respect to the network. Holds the buffers of
-/// one thread.
+/// Computes scores of configurations for base potentials (pairs, perhaps triplets, and a known part) and, if there is
+/// one, a network that is trained, and the derivatives of objectives and energies with respect to the network. Holds
+/// the buffers of one thread.
 final class TrainableScore {
   private let network: (worker: TrainableNetwork.Worker, cutoff: Double)?
   private let search = NeighbourSearch()
   private let networkEdges = EdgeList()
   private let baseEdges = EdgeList()
-  private var baseEvaluator: Evaluator?
+  private var baseEvaluators: [Evaluator] = []
   private var baseForces: [Double] = []
 
   /// The network's parameters may change between evaluations.
@@ -17,9 +17,9 @@ final class TrainableScore {
   }
 
   /// The score -∇u (1/Å).
-  /// - Parameter base: what the network adds to, in units of kT.
-  func evaluate(_ configuration: Configuration, base: Potential?, into score: inout [SIMD3<Double>]) throws {
-    try setBaseScore(configuration, base, &score)
+  /// - Parameter bases: potentials that the network adds to, in units of kT.
+  func evaluate(_ configuration: Configuration, bases: [Potential], into score: inout [SIMD3<Double>]) throws {
+    try setBaseScore(configuration, bases, &score)
     guard let network else { return }
     try search.fill(networkEdges, configuration, cutoff: network.cutoff)
     _ = network.worker.addForces(networkEdges, to: &score)
@@ -41,22 +41,23 @@ final class TrainableScore {
   }
 
   private func setBaseScore(
-    _ configuration: Configuration, _ base: Potential?, _ score: inout [SIMD3<Double>]
+    _ configuration: Configuration, _ bases: [Potential], _ score: inout [SIMD3<Double>]
   ) throws {
     let n = configuration.positions.count
-    guard let base else {
-      score = Array(repeating: .zero, count: n)
-      return
+    score.removeAll(keepingCapacity: true)
+    score.append(contentsOf: repeatElement(.zero, count: n))
+    if baseEvaluators.map({ ObjectIdentifier($0.potential) }) != bases.map({ ObjectIdentifier($0) }) {
+      baseEvaluators = bases.map { Evaluator($0) }
     }
-    try search.fill(baseEdges, configuration, cutoff: base.rMax)
-    let evaluator = baseEvaluator.flatMap { $0.potential === base ? $0 : nil } ?? Evaluator(base)
-    baseEvaluator = evaluator
     if baseForces.count != 3 * n { baseForces = Array(repeating: 0, count: 3 * n) }
-    baseForces.withUnsafeMutableBufferPointer {
-      _ = evaluator.compute(
-        baseEdges, folding: base.isManyBody ? .neighbours : .centres, into: .init(forces: $0.baseAddress!))
+    for evaluator in baseEvaluators {
+      let base = evaluator.potential
+      try search.fill(baseEdges, configuration, cutoff: base.rMax)
+      baseForces.withUnsafeMutableBufferPointer {
+        _ = evaluator.compute(
+          baseEdges, folding: base.isManyBody ? .neighbours : .centres, into: .init(forces: $0.baseAddress!))
+      }
+      for i in 0..<n { score[i] += [baseForces[3 * i], baseForces[3 * i + 1], baseForces[3 * i + 2]] }
     }
-    if score.count != n { score = Array(repeating: .zero, count: n) }
-    for i in 0..<n { score[i] = [baseForces[3 * i], baseForces[3 * i + 1], baseForces[3 * i + 2]] }
   }
 }

@@ -18,8 +18,8 @@ struct TrainingItems: Sendable {
   init(
     frames: Frames, noise: NetworkNoise, objective: TrainingObjective, thermalEnergy: Double, seed: UInt64
   ) throws {
-    if objective != .denoising, let k = frames.firstIndex(where: { $0.forces == nil }) {
-      throw DiffNNPError("objective \(objective.rawValue) needs forces, but frame \(k) has none")
+    if objective != .denoising, let frame = frames.first(where: { $0.forces == nil }) {
+      throw DiffNNPError("objective \(objective.rawValue) needs forces, but frame \(frame.number) has none")
     }
     self.frames = frames
     self.noise = noise
@@ -45,9 +45,6 @@ struct TrainingItems: Sendable {
     }
     return sum / (Double(count) * thermalEnergy * thermalEnergy)
   }
-
-  /// How many items one frame makes at a step: with antithetic noise, both signs.
-  var itemsPerFrame: Int { objective != .forces && noise.isAntithetic ? 2 : 1 }
 
   /// The items of a frame at a noise level.
   /// - Parameters:

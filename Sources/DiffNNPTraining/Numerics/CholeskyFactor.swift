@@ -57,6 +57,21 @@ final class CholeskyFactor: @unchecked Sendable {
     return true
   }
 
+  /// (L⁻¹)ᵀ [count][count], upper triangular: with it, A Aᵀ is the inverse of the matrix.
+  func inverseTransposed() -> [Double] {
+    let lower = lower.pointer
+    var inverse = [Double](repeating: 0, count: count * count)
+    // Column c of L⁻¹ by forward substitution is row c of the transpose.
+    for c in 0..<count {
+      for i in c..<count {
+        var sum = i == c ? 1.0 : 0.0
+        for k in c..<i { sum -= lower[i * size + k] * inverse[c * count + k] }
+        inverse[c * count + i] = sum / lower[i * size + i]
+      }
+    }
+    return inverse
+  }
+
   /// x with L Lᵀ x = h; nil where it is not finite.
   func solve(_ h: [Double]) -> [Double]? {
     let lower = lower.pointer

@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#endif
 import DiffNNP
 
 /// ½ c'Gc - h'c, with symmetric G: an objective whose minimiser solves G c = h.
@@ -19,12 +16,19 @@ public struct QuadraticForm: Equatable, Sendable {
     vector = Array(repeating: 0, count: count)
   }
 
+  /// The form of a matrix [count][count] and a vector [count].
+  package init(matrix: [Double], vector: [Double]) {
+    assert(matrix.count == vector.count * vector.count)
+    (count, self.matrix, self.vector) = (vector.count, matrix, vector)
+  }
+
   /// Adds `weight` times the matrix of another form to the rows and columns of G from (row, column) on, and
   /// `vectorWeight` times its vector to h from `row` on.
   package mutating func add(
     _ other: QuadraticForm, weight: Double, vectorWeight: Double? = nil, row: Int = 0, column: Int = 0
   ) {
     let n = other.count
+    assert(row + n <= count && column + n <= count, "a form is added to one that is too small")
     matrix.withUnsafeMutableBufferPointer { target in
       other.matrix.withUnsafeBufferPointer { source in
         for k in 0..<n {

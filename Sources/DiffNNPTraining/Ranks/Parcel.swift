@@ -60,9 +60,6 @@ extension QuadraticForm: Parcelled {
   }
 
   init(from parcel: inout Parcel) {
-    let matrix: [Double] = parcel.take()
-    let vector: [Double] = parcel.take()
-    self.init(count: vector.count)
-    (self.matrix, self.vector) = (matrix, vector)
+    self.init(matrix: parcel.take(), vector: parcel.take())
   }
 }

@@ -53,12 +53,13 @@ struct LangevinChain: Equatable, Sendable {
         velocities[i] = v
       }
       try score(configuration, &scores)
-      var fastest = 0.0
+      var isFine = true
       for i in velocities.indices {
         velocities[i] += 0.5 * h * inverseMasses[i] * scores[i]
-        fastest = max(fastest, dot(velocities[i], velocities[i]) / inverseMasses[i])
+        // What is no number is not less either.
+        isFine = isFine && dot(velocities[i], velocities[i]) / inverseMasses[i] < Self.absurdEnergy
       }
-      guard fastest < Self.absurdEnergy else { return false }
+      guard isFine else { return false }
     }
     positions = configuration.positions
     return true

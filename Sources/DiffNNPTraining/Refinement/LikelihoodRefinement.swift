@@ -180,13 +180,13 @@ public final class LikelihoodRefinement {
   /// Mean squares of the score along a coordinate for each type, which for the model's own configurations are the mean
   /// curvatures.
   private func meanCurvatures() throws -> [Double] {
-    let base = try base()
+    let bases = try bases()
     var sums = [Double](repeating: 0, count: typeNames.count)
     var counts = sums
     var score: [SIMD3<Double>] = []
     for k in state.starts {
       let configuration = try frames.frame(at: k).configuration
-      try models[0].evaluate(configuration, base: base, into: &score)
+      try models[0].evaluate(configuration, bases: bases, into: &score)
       for i in score.indices {
         sums[configuration.types[i]] += dot(score[i], score[i]) / 3
         counts[configuration.types[i]] += 1
@@ -196,9 +196,9 @@ public final class LikelihoodRefinement {
     return sums.indices.map { counts[$0] > 0 && sums[$0] > 0 ? sums[$0] / counts[$0] : mean }
   }
 
-  /// The potential of pairs and triplets with the current coefficients. Walls are made anew, because they continue the
-  /// corrected splines.
-  private func base() throws -> Potential { try fit.with(state.coefficients).potential(typeNames) }
+  /// The potentials of pairs and triplets, with the current coefficients, and of a known part. Walls are made anew,
+  /// because they continue the corrected splines.
+  private func bases() throws -> [Potential] { try fit.with(state.coefficients).potentials(typeNames) }
 
   // MARK: Steps
 
@@ -206,12 +206,12 @@ public final class LikelihoodRefinement {
   /// - Throws: where the refinement diverges, a frame cannot be read, or another rank fails.
   public func advance() throws -> Report {
     network?.set(state.parameters)
-    let base = try base()
+    let bases = try bases()
     let isMeasuring = step < effort.measuringSteps
     let differentiates = network != nil && !isMeasuring
     let moved = try ranks.map(differentiates ? 2 * chainCount : chainCount, threads: threads) { k in
       k < chainCount
-        ? try moveChain(k, base, differentiates: differentiates) : try differentiate(atFrame: k - chainCount)
+        ? try moveChain(k, bases, differentiates: differentiates) : try differentiate(atFrame: k - chainCount)
     }
     for (k, result) in moved[..<chainCount].enumerated() {
       if let chain = result.chain {
@@ -254,12 +254,12 @@ public final class LikelihoodRefinement {
   }
 
   /// Moves a chain, and differentiates the network's energy at its end.
-  private func moveChain(_ k: Int, _ base: Potential, differentiates: Bool) throws -> Moved {
+  private func moveChain(_ k: Int, _ bases: [Potential], differentiates: Bool) throws -> Moved {
     var chain = state.chains[k]
     var configuration = try frames.frame(at: state.starts[k]).configuration
     var random = Philox(seed: seed, purpose: .likelihood, frame: k, stream: step)
     let isFine = try chain.advance(effort.stride, &configuration, masses: masses, using: &random) {
-      try models[k].evaluate($0, base: base, into: &$1)
+      try models[k].evaluate($0, bases: bases, into: &$1)
     }
     if !isFine { configuration = try frames.frame(at: state.starts[k]).configuration }
     if differentiates { try differentiate(k, sign: -1, configuration) }

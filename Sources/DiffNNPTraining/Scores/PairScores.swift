@@ -88,7 +88,7 @@ private final class PairScoreSum {
 
   func add(_ frame: Frame) throws {
     try search.fill(edges, frame.configuration, cutoff: max(basis.rMax, known?.rMax ?? 0))
-    known?.evaluator.begin(edges, frame.cell)
+    known?.evaluator.begin(frame.configuration, edges)
     distances.add(edges)
     for i in 0..<edges.centreCount {
       addClosest(of: i)

@@ -42,6 +42,18 @@ import Testing
     return (network, parameters)
   }
 
+  /// A seed gives the same network with every version, to the rounding of logarithm and cosine.
+  @Test func randomParametersAreThoseOfEveryVersion() throws {
+    let architecture = NetworkArchitecture(
+      typeNames: ["A"], rMax: 3, numLayers: 2, lMax: 1, numFeatures: 4, invariantNeurons: 5, avgNumNeighbors: 10)
+    var random = SplitMix(seed: 3)
+    let parameters = try TrainableNetwork.randomParameters(architecture, readout: 1, using: &random)
+    #expect(parameters.count == 547)
+    for (found, value) in zip(
+      parameters, [0.4403090611515458, 0.16677943134655127, 1.6155086524390745, 0.5840747320525347])
+    { #expect(abs(found - value) < 1e-14) }
+  }
+
   /// Of every tensor, the parameter that matters most and one at random.
   @Test(arguments: architectures.indices)
   func parameterGradientIsThatOfForces(_ index: Int) throws {

@@ -32,6 +32,14 @@ import Testing
     for r in [2.0, 0.1] { #expect(Self.floor.floored(1, 1, at: r).distance == r) }
   }
 
+  /// A table has no interval for a distance below zero, which rounding of a very wide floor would give.
+  @Test func distancesAreNotNegative() throws {
+    for (start, width) in [(1.9, 5e8), (1.7, 1.3e9), (3.7, 9e9)] {
+      let floor = try DistanceFloor(typeCount: 1, distances: [start], width: width)
+      #expect(floor.floored(0, 0, at: 1e-17).distance >= 0)
+    }
+  }
+
   @Test func nonsenseIsRefused() {
     for (distances, width) in [
       ([1.0], 0.3), ([1, 1, -1], 0.3), ([1, 1, .nan], 0.3), ([1, 1, 1], 0), ([1, 1, 1], .nan),

@@ -57,9 +57,15 @@ final class AtomBlock<L: Lanes> {
 
   /// Features that enter a layer; behind the last, those for the readout.
   @inline(__always)
-  func features(_ layer: Int) -> UnsafeMutablePointer<L> { featureBuffer.pointer + layer * featureStride }
+  func features(_ layer: Int) -> UnsafeMutablePointer<L> {
+    assert(featureBuffer.holds((layer + 1) * featureStride))
+    return featureBuffer.pointer + layer * featureStride
+  }
 
   /// Sums over edges of a layer.
   @inline(__always)
-  func messages(_ layer: Int) -> UnsafeMutablePointer<L> { messageBuffer.pointer + layer * messageStride }
+  func messages(_ layer: Int) -> UnsafeMutablePointer<L> {
+    assert(messageBuffer.holds((layer + 1) * messageStride))
+    return messageBuffer.pointer + layer * messageStride
+  }
 }

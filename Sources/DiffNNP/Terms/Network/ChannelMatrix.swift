@@ -17,6 +17,7 @@ struct ChannelMatrix<L: Lanes> {
     rows = transposed ? outputs : inputs
     rowVectors = transposed ? outputVectors : inputVectors
     columnVectors = transposed ? inputVectors : outputVectors
+    assert(rows <= rowVectors * L.width)
   }
 
   /// - Parameters:
@@ -87,6 +88,7 @@ struct ChannelMatrix<L: Lanes> {
   ) {
     let (x, xStride) = (x.first + firstAtom &* x.stride, x.stride)
     let (y, yStride) = (y.first + (firstAtom &* y.stride &+ firstVector), y.stride)
+    assert(atoms * dimension * vectors <= 12 && firstVector + vectors <= columnVectors)
     var sums = InlineArray<12, L>(repeating: .zero)
     for i in 0..<atoms {
       for d in 0..<dimension {

@@ -18,6 +18,7 @@ extension Network: Term {
   }
 
   public var stored: StoredTerm { StoredTerm(settings: architecture.json, tensors: tensors) }
+  public var tensorNames: [String] { plan.tensors.filter { $0.count > 0 }.map(\.name) }
 
   public convenience init(_ stored: StoredTerm, typeNames: [String]) throws {
     let architecture = try NetworkArchitecture(json: stored.settings)

@@ -11,6 +11,7 @@ extension NetworkEvaluator {
     let geometry = job.block.geometry.pointer
     let harmonics = job.block.harmonics.pointer
     let firstEdges = job.block.firstEdges.pointer
+    assert(job.block.firstEdges.holds(centres.count + 1))
     let (rMax, isExact) = (layout.plan.architecture.rMax, exactRadial != nil)
     let (knotsPerLength, lastKnot) = (1 / weights.spacing, Double(weights.intervals - 1))
     var count = 0
@@ -19,6 +20,7 @@ extension NetworkEvaluator {
       firstEdges[i - centres.lowerBound] = Int32(first)
       // The list may have more edges, where other terms of the potential reach farther.
       for e in Int(edges.offsets[i])..<Int(edges.offsets[i + 1]) where edges.lengths[e] < rMax {
+        assert(job.block.geometry.holds(count + 1) && job.block.harmonics.holds((count + 1) * harmonicCount))
         fill(geometry + count, edges, i, e, job.directions, knotsPerLength, lastKnot)
         if isExact {
           // At the beginning of its own spline.
@@ -46,6 +48,7 @@ extension NetworkEvaluator {
     // The position between knots loses digits in single precision, so it is found in double.
     let place = floored.distance * knotsPerLength
     let knot = min(place.rounded(.down), lastKnot)
+    assert(knot >= 0, "distance \(floored.distance) Å is in none of the intervals")
     var (tangent, along) = (SIMD3<Double>.zero, 0.0)
     if let directions {
       along = dot(u, directions[e])
@@ -67,6 +70,7 @@ extension NetworkEvaluator {
   /// Calls `body` with all edges of a centre of the block, batch by batch.
   @inline(__always)
   private func forEachBatch(_ layer: Int, _ job: Job, _ i: Int, _ body: (EdgeBatch<L>) -> Void) {
+    assert(job.block.centres.contains(i), "the edges of centre \(i) have not been prepared")
     let shape = layers[layer]
     let (firstEdges, geometry) = (job.block.firstEdges.pointer, job.block.geometry.pointer)
     let (harmonics, sources) = (job.block.harmonics.pointer, sources(layer, job))
@@ -92,6 +96,7 @@ extension NetworkEvaluator {
     _ layer: Int, _ job: Job, _ geometry: UnsafePointer<EdgeGeometry<S>>, _ count: Int,
     _ places: UnsafeMutablePointer<Int>
   ) {
+    assert(job.block.sourcePlaces.holds(count))
     let (vectors, types) = (layers[layer].featureVectors, job.edges.types)
     if layer == 0 {
       for e in 0..<count { places[e] = Int(types[Int(geometry[e].neighbour)]) &* vectors }
@@ -108,6 +113,8 @@ extension NetworkEvaluator {
     let values = job.block.radialValues.pointer
     let scratch = job.block.radialScratch.pointer
     let splines = job.block.exactSplines.pointer
+    assert(job.block.radialValues.holds(network.columns) && job.block.radialScratch.holds(network.scratchCount))
+    assert(job.block.exactSplines.holds(4 * batch.count * batch.radialVectors))
     splines.update(repeating: .zero, count: 4 * batch.count * batch.radialVectors)
     for e in 0..<batch.count {
       let length = flooredLength(job.edges, i, Int(batch.edges[e].edge)).distance
@@ -161,6 +168,7 @@ extension NetworkEvaluator {
     for i in centres {
       let g = messageGradients + (i - centres.lowerBound) * m
       forEachBatch(layer, job, i) { batch in
+        assert(job.block.edgeGradients.holds(batch.count * harmonicCount + 3))
         gEdge.update(repeating: .zero, count: batch.count &* harmonicCount)
         let kernel = MultiplicationPullBack(
           batch: batch, g: g, coefficients: weights.couplings, gx: gh, gEdge: gEdge,

@@ -90,6 +90,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private var phase = Phase.begin
 
   init(_ weights: PackedWeights<L.Weight>, exactRadial: [RadialNetwork<Dual<Double>>]? = nil) {
+    assert(weights.layout.width == L.width)
     layout = weights.layout
     self.weights = weights
     self.exactRadial = exactRadial
@@ -124,6 +125,9 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
     _ edges: KeptEdges, exchange: AtomExchange? = nil, directions: UnsafePointer<SIMD3<Double>>? = nil,
     into outputs: Outputs
   ) throws {
+    assert(
+      layerCount == 1 || exchange != nil || edges.centreCount == edges.atomCount,
+      "\(edges.centreCount) of \(edges.atomCount) atoms are centres, and nothing brings the features of the others")
     let isTraining = outputs.weights != nil || outputs.forceTangents != nil
     let job = Job(
       shareCount: isTraining ? 1 : Shares.count(atoms: edges.centreCount, threads: blocks.count), block: blocks[0],
@@ -272,6 +276,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   }
 
   private func reserve(_ job: Job, _ block: AtomBlock<L>, _ edges: EdgePointers, share: Int) throws {
+    edges.assertSound(for: edges.centres, typeCount: weights.scales.count)
     try block.begin(size: job.blockSize)
     try block.reserve(edges: mostEdgesOfBlock(job, edges), harmonicCount: harmonicCount, centres: edges.centres.count)
     if let exactRadial {
@@ -323,6 +328,7 @@ final class NetworkEvaluator<L: Lanes>: SharedWork where L.Weight: PlainLanes, L
   private func gatherSourceGradients(_ layer: Int, _ job: Job, _ atoms: Range<Int>) {
     let n = layers[layer].featureVectors
     let sum = sourceGradients(layer, job)
+    assert((1..<job.shareCount).allSatisfy { blocks[$0].sourceGradients.holds(atoms.upperBound * n) })
     for share in 1..<job.shareCount {
       let other = blocks[share].sourceGradients.pointer
       for k in atoms.lowerBound * n..<atoms.upperBound * n { sum[k] = sum[k] + other[k] }

@@ -61,6 +61,8 @@ struct NetworkLayout: Sendable {
   }
 
   var plan: NetworkPlan
+  /// Channels of a vector.
+  var width: Int
   var layers: [Layer] = []
   var embedding: Matrix
   /// Vectors of the folded readout.
@@ -72,6 +74,7 @@ struct NetworkLayout: Sendable {
 
   init(_ plan: NetworkPlan, width: Int) {
     self.plan = plan
+    self.width = width
     var placement = Placement(width: width)
     embedding = placement.place(plan.embedding)
     layers = plan.layers.map { Layer($0, typeCount: plan.architecture.typeNames.count, &placement) }

@@ -36,7 +36,9 @@ struct PackedLayer<W: PlainLanes> {
   /// The linear maps of the self-connections of atoms of a type.
   @inline(__always)
   func selfConnections(_ type: Int) -> UnsafeBufferPointer<NetworkLayout.Linear> {
-    UnsafeBufferPointer(rebasing: allSelfConnections[type * selfConnectionCount..<(type + 1) * selfConnectionCount])
+    assert(type >= 0 && (type + 1) * selfConnectionCount <= allSelfConnections.count)
+    let first = type * selfConnectionCount
+    return UnsafeBufferPointer(rebasing: allSelfConnections[first..<first + selfConnectionCount])
   }
 
   func deallocate() {

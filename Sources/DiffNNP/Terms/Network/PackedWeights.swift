@@ -22,6 +22,7 @@ final class PackedWeights<W: PlainLanes>: @unchecked Sendable where W.Scalar: Bi
   private(set) var shifts: [Double] = []
 
   init(_ layout: NetworkLayout, intervals: Int) {
+    assert(layout.width == W.width && intervals > 0)
     self.layout = layout
     self.intervals = intervals
     lanes = .allocate(capacity: max(1, layout.weightVectors))
@@ -234,6 +235,7 @@ final class WeightGradient<W: PlainLanes>: @unchecked Sendable {
   @_specialize(where W == SIMD8<Float>)
   @_specialize(where W == SIMD4<Double>)
   func add(_ other: WeightGradient<W>) {
+    assert(laneCount == other.laneCount && tableCounts == other.tableCounts, "these are gradients of two layouts")
     for k in 0..<laneCount { lanes[k] += other.lanes[k] }
     for (layer, count) in tableCounts.enumerated() {
       let (a, b) = (tables[layer], other.tables[layer])

@@ -54,7 +54,10 @@ extension TensorProductKernel {
     case 0o323: multiply(3, 2, 3, path)
     case 0o332: multiply(3, 3, 2, path)
     case 0o333: multiply(3, 3, 3, path)
-    case let degrees: multiply(degrees >> 6, degrees >> 3 & 7, degrees & 7, path)
+    case let degrees:
+      // More components than those of degree 3 have no room.
+      assert(max(degrees >> 6, degrees >> 3 & 7, degrees & 7) <= 3, "degrees \(String(degrees, radix: 8))")
+      multiply(degrees >> 6, degrees >> 3 & 7, degrees & 7, path)
     }
   }
 }

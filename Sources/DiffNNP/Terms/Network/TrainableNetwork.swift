@@ -57,11 +57,10 @@ public final class TrainableNetwork: @unchecked Sendable {
     return parameters
   }
 
-  /// Box–Muller.
+  /// Standard normal.
   private static func normal(using random: inout some RandomNumberGenerator) -> Double {
     let u = Double.random(in: Double.leastNonzeroMagnitude..<1, using: &random)
-    let v = Double.random(in: 0..<1, using: &random)
-    return (-2 * Double.log(u)).squareRoot() * Double.cos(2 * Double.pi * v)
+    return Philox.normals(from: u, .random(in: 0..<1, using: &random)).0
   }
 
   /// Sums of gradients of one or more configurations.
@@ -107,6 +106,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func edgeDirections(_ edges: EdgeList, _ directions: [SIMD3<Double>]) -> UnsafePointer<SIMD3<Double>> {
+      assert(directions.count == edges.atomCount)
       let w = edgeTangents.reserveOrEnd(edges.count)
       directions.withUnsafeBufferPointer { directions in
         for i in 0..<edges.centreCount {
@@ -125,6 +125,7 @@ public final class TrainableNetwork: @unchecked Sendable {
     }
 
     private func add(_ sums: ForceSums, to forces: inout [SIMD3<Double>]) {
+      assert(self.sums.holds(3 * forces.count))
       guard let f = sums.forces else { return }
       for i in forces.indices { forces[i] += SIMD3(f[3 * i], f[3 * i + 1], f[3 * i + 2]) }
     }

@@ -18,6 +18,7 @@ struct TypeFeatures<L: Lanes>: ~Copyable {
 
   /// Clears what is summed up; there must be room.
   mutating func begin(typeCount: Int, featureVectors: Int, convolutionVectors: Int) {
+    assert(sources.holds(typeCount * featureVectors) && convolutions.holds(typeCount * convolutionVectors))
     sources.pointer.update(repeating: .zero, count: typeCount * featureVectors)
     convolutions.pointer.update(repeating: .zero, count: typeCount * convolutionVectors)
   }

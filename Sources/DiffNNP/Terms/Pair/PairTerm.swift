@@ -79,6 +79,7 @@ public struct PairTerm: Equatable, Sendable {
     forces: ForceSums, scratch: inout Buffer<SIMD4<Double>>
   ) throws {
     let edges = EdgePointers(edges)
+    edges.assertSound(for: centres, typeCount: typeCount)
     let slopes = try scratch.reserve((edges.mostEdges(of: centres) + 3) / 4)
     pieces.withUnsafeBufferPointer { pieces in
       starts.withUnsafeBufferPointer { starts in

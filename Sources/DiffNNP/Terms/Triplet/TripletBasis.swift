@@ -79,9 +79,8 @@ public struct TripletBasis: Equatable, Sendable {
   @inline(__always)
   public func neighbour(of centre: Int, type: Int, at r: Double) -> Neighbour {
     let floored = floor.floored(centre, type, at: r)
-    let s = floored.distance / spacing
-    let m = min(Int(s), intervals - 1)
-    var (values, slopes) = CubicBSpline.basis(s - Double(m))
+    let (m, t) = CubicBSpline.locate(floored.distance / spacing, count: intervals)
+    var (values, slopes) = CubicBSpline.basis(t)
     slopes *= floored.slope
     slopes /= spacing
     var begin = m - first
@@ -91,6 +90,7 @@ public struct TripletBasis: Equatable, Sendable {
       begin += 1
     }
     let width = max(0, min(4, radialCount - begin, m + 4 - max(m, first)))
+    assert(0..<typeCount ~= type && 0...radialCount ~= begin + width, "function \(begin) of \(radialCount)")
     return Neighbour(channel: type * radialCount + begin, width: width, values: values, slopes: slopes)
   }
 
@@ -133,6 +133,7 @@ public struct TripletBasis: Equatable, Sendable {
   public func describe(
     _ centre: Int, _ edges: EdgeList, into moments: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>
   ) {
+    EdgePointers(edges).assertSound(for: centre..<centre + 1, typeCount: typeCount)
     moments.update(repeating: 0, count: momentCount)
     for e in Int(edges.offsets[centre])..<Int(edges.offsets[centre + 1]) where edges.lengths[e] < rMax {
       let type = Int(edges.types[Int(edges.neighbours[e])])

@@ -42,6 +42,8 @@ struct TripletKernel<Degree: TripletDegree> {
   }
 
   func add(_ centres: Range<Int>, energies: UnsafeMutablePointer<Double>, scratch: inout TripletScratch) throws {
+    assert(Degree.lMax == basis.lMax)
+    edges.assertSound(for: centres, typeCount: basis.typeCount)
     let pointers = try scratch.reserve(neighbours: edges.mostEdges(of: centres), rowCount: rowCount, width: Self.width)
     for lm in SphericalHarmonics.count(Degree.lMax)..<16 { pointers.four[lm] = .zero }
     let matrixSize = basis.channelCount * basis.channelCount

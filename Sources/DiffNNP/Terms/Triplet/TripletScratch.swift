@@ -41,6 +41,7 @@ struct TripletScratch: ~Copyable {
       return next
     }
     let integers = try integers.reserve(8 * fours + 2 * rowCount)
+    defer { assert(lanes.holds(next - lanes.pointer), "more was taken than reserved") }
     return Pointers(
       moments: take(rowCount * width), slopes: take(rowCount * width), harmonics: take(fours * 4 * width),
       radial: take(fours * 8), directions: take(fours * 4), radialForces: take(fours * 4), four: take(32),

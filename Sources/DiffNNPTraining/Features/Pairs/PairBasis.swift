@@ -60,10 +60,7 @@ public struct PairBasis: Equatable, Sendable {
 
   /// The interval of a distance given in knot spacings, and the position in it, from 0 to 1.
   @inline(__always)
-  package func interval(_ s: Double) -> (number: Int, t: Double) {
-    let m = min(Int(s), intervals - 1)
-    return (m, s - Double(m))
-  }
+  package func interval(_ s: Double) -> (interval: Int, t: Double) { CubicBSpline.locate(s, count: intervals) }
 
   /// Adds `weight` times the functions of pair `p` at `r` to an array of all functions [count].
   @inline(__always)

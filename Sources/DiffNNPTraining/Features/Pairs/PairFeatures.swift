@@ -50,7 +50,7 @@ private final class PairEvaluator: FeatureEvaluating {
     inverseSpacing = 1 / basis.spacing
   }
 
-  func begin(_ edges: EdgeList, _ cell: Cell) { self.edges = edges }
+  func begin(_ configuration: Configuration, _ edges: EdgeList) { self.edges = edges }
 
   func remove(_ i: Int) {}
   func restore(_ i: Int) {}

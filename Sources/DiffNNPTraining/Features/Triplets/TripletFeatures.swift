@@ -52,7 +52,8 @@ private final class TripletEvaluator: FeatureEvaluating {
     halves.reserveOrEnd(3 * basis.typeCount * basis.halfCount)
   }
 
-  func begin(_ edges: EdgeList, _ cell: Cell) {
+  func begin(_ configuration: Configuration, _ edges: EdgeList) {
+    let cell = configuration.cell
     self.edges = edges
     meetsImages = (0..<3).contains { cell.periodic[$0] && cell.heights[$0] < 2 * basis.rMax }
     let moments = moments.reserveOrEnd(edges.centreCount * basis.momentCount)
