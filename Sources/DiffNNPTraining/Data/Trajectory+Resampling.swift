@@ -5,9 +5,9 @@ extension Trajectory {
   /// Number of contiguous pieces of time that make up each resampled block.
   private static let pieces = 10
 
-  /// As many frames as there are, drawn at random in pieces of contiguous time (moving-block bootstrap,
-  /// another simulation might have given them. The spread of potentials fitted to several such draws estimates their
-  /// statistical uncertainty.
+  /// As many frames as there are, drawn at random in pieces of contiguous time, as another simulation might have given them
+  /// (moving-block bootstrap: Künsch, Ann. Stat. 17, 1217 (1989)). The spread of potentials fitted to several such draws
+  /// estimates their statistical uncertainty.
   ///
   /// Pieces are drawn within each block of cross-validation, so that no frame is both fitted and held out.
   /// - Throws: what `TimeBlocks` throws.

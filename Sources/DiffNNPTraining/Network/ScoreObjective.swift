@@ -1,6 +1,6 @@
 import DiffNNP
 
-/// The objective of one configuration, for a fixed base potential and a network that is trained.
+/// The objective of one configuration, for fixed base potentials and a network that is trained.
 ///
 /// With s = F/kT the score, and a target t whose conditional mean is the score, L = ½|s|² - s·t: least squares without
 /// the constant ½|t|². For noise y = x ± σε the target is ∓ε/σ; the mean of both signs is the antithetic objective,

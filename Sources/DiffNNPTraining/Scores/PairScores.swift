@@ -34,7 +34,7 @@ package struct PairScores: Sendable {
       totals.map { DistanceHistograms(basis, counts: $0.distances) })
   }
 
-  /// The objective as a part of the objective of a model whose first functions are those of pairs.
+  /// The objective as a part of the objective of a model of pairs alone.
   var objective: QuadraticPart {
     QuadraticPart(name: "scores", forms: forms, constants: forms.map { _ in 0 })
   }

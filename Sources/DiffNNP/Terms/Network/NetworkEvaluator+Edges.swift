@@ -211,7 +211,7 @@ extension NetworkEvaluator {
     }
   }
 
-  /// The derivative of the length that radial functions see with respect to the real one.
+  /// The derivative of the length that radial functions use with respect to the real one.
   @inline(__always)
   private func flooredSlope(_ job: Job, _ centre: Int, _ e: Int) -> S {
     guard job.edges.lengths[e] < floor.reach else { return S(1) }
