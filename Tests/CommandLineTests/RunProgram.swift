@@ -59,10 +59,10 @@ private func shell(_ command: String) -> Int32 {
 }
 
 /// Writes frames.xyz: ten jittered crystals of atoms 3 Å apart, `side` along each edge of the cell.
-func writeJitteredCrystals(_ directory: String, side: Int = 2) throws {
+func writeJitteredCrystals(_ directory: String, side: Int = 2, frames: Int = 60) throws {
   let (count, edge) = (side * side * side, 3 * side)
   var text = ""
-  for k in 0..<10 {
+  for k in 0..<frames {
     var random = Philox(seed: 1, purpose: .noise, frame: k)
     text += "\(count)\nLattice=\"\(edge) 0 0 0 \(edge) 0 0 0 \(edge)\" Properties=species:S:1:pos:R:3 pbc=\"T T T\"\n"
     for site in 0..<count {

@@ -56,7 +56,7 @@ import Testing
   /// The same for the refinement of pairs and triplets; a checkpoint of other frames is refused.
   @Test func interruptedRefinementContinues() throws {
     try withDirectory { directory in
-      try writeJitteredCrystals(directory, side: 4)
+      try writeJitteredCrystals(directory, side: 4, frames: 10)
       let arguments = "train frames.xyz --temperature 300 --set pair.r_max=3 --set pair.spacing=0.25"
       let whole = try diffnnp(arguments + " -o whole.safetensors", in: directory)
       #expect(whole.exitCode == 0, "\(whole.errors)")
@@ -211,7 +211,7 @@ import Testing
   /// A disk that fills up, played by a limit on the size of files (in blocks of 512 bytes): what does not fit leaves the
   /// file as it was (the log: as far as it had come), and nothing else behind.
   @Test(arguments: [
-    (2, pairArguments, "m.safetensors.fit.csv"), (8, pairArguments + "--set pair.spacing=0.008", "m.safetensors"),
+    (1, pairArguments, "m.safetensors.fit.csv"), (8, pairArguments + "--set pair.spacing=0.008", "m.safetensors"),
     (8, arguments, "m.safetensors.checkpoint"),
     (12, pairArguments + smallest, "m.safetensors.network.csv"),
   ])

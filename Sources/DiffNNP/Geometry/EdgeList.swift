@@ -190,20 +190,24 @@ struct EdgePointers {
   /// Asserts what loops over the edges of some centres rely on.
   @inline(__always)
   func assertSound(for chosen: Range<Int>, typeCount: Int) {
-    assert(chosen.isEmpty || chosen.clamped(to: centres) == chosen, "centres \(chosen) of \(centres)")
-    assert(
-      chosen.allSatisfy { offsets[$0] >= 0 && offsets[$0] <= offsets[$0 + 1] && offsets[$0 + 1] <= count },
-      "edges of a centre end before they begin, or behind the last")
-    assert(chosen.allSatisfy { 0..<typeCount ~= Int(types[$0]) }, "type of a centre is out of 0..<\(typeCount)")
-    assert(ends(of: chosen).allSatisfy { 0..<atomCount ~= $0 }, "an edge leads out of \(atomCount) atoms")
-    assert(
-      ends(of: chosen).allSatisfy { 0..<typeCount ~= Int(types[$0]) },
-      "type of a neighbour is out of 0..<\(typeCount)")
+    assert(fault(of: chosen, typeCount: typeCount) == nil, "\(fault(of: chosen, typeCount: typeCount)!)")
   }
 
-  /// The far ends of the edges of some centres.
-  private func ends(of chosen: Range<Int>) -> some Sequence<Int> {
-    chosen.lazy.flatMap { i in (offsets[i]..<offsets[i + 1]).lazy.map { Int(neighbours[Int($0)]) } }
+  /// What is wrong with some centres or their edges; nil where all is sound. Plain loops, so that nothing is allocated.
+  private func fault(of chosen: Range<Int>, typeCount: Int) -> StaticString? {
+    guard chosen.isEmpty || chosen.clamped(to: centres) == chosen else { return "a centre that the edges do not have" }
+    for i in chosen {
+      guard 0 <= offsets[i], offsets[i] <= offsets[i + 1], offsets[i + 1] <= count else {
+        return "edges of a centre end before they begin, or behind the last"
+      }
+      guard 0..<typeCount ~= Int(types[i]) else { return "a centre's type that the term does not have" }
+      for e in Int(offsets[i])..<Int(offsets[i + 1]) {
+        let neighbour = Int(neighbours[e])
+        guard 0..<atomCount ~= neighbour else { return "an edge that leads out of the atoms" }
+        guard 0..<typeCount ~= Int(types[neighbour]) else { return "a neighbour's type that the term does not have" }
+      }
+    }
+    return nil
   }
 
   /// The most edges that one of some centres has.
