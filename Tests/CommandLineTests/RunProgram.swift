@@ -58,7 +58,7 @@ private func shell(_ command: String) -> Int32 {
   return status & 0x7f == 0 ? (status >> 8) & 0xff : -1
 }
 
-/// Writes frames.xyz: ten jittered crystals of atoms 3 Å apart, `side` along each edge of the cell.
+/// Writes frames.xyz: jittered crystals of atoms 3 Å apart, `side` along each edge of the cell.
 func writeJitteredCrystals(_ directory: String, side: Int = 2, frames: Int = 60) throws {
   let (count, edge) = (side * side * side, 3 * side)
   var text = ""

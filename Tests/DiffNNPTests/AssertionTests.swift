@@ -27,7 +27,7 @@ import Testing
     let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
       try AssertionTests.evaluate(type: 1000)
     }
-    #expect(Self.text(result).contains("a centre's type that the term does not have"))
+    #expect(Self.text(result).contains("type that the term does not have"))
   }
 
   @Test func neighbourOutOfRangeEndsTheProcess() async {
