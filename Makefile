@@ -7,7 +7,8 @@ ARCH ?= native
 ANY = $(if $(filter aarch64,$(shell uname -m)),armv8-a,x86-64 -Xswiftc -DNO_FMA)
 
 BUILD = .build/release
-SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xcc -march=$(if $(filter any,$(ARCH)),$(ANY),$(ARCH))
+# Exclusivity is checked when compiling; buffers of the hot path need no check while running.
+SWIFT_FLAGS = -c release -Xswiftc -static-stdlib -Xswiftc -enforce-exclusivity=unchecked -Xcc -march=$(if $(filter any,$(ARCH)),$(ANY),$(ARCH))
 # Of newer processors, where ARCH is "any".
 VARIANTS = $(wildcard $(BUILD)/glibc-hwcaps/*/libdiffnnp.so.1)
 VERSION = $(shell sed -n 's/.*diffnnpVersion.*"\(.*\)"/\1/p' Sources/DiffNNP/Version.swift)

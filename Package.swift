@@ -7,21 +7,19 @@ let package = Package(
   products: [
     .executable(name: "diffnnp", targets: ["diffnnp"]),
     .executable(name: "diffnnp-lab", targets: ["diffnnp-lab"]),
+    .executable(name: "diffnnp-lab", targets: ["diffnnp-lab"]),
     .executable(name: "diffnnp-bench", targets: ["diffnnp-bench"]),
+    // For programs in Swift: potentials, trajectories, training, analysis. Its targets have no unsafe flags.
+    .library(name: "DiffNNP", targets: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis"]),
     .library(name: "diffnnp-c", type: .dynamic, targets: ["DiffNNPC"]),
   ],
   targets: [
     .systemLibrary(name: "CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CProcessor"),
-    // Exclusivity is checked when compiling; buffers of the hot path need no check while running.
-    .target(
-      name: "DiffNNP", dependencies: ["CProcessor"],
-      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+    .target(name: "DiffNNP", dependencies: ["CProcessor"]),
     .target(name: "DiffNNPFrames", dependencies: ["DiffNNP", "CZlib"]),
-    .target(
-      name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"],
-      swiftSettings: [.unsafeFlags(["-enforce-exclusivity=unchecked"])]),
+    .target(name: "DiffNNPTraining", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .target(name: "DiffNNPMPI", dependencies: ["DiffNNP", "DiffNNPTraining"]),
     .target(name: "DiffNNPAnalysis", dependencies: ["DiffNNP", "DiffNNPFrames"]),
     .systemLibrary(name: "CDiffNNP"),
