@@ -7,7 +7,6 @@ let package = Package(
   products: [
     .executable(name: "diffnnp", targets: ["diffnnp"]),
     .executable(name: "diffnnp-lab", targets: ["diffnnp-lab"]),
-    .executable(name: "diffnnp-lab", targets: ["diffnnp-lab"]),
     .executable(name: "diffnnp-bench", targets: ["diffnnp-bench"]),
     // For programs in Swift: potentials, trajectories, training, analysis. Its targets have no unsafe flags.
     .library(name: "DiffNNP", targets: ["DiffNNP", "DiffNNPFrames", "DiffNNPTraining", "DiffNNPAnalysis"]),

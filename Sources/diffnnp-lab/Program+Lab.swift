@@ -4,5 +4,5 @@ extension Program {
   /// The laboratory.
   static let lab = Program(
     name: "diffnnp-lab", purpose: "Compares ways to learn a potential, and the noise that they learn from.",
-    commands: [TrainCommand.self, StudyCommand.self, NoiseScanCommand.self])
+    commands: [RecipeCommand.self, StudyCommand.self, NoiseScanCommand.self])
 }

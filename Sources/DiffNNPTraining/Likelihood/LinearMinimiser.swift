@@ -60,7 +60,7 @@ struct LinearMinimiser {
   ///   - c: the starting point; on return the point of the last expansion.
   /// - Returns: the minimiser about that point, and the expansion of all blocks there.
   func descend(
-    _ parts: [any ObjectivePart], _ priors: inout [Double], _ effort: Effort, from c: inout [Double]
+    _ parts: [any ObjectivePart], _ priors: inout [Double], _ effort: MinimisationEffort, from c: inout [Double]
   ) throws -> (minimum: Minimum, expansion: QuadraticForm) {
     let name = name(parts)
     var current = try expansion(of: parts, effort, about: c)
@@ -75,7 +75,7 @@ struct LinearMinimiser {
       var next = minimum.coefficients
       let before = current.value + penalty(c, priors)
       let promised = before - current.expected(at: next) - penalty(next, priors)
-      guard promised > Effort.tolerance * Double(model.count) else { return (minimum, total) }
+      guard promised > MinimisationEffort.tolerance * Double(model.count) else { return (minimum, total) }
       // Frees the old matrices before the new ones are computed.
       current.forms = []
       current = try expansion(of: parts, effort, about: next)
@@ -102,7 +102,9 @@ struct LinearMinimiser {
     return families + parts.map(\.name).joined(separator: " and ")
   }
 
-  private func expansion(of parts: [any ObjectivePart], _ effort: Effort, about c: [Double]) throws -> Current {
+  private func expansion(of parts: [any ObjectivePart], _ effort: MinimisationEffort, about c: [Double]) throws
+    -> Current
+  {
     var sum = try parts[0].expansions(about: c, effort)
     for part in parts.dropFirst() {
       for (block, expansion) in try part.expansions(about: c, effort).enumerated() {

@@ -6,7 +6,7 @@ protocol ObjectivePart: Sendable {
   var isQuadratic: Bool { get }
   /// Expansions about given coefficients, for each block of time.
   /// - Throws: where a frame cannot be read, or another rank fails.
-  func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion]
+  func expansions(about coefficients: [Double], _ effort: MinimisationEffort) throws -> [Expansion]
 }
 
 /// An objective about given coefficients, summed over one block of time: ½ c'Gc - h'c + constant to second order.
@@ -47,7 +47,7 @@ struct QuadraticPart: ObjectivePart {
   /// The form of all blocks.
   var total: QuadraticForm { .sum(forms) }
 
-  func expansions(about c: [Double], _ effort: Effort) -> [Expansion] {
+  func expansions(about c: [Double], _ effort: MinimisationEffort) -> [Expansion] {
     zip(forms, constants).map { Expansion($0, constant: $1, value: $0.value(c) + $1) }
   }
 }

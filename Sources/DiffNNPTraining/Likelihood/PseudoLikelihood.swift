@@ -68,17 +68,17 @@ struct PseudoLikelihood: ObjectivePart {
     func choiceNumber(_ k: Int, inFrame number: Int, _ choice: Int) -> Int { (k + number) / stride + choice }
   }
 
-  func sampling(_ move: any Move, _ effort: Effort) -> Sampling {
+  func sampling(_ move: any Move, _ effort: MinimisationEffort) -> Sampling {
     let subjects = (0..<frames.count).reduce(0) { $0 + move.subjectCount(atomCount: frames.atomCount(at: $1)) }
     return Sampling(choices: max(1, effort.choices(model) / moves.count), subjects: subjects)
   }
 
   /// Mean number of choices per atom.
-  func choicesPerAtom(_ effort: Effort) -> Double {
+  func choicesPerAtom(_ effort: MinimisationEffort) -> Double {
     moves.reduce(0) { $0 + sampling($1, effort).choicesPerSubject }
   }
 
-  func expansions(about coefficients: [Double], _ effort: Effort) throws -> [Expansion] {
+  func expansions(about coefficients: [Double], _ effort: MinimisationEffort) throws -> [Expansion] {
     let samplings = moves.map { sampling($0, effort) }
     let hessianChance = effort.hessianCandidates(model) / Double(max(1, samplings.reduce(0) { $0 + $1.count }))
     return try ranks.sums(groups: blocks.count, parts: Self.pieces, threads: threads) { item in
@@ -88,28 +88,6 @@ struct PseudoLikelihood: ObjectivePart {
       return ChoiceTotal(sum)
     }.map { Expansion($0.form, value: $0.value, about: coefficients) }
   }
-}
-
-/// How many choices the pseudo-likelihood is summed over.
-enum Effort {
-  /// Few, for the steps towards the minimum.
-  case low
-  /// For the final result: several choices per atom where frames are few.
-  case full
-
-  /// Largest number of choices over all frames. Where there are more atoms, they are subsampled evenly.
-  func choices(_ model: LinearModel) -> Int { self == .low ? 12_000 : model.choiceCount }
-
-  /// Approximate number of candidates, drawn at random, in the sum for the Hessian. Errors of the Hessian affect the
-  /// steps but not the minimum; the more functions there are, the more steps a smaller number would cost.
-  func hessianCandidates(_ model: LinearModel) -> Double { Double(model.choiceCount / 3) }
-
-  /// Largest number of Newton steps, which matters where two equally good priors are chosen alternately.
-  var mostSteps: Int { self == .low ? 20 : 3 }
-
-  /// Newton steps end when the predicted decrease of the objective per coefficient is below this. The statistical
-  /// uncertainty of a coefficient amounts to ½.
-  static let tolerance = 0.1
 }
 
 /// Value, gradient (in the form's vector) and Hessian over some frames, as they are sent between ranks.

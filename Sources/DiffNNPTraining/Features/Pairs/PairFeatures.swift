@@ -18,7 +18,7 @@ package struct PairFeatures: LinearFeatures {
   /// More choices do not improve the forces of pair potentials.
   package var choiceCount: Int { 36_000 }
 
-  package func makeEvaluator() -> any FeatureEvaluating { PairEvaluator(basis) }
+  package func makeEvaluator() -> any FeatureEvaluating { PairFeatureEvaluator(basis) }
 
   package var priorKey: String { "smoothness" }
   package var priorName: String { "smoothness" }
@@ -39,7 +39,7 @@ package struct PairFeatures: LinearFeatures {
   }
 }
 
-private final class PairEvaluator: FeatureEvaluating {
+private final class PairFeatureEvaluator: FeatureEvaluating {
   private let basis: PairBasis
   /// Inverse of the knot spacing (1/Å).
   private let inverseSpacing: Double

@@ -11,7 +11,7 @@ struct TripletFeatures: LinearFeatures {
   var countsNeighbours: Bool { false }
   var choiceCount: Int { 60_000 }
 
-  func makeEvaluator() -> any FeatureEvaluating { TripletEvaluator(basis) }
+  func makeEvaluator() -> any FeatureEvaluating { TripletFeatureEvaluator(basis) }
 
   /// Widths (kT) of the Gaussian prior of the coefficients about 0. Wider ones leave coefficients free that only
   /// surroundings outside the data would determine, and simulations find holes in the potential there.
@@ -27,7 +27,7 @@ struct TripletFeatures: LinearFeatures {
 }
 
 /// Computes the functions of triplets. As an atom moves, the moments of its neighbours change by its contribution to them.
-private final class TripletEvaluator: FeatureEvaluating {
+private final class TripletFeatureEvaluator: FeatureEvaluating {
   private let basis: TripletBasis
   private var edges = EdgeList()
   /// Moments of all atoms [atom][lm][p].

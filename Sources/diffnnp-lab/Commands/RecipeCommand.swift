@@ -10,7 +10,7 @@ import DiffNNPTraining
 #endif
 
 /// `diffnnp-lab train`.
-enum TrainCommand: Command {
+enum RecipeCommand: Command {
   static let syntax = Syntax(
     program: "diffnnp-lab", name: "train",
     summary: "Learn a pair potential, and perhaps a network, from levels of noise.",
