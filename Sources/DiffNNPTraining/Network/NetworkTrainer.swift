@@ -118,8 +118,7 @@ public final class NetworkTrainer {
         "the network's training diverged at step \(step); lower network.learning_rate from \(settings.learningRate)")
     }
     let rate = learningRate(step)
-    state.optimiser.update(
-      &state.parameters.values, gradient: gradient, learningRate: rate, averaging: settings.averaging)
+    state.update(gradient: gradient, learningRate: rate, averaging: settings.averaging)
     state.losses += [losses.reduce(0, +) / Double(losses.count), 1]
     var report = Report(
       step: step, sigma: sigma, loss: state.losses.x / state.losses.y, heldOut: nil, learningRate: rate)

@@ -18,6 +18,11 @@ struct TrainingState: Equatable, Sendable {
     best = parameters.values
   }
 
+  /// Moves the parameters by one step of the optimiser.
+  mutating func update(gradient: [Double], learningRate: Double, averaging: Double) {
+    optimiser.update(&parameters.values, gradient: gradient, learningRate: learningRate, averaging: averaging)
+  }
+
   // MARK: Checkpoints
 
   private static let format = "diffnnp-checkpoint"

@@ -352,8 +352,8 @@ public final class LikelihoodRefinement {
         "the refinement by likelihood diverged at step \(step); lower network.refinement_rate from \(networkRate), "
           + "or set refinement.steps to 0")
     }
-    state.optimiser.update(
-      &state.parameters, gradient: gradient, learningRate: networkRate * assessment.trust * decay,
+    state.update(
+      gradient: gradient, learningRate: networkRate * assessment.trust * decay,
       averaging: Self.averaging)
   }
 

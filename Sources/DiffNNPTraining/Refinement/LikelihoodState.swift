@@ -30,6 +30,11 @@ struct LikelihoodState: Equatable, Sendable {
     self.chains = chains
   }
 
+  /// Moves the parameters of the network by one step of the optimiser.
+  mutating func update(gradient: [Double], learningRate: Double, averaging: Double) {
+    optimiser.update(&parameters, gradient: gradient, learningRate: learningRate, averaging: averaging)
+  }
+
   // MARK: Checkpoints
 
   private static let prefix = "refinement."
