@@ -19,31 +19,24 @@ public final class TemporaryFile: Sendable {
   /// - Throws: where no file can be made in the directory.
   public init(in directory: String? = nil) throws {
     self.directory = directory ?? Self.directory
-    descriptor = try Self.open(in: directory)
+    var template = Array((self.directory + "/diffnnp-XXXXXX").utf8CString)
+    descriptor = mkstemp(&template)
+    guard descriptor >= 0 else { throw Self.failure("make", in: self.directory) }
+    unlink(template)
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
 
   deinit { close(descriptor) }
-
-  /// Opens a new file, whose descriptor the caller closes.
-  /// - Throws: where no file can be made in the directory.
-  public static func open(in directory: String? = nil) throws -> Int32 {
-    var template = Array(((directory ?? self.directory) + "/diffnnp-XXXXXX").utf8CString)
-    let descriptor = mkstemp(&template)
-    guard descriptor >= 0 else { throw failure("make", in: directory) }
-    unlink(template)
-    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-    return descriptor
-  }
 
   /// The error for a file in the directory.
   /// - Parameters:
   ///   - verb: what cannot be done.
   ///   - reason: why; by default what errno says.
-  public static func failure(
-    _ verb: String = "use", in directory: String? = nil, reason: String = String(cString: strerror(errno))
+  private static func failure(
+    _ verb: String, in directory: String, reason: String = String(cString: strerror(errno))
   ) -> DiffNNPError {
     DiffNNPError(
-      "\(directory ?? self.directory): cannot \(verb) a temporary file: \(reason); name a directory that has room with the "
+      "\(directory): cannot \(verb) a temporary file: \(reason); name a directory that has room with the "
         + "environment variable TMPDIR")
   }
 

@@ -9,10 +9,10 @@ import DiffNNPFrames
 /// it needs little memory.
 final class SpooledText {
   private var pending: [UInt8] = []
-  private var descriptor: Int32 = -1
+  private var file: TemporaryFile?
+  /// Number of bytes in the file.
+  private var spooled = 0
   private static let bufferSize = 1 << 20
-
-  deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// - Throws: where the temporary file cannot be written.
   func write(_ text: String) throws {
@@ -21,30 +21,21 @@ final class SpooledText {
   }
 
   private func flush() throws {
-    if descriptor < 0 { descriptor = try TemporaryFile.open() }
-    var done = 0
-    while done < pending.count {
-      let count = pending.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress! + done, $0.count - done) }
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { throw TemporaryFile.failure() }
-      done += count
-    }
+    let file = try self.file ?? TemporaryFile()
+    self.file = file
+    try file.write(pending)
+    spooled += pending.count
     pending.removeAll(keepingCapacity: true)
   }
 
   /// Prints all that was written.
   /// - Throws: where the temporary file cannot be read.
   func print() throws {
-    if descriptor >= 0 {
-      var buffer = [UInt8](repeating: 0, count: Self.bufferSize)
-      guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw TemporaryFile.failure() }
-      while true {
-        let count = read(descriptor, &buffer, buffer.count)
-        if count < 0 && errno == EINTR { continue }
-        guard count >= 0 else { throw TemporaryFile.failure() }
-        if count == 0 { break }
-        fwrite(buffer, 1, count, stdout)
-      }
+    var buffer = [UInt8](repeating: 0, count: min(Self.bufferSize, spooled))
+    for offset in stride(from: 0, to: spooled, by: Self.bufferSize) {
+      let count = min(Self.bufferSize, spooled - offset)
+      try buffer.withUnsafeMutableBytes { try file?.read(into: .init(rebasing: $0[..<count]), at: offset) }
+      fwrite(buffer, 1, count, stdout)
     }
     fwrite(pending, 1, pending.count, stdout)
   }

@@ -4,20 +4,20 @@ import DiffNNP
 /// part without coefficients. Coefficients of the families follow each other in the order of the list.
 package struct LinearModel: Sendable {
   package let features: [any LinearFeatures]
-  package var known: (any KnownPart)?
+  package let known: (any KnownPart)?
   /// Index of each family's first coefficient.
   package let offsets: [Int]
   /// Number of all functions.
   package let count: Int
+  /// Cutoff (Å): atoms farther apart do not interact.
+  package let rMax: Double
 
   package init(_ features: [any LinearFeatures], known: (any KnownPart)? = nil) {
     (self.features, self.known) = (features, known)
     offsets = Array(features.reduce(into: [0]) { $0.append($0.last! + $1.count) }.dropLast())
     count = features.reduce(0) { $0 + $1.count }
+    rMax = features.reduce(known?.rMax ?? 0) { max($0, $1.rMax) }
   }
-
-  /// Cutoff (Å): atoms farther apart do not interact.
-  package var rMax: Double { max(features.map(\.rMax).max() ?? 0, known?.rMax ?? 0) }
 
   /// The number of functions as a sum of products, in words for messages.
   var arithmetic: String { features.map(\.arithmetic).joined(separator: ", and ") }
@@ -44,6 +44,15 @@ package struct LinearModel: Sendable {
   /// - Throws: where the number of coefficients is not that of the functions.
   func terms(_ c: [Double]) throws -> [any Term] {
     try features.indices.map { try features[$0].term(coefficients(ofFamily: $0, in: c)) }
+  }
+
+  /// The learned potential with these coefficients and that of the known part, which add up.
+  /// - Parameter energyScale: unit of their energies, kT, in that of the potentials.
+  /// - Throws: what `terms` throws.
+  func potentials(_ c: [Double], typeNames: [String], energyScale: Double) throws -> [Potential] {
+    try ([terms(c)] + (known.map { [[$0.term]] } ?? [])).map {
+      try Potential(typeNames: typeNames, energyScale: energyScale, terms: $0)
+    }
   }
 
   /// Adds the penalties of all families to an objective.

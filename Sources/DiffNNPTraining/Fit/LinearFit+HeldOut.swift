@@ -10,10 +10,8 @@ extension LinearFit {
   /// The potential has no walls: they are so steep that one pair closer than any in the fitted frames would dominate
   /// the objective.
   package func heldOutObjectives(of result: Result, _ frames: Frames, typeNames: [String]) throws -> [Double] {
-    let known = result.model.known.map { [[$0.term]] } ?? []
-    let potentials = try ([result.model.terms(result.coefficients)] + known).map {
-      try Potential(typeNames: typeNames, energyScale: thermalEnergy, terms: $0)
-    }
+    let potentials = try result.model.potentials(
+      result.coefficients, typeNames: typeNames, energyScale: thermalEnergy)
     let objective = try HeldOutObjective(temperature: temperature, draws: Self.heldOutDraws, seed: settings.seed)
     return try Parallel.map(frames.count, threads: settings.threads) { k in
       let calculators = potentials.map { Calculator($0) }

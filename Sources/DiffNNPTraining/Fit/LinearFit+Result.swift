@@ -77,8 +77,7 @@ extension LinearFit {
 
     /// The learned potential and that of the known part, in units of kT, which add up.
     func potentials(_ typeNames: [String]) throws -> [Potential] {
-      let known = model.known.map { [[$0.term]] } ?? []
-      return try ([terms()] + known).map { try Potential(typeNames: typeNames, energyScale: 1, terms: $0) }
+      try model.potentials(model.walled(coefficients), typeNames: typeNames, energyScale: 1)
     }
 
     /// The result with other coefficients of all functions.

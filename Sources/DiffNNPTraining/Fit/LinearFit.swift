@@ -57,10 +57,6 @@ public struct LinearFit: Sendable {
     return (blocks, basis)
   }
 
-  private func requireMemory(for model: LinearModel, _ blocks: TimeBlocks) throws {
-    try requireMemory(functions: model.count, model.arithmetic, blocks)
-  }
-
   private func requireMemory(functions: Int, _ arithmetic: String, _ blocks: TimeBlocks) throws {
     try MatrixMemory.check(
       functions: functions, arithmetic, objectives: settings.objective == .mixed ? 2 : 1, blocks: blocks.count,
@@ -120,7 +116,8 @@ public struct LinearFit: Sendable {
     var priors = [families[0].priorCandidates[0]]
     var stages = [try minimiser(model, frames, blocks).minimum(ofQuadratic: [scores.objective], &priors)]
     if settings.objective.usesForces { try checkForces(frames, scores, smoothness: priors[0], trajectory.typeNames) }
-    try requireMemory(for: LinearModel(families), blocks)
+    let all = LinearModel(families)
+    try requireMemory(functions: all.count, all.arithmetic, blocks)
     // Families join one after the other: the objective is convex, so that its minimum does not depend on the starting
     // point.
     var (c, minimum): ([Double], LikelihoodMinimum?) = (stages[0].coefficients, nil)
@@ -202,9 +199,8 @@ public struct LinearFit: Sendable {
     let labels = ForceLabels(
       model: minimiser.model, frames: frames, blocks: minimiser.blocks, typeCount: typeCount,
       thermalEnergy: thermalEnergy, threads: settings.threads, ranks: settings.ranks)
-    var (silent, priors) = (minimiser, priors)
-    silent.progress = { _ in }
+    var priors = priors
     let first = try labels.weighted(about: start).objective
-    return try labels.weighted(about: silent.minimum(ofQuadratic: [first], &priors).coefficients)
+    return try labels.weighted(about: minimiser.minimum(ofQuadratic: [first], &priors).coefficients)
   }
 }

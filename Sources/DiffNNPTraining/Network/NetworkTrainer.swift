@@ -32,7 +32,7 @@ public final class NetworkTrainer {
   /// Number of steps done.
   public var step: Int { state.optimiser.step }
   /// Noise levels (Å) of the training.
-  public var sigmas: [Double] { items.objective == .forces ? [0] : items.noise.sigmas }
+  public var sigmas: [Double] { items.sigmas }
   /// The noise level (Å) at which the network is run, the smallest; 0 for force labels.
   public var runSigma: Double { sigmas.min()! }
 
@@ -78,7 +78,7 @@ public final class NetworkTrainer {
     state = TrainingState(
       ConditionedParameters(
         parameters: try TrainableNetwork.randomParameters(architecture, readout: 0.1, using: &random),
-        sigmas: fitSettings.objective == .forces ? [0] : items.noise.sigmas, order: settings.sigmaOrder))
+        sigmas: items.sigmas, order: settings.sigmaOrder))
   }
 
   private static func architecture(_ settings: NetworkSettings, _ trajectory: Trajectory) throws -> NetworkArchitecture

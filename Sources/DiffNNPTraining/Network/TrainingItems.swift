@@ -13,6 +13,9 @@ struct TrainingItems: Sendable {
   /// Weight of the force label in a mixed target, for each noise level.
   private let forceWeights: [Double: Double]
 
+  /// Noise levels (Å): 0 alone for force labels alone.
+  var sigmas: [Double] { objective == .forces ? [0] : noise.sigmas }
+
   /// Prepares the items of all frames.
   /// - Throws: where the objective needs forces that frames lack.
   init(
