@@ -11,16 +11,26 @@ package struct TrainedPotential {
   package let network: Network?
   private let refinement: StepwiseStage.Refinement
 
-  /// The potential that follows from a fit and the stages after it.
-  /// - Throws: where the network's held-out objective is not negative (see `requireGain`).
-  package init(_ stage: StepwiseStage, _ outcome: StepwiseStage.Outcome) throws {
+  /// Trains what follows a fit, and lists the settings that the fit compared beside the output.
+  /// - Parameters:
+  ///   - noise: what the network learns from; nil for that of its settings.
+  ///   - resumes: whether to continue from a checkpoint, if there is one.
+  /// - Throws: where a held-out objective is not negative (see `requireGain`), and what the stages after the fit throw.
+  package init(
+    _ fit: LinearFit.Result, _ configuration: TrainingConfiguration, noise: NetworkNoise? = nil,
+    _ trajectory: Trajectory, resumes: Bool
+  ) throws {
+    try naming(configuration.frames) { try Self.requireGain(fit.heldOutObjective, "the pair term's") }
+    if configuration.fit.ranks.isFirst { try Self.writeCandidates(fit, output: configuration.output) }
+    var stage = try StepwiseStage(configuration, noise: noise, fit, trajectory, resumes: resumes)
+    let outcome = try stage.run()
     if let trainer = stage.trainer { try Self.requireGain(trainer.bestHeldOut, "the network's") }
-    (fit, trainer) = (outcome.fit, stage.trainer)
+    (self.fit, trainer) = (outcome.fit, stage.trainer)
     (network, refinement) = (outcome.network, outcome.refinement)
   }
 
   /// - Throws: where the held-out objective is not below that of the zero potential, which is 0.
-  package static func requireGain(_ heldOut: Double, _ whose: String) throws {
+  private static func requireGain(_ heldOut: Double, _ whose: String) throws {
     guard !(heldOut < 0) else { return }
     throw DiffNNPError(
       "\(whose) held-out objective is \(thousandths(heldOut)), where no potential at all has 0 and less is better: nothing was "
@@ -37,7 +47,7 @@ package struct TrainedPotential {
   package static func candidatesPath(_ output: String) -> String { output + ".fit.csv" }
 
   /// Writes all candidates of a fit, one a line.
-  package static func writeCandidates(_ fit: LinearFit.Result, output: String) throws {
+  private static func writeCandidates(_ fit: LinearFit.Result, output: String) throws {
     var lines = [(["objective"] + fit.priorKeys + ["held_out", "chosen"]).joined(separator: ",")]
     for candidate in fit.candidates {
       let priors = fit.priorKeys.indices.map { $0 < candidate.priors.count ? "\(candidate.priors[$0])" : "" }

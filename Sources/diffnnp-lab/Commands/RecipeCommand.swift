@@ -76,22 +76,14 @@ enum RecipeCommand: Command {
   private static func train(
     _ configuration: TrainingConfiguration, _ noise: NoiseMode, _ all: Trajectory, resumes: Bool
   ) throws -> (potential: Potential, summary: [String]) {
-    let trajectory = try naming(configuration.frames) {
-      try LinearFit(configuration.fit, temperature: configuration.temperature).withoutTraps(all)
-    }
-    try all.requireDifferentFrames(path: configuration.frames)
-    if resumes {
-      try StepwiseStage.check(configuration, noise: noise.networkNoise, trajectory, resumes: true)
-      StepwiseStage.reportMissingCheckpoint(configuration, .one)
-    }
+    let trajectory = try configuration.trainingFrames(of: all)
+    try StepwiseStage.check(configuration, noise: noise.networkNoise, trajectory, resumes: resumes)
+    if resumes { StepwiseStage.reportMissingCheckpoint(configuration, .one) }
     let fit = try naming(configuration.frames) {
       try NoiseFit(configuration.fit, noise, temperature: configuration.temperature).run(trajectory)
     }
-    try TrainedPotential.requireGain(fit.heldOutObjective, "the pair term's")
-    try TrainedPotential.writeCandidates(fit, output: configuration.output)
-    var stage = try StepwiseStage(configuration, noise: noise.networkNoise, fit, trajectory, resumes: resumes)
-    let outcome = try stage.run()
-    let trained = try TrainedPotential(stage, outcome)
+    let trained = try TrainedPotential(
+      fit, configuration, noise: noise.networkNoise, trajectory, resumes: resumes)
     let terms = try trained.terms()
     var metadata = trained.metadata(trajectory, configuration)
     metadata.provenance["noise levels (Å)"] = noise.sigmas.map { "\($0)" }.joined(separator: " ")

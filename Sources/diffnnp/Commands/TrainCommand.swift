@@ -106,7 +106,7 @@ enum TrainCommand: ParallelCommand {
     try checkForces(all, configuration)
     let start = monotonicSeconds()
     // Everything that may be refused is checked before the work begins, and before any file changes.
-    let trajectory = try trainingFrames(all, configuration)
+    let trajectory = try configuration.trainingFrames(of: all)
     for number in 1...(resumes ? configuration.members : 1) {
       try StepwiseStage.check(
         configuration.configuration(ofMember: number), frames(ofMember: number, configuration, trajectory),
@@ -140,23 +140,6 @@ enum TrainCommand: ParallelCommand {
         + "looks like them: read it with --forces-name \(name)")
   }
 
-  /// The frames to learn from, without those in traps, whose number is printed.
-  /// - Throws: where they cannot be learned from.
-  private static func trainingFrames(_ all: Trajectory, _ configuration: TrainingConfiguration) throws -> Trajectory {
-    let ranks = configuration.fit.ranks
-    let trajectory = try naming(configuration.frames) {
-      try LinearFit(configuration.fit, temperature: configuration.temperature).withoutTraps(all)
-    }
-    try all.requireDifferentFrames(path: configuration.frames)
-    if configuration.fit.objective.usesForces { ranks.say("\(configuration.frames): \(all.report.units)") }
-    if trajectory.frames.count < all.frames.count {
-      ranks.say(
-        "\(counted(all.frames.count - trajectory.frames.count, "frame")) left out, in which atoms are closer "
-          + "than a wide gap in the distances allows: a trap of the run, or an error")
-    }
-    return trajectory
-  }
-
   /// One training.
   /// - Parameter number: of the member of an ensemble, from 1.
   private static func train(
@@ -169,11 +152,7 @@ enum TrainCommand: ParallelCommand {
     let ranks = configuration.fit.ranks
     linearFit.progress = { ranks.say("\(name)\($0)") }
     let fit = try naming(configuration.frames) { try linearFit.run(trajectory) }
-    try naming(configuration.frames) { try TrainedPotential.requireGain(fit.heldOutObjective, "the pair term's") }
-    if ranks.isFirst { try TrainedPotential.writeCandidates(fit, output: configuration.output) }
-    var stage = try StepwiseStage(configuration, fit, trajectory, resumes: resumes)
-    let outcome = try stage.run()
-    return try TrainedPotential(stage, outcome)
+    return try TrainedPotential(fit, configuration, trajectory, resumes: resumes)
   }
 
   /// The frames that a member learns from: all of them for the first, a resampled trajectory for the others.
